@@ -1,0 +1,117 @@
+import { cpus } from 'node:os';
+import { native } from './native.js';
+import { integer } from './validate.js';
+
+/**
+ * Instruction sets that kernels are written for. `scalar16` is the AVX-512 code on portable 16-lane vectors: slow, never chosen by
+ * itself, there to test that code on machines without AVX-512.
+ */
+export type Isa = 'avx512' | 'avx2' | 'scalar' | 'scalar16';
+
+/** What {@link cpu} reports. */
+export interface CpuInfo {
+  /** Model name, as the operating system gives it. */
+  readonly model: string;
+  /** Instruction sets that this machine supports (CPUID and XGETBV agree), best first. */
+  readonly isa: readonly Isa[];
+  /** Physical cores that this process may use, capped by the CPU quota of its container: the default number of threads. */
+  readonly physicalCores: number;
+}
+
+/**
+ * The processor this runs on.
+ *
+ * @example
+ * ```ts
+ * import { cpu } from 'sparse-kernels';
+ * cpu().isa; // ['avx2', 'scalar']
+ * ```
+ */
+export function cpu(): CpuInfo {
+  return { model: cpus()[0]?.model.trim() ?? 'unknown', isa: native.isas() as Isa[], physicalCores: native.physicalParallelism() };
+}
+
+/** One row of {@link devices}. */
+export interface DeviceInfo {
+  /** Kind of device. */
+  readonly type: 'cpu' | 'cuda';
+  /** Whether plans can run on it. */
+  readonly available: boolean;
+  /** Why it is not available. */
+  readonly reason?: string;
+}
+
+/**
+ * The kinds of devices that the library knows, and why one cannot be used.
+ *
+ * @example
+ * ```ts
+ * import { devices } from 'sparse-kernels';
+ * devices().filter((d) => d.available).map((d) => d.type); // ['cpu']
+ * ```
+ */
+export function devices(): DeviceInfo[] {
+  return [
+    { type: 'cpu', available: true },
+    { type: 'cuda', available: false, reason: 'this version of sparse-kernels has no CUDA kernels' },
+  ];
+}
+
+/** One native kernel: what {@link kernels} lists. */
+export interface KernelInfo {
+  /** `<verb>_<dtype>_<pattern>_<isa>`, as `plan.kernel` shows it. */
+  readonly name: string;
+  /** The native operation, for instance `spmm`. */
+  readonly verb: string;
+  /** Element type of values and activations. */
+  readonly dtype: string;
+  /** The pattern, for instance `2:4`; `N:8` stands for every N of 8. */
+  readonly pattern: string;
+  /** Instruction set. */
+  readonly isa: Isa;
+  /** float32 lanes of its vectors. */
+  readonly lanes: number;
+  /** Whether this machine can run it. */
+  readonly supported: boolean;
+}
+
+/**
+ * Every kernel in the binary, best first: a plan takes the first supported one whose pattern matches.
+ *
+ * @example
+ * ```ts
+ * import { kernels } from 'sparse-kernels';
+ * kernels().find((k) => k.supported && k.pattern === '2:4')?.name; // 'spmm_f32_2x4_avx2'
+ * ```
+ */
+export function kernels(): KernelInfo[] {
+  return native.kernels().map(({ n, m, isa, ...row }) => ({ ...row, isa: isa as Isa, pattern: `${n === 0 ? 'N' : n}:${m}` }));
+}
+
+/**
+ * Threads that one run may use, the calling thread included.
+ *
+ * @example
+ * ```ts
+ * import { getNumThreads } from 'sparse-kernels';
+ * getNumThreads(); // physical cores, unless SK_NUM_THREADS or setNumThreads() say otherwise
+ * ```
+ */
+export function getNumThreads(): number {
+  return native.getNumThreads();
+}
+
+/**
+ * Sets the threads that one run may use. The pool belongs to the process: this holds for all worker_threads.
+ *
+ * @param threads - 1 to 1024
+ * @throws TypeError `ERR_SK_TYPE`, RangeError `ERR_SK_OPTION`
+ * @example
+ * ```ts
+ * import { getNumThreads, setNumThreads } from 'sparse-kernels';
+ * setNumThreads(getNumThreads());
+ * ```
+ */
+export function setNumThreads(threads: number): void {
+  native.setNumThreads(integer(threads, 'threads', 1, 1024));
+}

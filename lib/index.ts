@@ -1,0 +1,19 @@
+/**
+ * Sparse neural network kernels for Node.js.
+ *
+ * @packageDocumentation
+ */
+export {
+  type CpuInfo,
+  cpu,
+  type DeviceInfo,
+  devices,
+  getNumThreads,
+  type Isa,
+  type KernelInfo,
+  kernels,
+  setNumThreads,
+} from './device.js';
+export { type ErrorCode, SparseKernelsError } from './errors.js';
+export * as nm from './nm/index.js';
+export type { DType, Tensor, TensorLike } from './tensor.js';

@@ -1,0 +1,13 @@
+/** N:M sparse matrix multiplication: y = act(x Wᵀ + b), where of every M consecutive weights at most N are non-zero. */
+export type { Pattern } from './pattern.js';
+export {
+  type Activation,
+  type MatmulOptions,
+  matmul,
+  type Plan,
+  type PlanOptions,
+  plan,
+  type RunOptions,
+  type RunSyncOptions,
+} from './plan.js';
+export { type PruneOptions, prune } from './prune.js';

@@ -1,0 +1,29 @@
+// What this processor offers, and how many threads are worth starting.
+#pragma once
+
+#include <cstdint>
+
+namespace sk {
+
+enum class Isa { kScalar, kScalar16, kAvx2, kAvx512 };
+
+// The registers that decide, so that the rule can be tested with made-up machines.
+struct CpuidBits {
+  uint32_t leaf1_ecx;  // CPUID(1).ECX
+  uint32_t leaf7_ebx;  // CPUID(7,0).EBX
+  uint64_t xcr0;       // XGETBV(0); 0 where OSXSAVE is off
+};
+
+// An ISA counts as present only if CPUID names every extension our flags use *and* XGETBV says that the OS saves its registers.
+bool isa_in(Isa isa, const CpuidBits& bits);
+
+// isa_in() for this machine.
+bool isa_supported(Isa isa);
+
+// Threads that run at full speed: physical cores this process may use, capped by the container's CPU quota; at least 1.
+int physical_parallelism();
+
+// SK_NUM_THREADS where it is a positive integer, else 0. One of the two places where the library reads the environment.
+int threads_from_environment();
+
+}  // namespace sk

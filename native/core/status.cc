@@ -1,0 +1,19 @@
+#include "status.h"
+
+namespace sk {
+
+const char* code_name(Code code) {
+  switch (code) {
+    case Code::kOk: return "OK";
+    case Code::kShape: return "ERR_SK_SHAPE";
+    case Code::kSparsity: return "ERR_SK_SPARSITY";
+    case Code::kPattern: return "ERR_SK_PATTERN";
+    case Code::kIsa: return "ERR_SK_ISA";
+    case Code::kMemory: return "ERR_SK_MEMORY";
+    case Code::kAborted: return "ERR_SK_ABORTED";
+    case Code::kDisposed: return "ERR_SK_DISPOSED";
+  }
+  return "ERR_SK_INTERNAL";
+}
+
+}  // namespace sk

@@ -1,0 +1,107 @@
+// AVX2 + FMA words for the kernels: 8 lanes of float32. vec_portable.h says what each word means.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace sk {
+namespace {
+
+struct Avx2 {
+  static constexpr int kLanes = 8;
+  using F32 = __m256;
+  using U32 = __m256i;
+
+  static inline F32 zero() { return _mm256_setzero_ps(); }
+  static inline F32 set1(float x) { return _mm256_set1_ps(x); }
+  static inline F32 load(const float* p) { return _mm256_load_ps(p); }
+  static inline F32 loadu(const float* p) { return _mm256_loadu_ps(p); }
+  static inline void store(float* p, F32 a) { _mm256_store_ps(p, a); }
+  static inline void storeu(float* p, F32 a) { _mm256_storeu_ps(p, a); }
+  static inline F32 fma(F32 a, F32 b, F32 c) { return _mm256_fmadd_ps(a, b, c); }
+  // maxps returns its second operand when either is NaN, so the order of the operands keeps NaN.
+  static inline F32 relu(F32 a) { return _mm256_max_ps(_mm256_setzero_ps(), a); }
+  static inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+
+  using Quad = __m256;
+  static inline Quad load_quad(const float* p) { return _mm256_broadcast_ps(reinterpret_cast<const __m128*>(p)); }
+  template <int kI>
+  static inline F32 splat(Quad q) {
+    return _mm256_permute_ps(q, kI * 0x55);
+  }
+  static inline void load_quads(const float* p, F32 (&out)[4]) {
+    // Vector i holds the quads of lanes i and i + 4, one per 128-bit half; a 4x4 transpose inside the halves does the rest.
+    const __m256 a = pair(p), b = pair(p + 4), c = pair(p + 8), d = pair(p + 12);
+    const __m256 ab_lo = _mm256_unpacklo_ps(a, b), ab_hi = _mm256_unpackhi_ps(a, b);
+    const __m256 cd_lo = _mm256_unpacklo_ps(c, d), cd_hi = _mm256_unpackhi_ps(c, d);
+    out[0] = _mm256_shuffle_ps(ab_lo, cd_lo, 0x44);
+    out[1] = _mm256_shuffle_ps(ab_lo, cd_lo, 0xEE);
+    out[2] = _mm256_shuffle_ps(ab_hi, cd_hi, 0x44);
+    out[3] = _mm256_shuffle_ps(ab_hi, cd_hi, 0xEE);
+  }
+
+  static inline U32 load_u32(const uint32_t* p) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(p)); }
+  template <int kBits>
+  static inline U32 shift_right(U32 a) {
+    return _mm256_srli_epi32(a, kBits);
+  }
+
+  template <int kM>
+  struct Table;
+
+  static inline void transpose(F32 (&r)[8]) {
+    const __m256 t0 = _mm256_unpacklo_ps(r[0], r[1]), t1 = _mm256_unpackhi_ps(r[0], r[1]);
+    const __m256 t2 = _mm256_unpacklo_ps(r[2], r[3]), t3 = _mm256_unpackhi_ps(r[2], r[3]);
+    const __m256 t4 = _mm256_unpacklo_ps(r[4], r[5]), t5 = _mm256_unpackhi_ps(r[4], r[5]);
+    const __m256 t6 = _mm256_unpacklo_ps(r[6], r[7]), t7 = _mm256_unpackhi_ps(r[6], r[7]);
+    const __m256 s0 = _mm256_shuffle_ps(t0, t2, 0x44), s1 = _mm256_shuffle_ps(t0, t2, 0xEE);
+    const __m256 s2 = _mm256_shuffle_ps(t1, t3, 0x44), s3 = _mm256_shuffle_ps(t1, t3, 0xEE);
+    const __m256 s4 = _mm256_shuffle_ps(t4, t6, 0x44), s5 = _mm256_shuffle_ps(t4, t6, 0xEE);
+    const __m256 s6 = _mm256_shuffle_ps(t5, t7, 0x44), s7 = _mm256_shuffle_ps(t5, t7, 0xEE);
+    r[0] = _mm256_permute2f128_ps(s0, s4, 0x20), r[4] = _mm256_permute2f128_ps(s0, s4, 0x31);
+    r[1] = _mm256_permute2f128_ps(s1, s5, 0x20), r[5] = _mm256_permute2f128_ps(s1, s5, 0x31);
+    r[2] = _mm256_permute2f128_ps(s2, s6, 0x20), r[6] = _mm256_permute2f128_ps(s2, s6, 0x31);
+    r[3] = _mm256_permute2f128_ps(s3, s7, 0x20), r[7] = _mm256_permute2f128_ps(s3, s7, 0x31);
+  }
+
+ private:
+  static inline __m256 pair(const float* p) {
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_load_ps(p)), _mm_load_ps(p + 16), 1);
+  }
+};
+
+template <>
+struct Avx2::Table<4> {
+  __m256 v;
+  static inline Table load(const float* p) { return {_mm256_broadcast_ps(reinterpret_cast<const __m128*>(p))}; }
+  inline __m256 pick(__m256i i) const { return _mm256_permutevar_ps(v, i); }  // reads index bits 0-1
+};
+
+template <>
+struct Avx2::Table<8> {
+  __m256 v;
+  static inline Table load(const float* p) { return {_mm256_load_ps(p)}; }
+  inline __m256 pick(__m256i i) const { return _mm256_permutevar8x32_ps(v, i); }  // reads index bits 0-2
+};
+
+template <>
+struct Avx2::Table<16> {
+  Table<8> lo, hi;
+  static inline Table load(const float* p) { return {Table<8>::load(p), Table<8>::load(p + 8)}; }
+  inline __m256 pick(__m256i i) const {  // blendv reads the sign bit: index bit 3 goes there
+    return _mm256_blendv_ps(lo.pick(i), hi.pick(i), _mm256_castsi256_ps(_mm256_slli_epi32(i, 28)));
+  }
+};
+
+template <>
+struct Avx2::Table<32> {
+  Table<16> lo, hi;
+  static inline Table load(const float* p) { return {Table<16>::load(p), Table<16>::load(p + 16)}; }
+  inline __m256 pick(__m256i i) const {
+    return _mm256_blendv_ps(lo.pick(i), hi.pick(i), _mm256_castsi256_ps(_mm256_slli_epi32(i, 27)));
+  }
+};
+
+}  // namespace
+}  // namespace sk

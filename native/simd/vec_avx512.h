@@ -1,0 +1,117 @@
+// AVX-512 (F, VL, DQ, BW) words for the kernels: 16 lanes of float32. vec_portable.h says what each word means.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace sk {
+namespace {
+
+struct Avx512 {
+  static constexpr int kLanes = 16;
+  using F32 = __m512;
+  using U32 = __m512i;
+
+  static inline F32 zero() { return _mm512_setzero_ps(); }
+  static inline F32 set1(float x) { return _mm512_set1_ps(x); }
+  static inline F32 load(const float* p) { return _mm512_load_ps(p); }
+  static inline F32 loadu(const float* p) { return _mm512_loadu_ps(p); }
+  static inline void store(float* p, F32 a) { _mm512_store_ps(p, a); }
+  static inline void storeu(float* p, F32 a) { _mm512_storeu_ps(p, a); }
+  static inline F32 fma(F32 a, F32 b, F32 c) { return _mm512_fmadd_ps(a, b, c); }
+  // maxps returns its second operand when either is NaN, so the order of the operands keeps NaN.
+  static inline F32 relu(F32 a) { return _mm512_max_ps(_mm512_setzero_ps(), a); }
+  static inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+
+  using Quad = __m512;
+  static inline Quad load_quad(const float* p) { return _mm512_broadcast_f32x4(_mm_load_ps(p)); }
+  template <int kI>
+  static inline F32 splat(Quad q) {
+    return _mm512_permute_ps(q, kI * 0x55);
+  }
+  static inline void load_quads(const float* p, F32 (&out)[4]) {
+    // Vector i holds the quads of lanes i, i + 4, i + 8 and i + 12, one per 128-bit part; a 4x4 transpose inside the parts does the rest.
+    const __m512 a = every_fourth(p), b = every_fourth(p + 4), c = every_fourth(p + 8), d = every_fourth(p + 12);
+    const __m512 ab_lo = _mm512_unpacklo_ps(a, b), ab_hi = _mm512_unpackhi_ps(a, b);
+    const __m512 cd_lo = _mm512_unpacklo_ps(c, d), cd_hi = _mm512_unpackhi_ps(c, d);
+    out[0] = _mm512_shuffle_ps(ab_lo, cd_lo, 0x44);
+    out[1] = _mm512_shuffle_ps(ab_lo, cd_lo, 0xEE);
+    out[2] = _mm512_shuffle_ps(ab_hi, cd_hi, 0x44);
+    out[3] = _mm512_shuffle_ps(ab_hi, cd_hi, 0xEE);
+  }
+
+  static inline U32 load_u32(const uint32_t* p) { return _mm512_load_si512(p); }
+  template <int kBits>
+  static inline U32 shift_right(U32 a) {
+    return _mm512_srli_epi32(a, kBits);
+  }
+
+  template <int kM>
+  struct Table;
+
+  static inline void transpose(F32 (&r)[16]) {
+    __m512 t[16];
+#pragma GCC unroll 8
+    for (int i = 0; i < 16; i += 2) {
+      t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+      t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4) {  // r[i + c], part q: column 4q + c of rows i .. i+3
+      r[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+      r[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xEE);
+      r[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+      r[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
+    }
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; ++c) {  // 4x4 transpose of 128-bit parts
+      const __m512 p0 = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88), p1 = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xDD);
+      const __m512 p2 = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88), p3 = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xDD);
+      t[c] = _mm512_shuffle_f32x4(p0, p2, 0x88);
+      t[4 + c] = _mm512_shuffle_f32x4(p1, p3, 0x88);
+      t[8 + c] = _mm512_shuffle_f32x4(p0, p2, 0xDD);
+      t[12 + c] = _mm512_shuffle_f32x4(p1, p3, 0xDD);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) r[i] = t[i];
+  }
+
+ private:
+  static inline __m512 every_fourth(const float* p) {
+    const __m256 lo = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_load_ps(p)), _mm_load_ps(p + 16), 1);
+    const __m256 hi = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_load_ps(p + 32)), _mm_load_ps(p + 48), 1);
+    return _mm512_insertf32x8(_mm512_castps256_ps512(lo), hi, 1);
+  }
+};
+
+template <>
+struct Avx512::Table<4> {
+  __m512 v;
+  static inline Table load(const float* p) { return {_mm512_broadcast_f32x4(_mm_load_ps(p))}; }
+  inline __m512 pick(__m512i i) const { return _mm512_permutevar_ps(v, i); }  // reads index bits 0-1
+};
+
+template <>
+struct Avx512::Table<8> {
+  __m512 v;
+  static inline Table load(const float* p) { return {_mm512_broadcast_f32x8(_mm256_load_ps(p))}; }
+  inline __m512 pick(__m512i i) const { return _mm512_permutexvar_ps(i, v); }  // reads bits 0-3; both halves are equal
+};
+
+template <>
+struct Avx512::Table<16> {
+  __m512 v;
+  static inline Table load(const float* p) { return {_mm512_load_ps(p)}; }
+  inline __m512 pick(__m512i i) const { return _mm512_permutexvar_ps(i, v); }  // reads bits 0-3
+};
+
+template <>
+struct Avx512::Table<32> {
+  __m512 lo, hi;
+  static inline Table load(const float* p) { return {_mm512_load_ps(p), _mm512_load_ps(p + 16)}; }
+  inline __m512 pick(__m512i i) const { return _mm512_permutex2var_ps(lo, i, hi); }  // reads bits 0-4
+};
+
+}  // namespace
+}  // namespace sk

@@ -1,0 +1,132 @@
+// Few tokens: a vector holds L outputs; each lane picks its input among the m candidates of the group with one permute.
+//
+//   load    acc [row groups][tokens][L]                       per k block
+//   expand  quads of weights -> one vector per kept weight, fields -> lane indices, group of x -> Table
+//   fma     acc += table.pick(index) * w
+//   store   acc -> activation -> y
+//
+// Floor: the bytes of the packed weight, streamed once. Per vector of kept weights: one load, one shift, and one permute and one FMA
+// for each token.
+#pragma once
+
+#include "tile.h"
+
+namespace sk {
+namespace {
+
+template <class V, int kM, int kN, int kTokens>
+struct FewTokens {
+  using F32 = typename V::F32;
+  using U32 = typename V::U32;
+  static constexpr int kLanes = V::kLanes;
+  static constexpr int kBits = field_bits(kM);
+  static constexpr int kFields = 32 / kBits;
+  // Vectors of outputs at a time: independent FMA chains, as many as the registers hold beside a quad of weights.
+  static constexpr int kVectors = kTokens >= 3 ? 2 : 4;
+
+  struct Cursor {
+    const float* group;  // the current group's first input
+    int seen;            // kept weights of it behind us (only used where kN is 0)
+  };
+
+  // One k block for kRowVectors vectors of a row group that is `pitch` vectors wide.
+  template <int kRowVectors>
+  static void block(const float* x, int64_t x_stride, const float* values, const uint32_t* fields, int64_t pitch, int64_t words, int n,
+                    float* acc_rows) {
+    F32 acc[kRowVectors][kTokens];
+#pragma GCC unroll 4
+    for (int v = 0; v < kRowVectors; ++v)
+#pragma GCC unroll 4
+      for (int t = 0; t < kTokens; ++t) acc[v][t] = V::load(acc_rows + (v * kTokens + t) * kLanes);
+    Cursor at = {x, 0};
+    for (int64_t w = 0; w < words; ++w) {
+      U32 word[kRowVectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < kRowVectors; ++v) word[v] = V::load_u32(fields + v * kLanes);
+      fields += pitch * kLanes;
+      for (int q = 0; q < kFields / 4; ++q) {
+        Cursor next = at;
+#pragma GCC unroll 4
+        for (int v = 0; v < kRowVectors; ++v) {
+          F32 value[4];
+          V::load_quads(values + v * kLanes * 4, value);
+          next = at;
+#pragma GCC unroll 4
+          for (int j = 0; j < 4; ++j) {
+#pragma GCC unroll 4
+            for (int t = 0; t < kTokens; ++t)
+              acc[v][t] = V::fma(V::template Table<kM>::load(next.group + t * x_stride).pick(word[v]), value[j], acc[v][t]);
+            word[v] = V::template shift_right<kBits>(word[v]);
+            if (kN == 0 ? ++next.seen == n : (j + 1) % (kN ? kN : 1) == 0) {
+              next.seen = 0;
+              next.group += kM;
+            }
+          }
+        }
+        at = next;
+        values += pitch * kLanes * 4;
+      }
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < kRowVectors; ++v)
+#pragma GCC unroll 4
+      for (int t = 0; t < kTokens; ++t) V::store(acc_rows + (v * kTokens + t) * kLanes, acc[v][t]);
+  }
+
+  static void run(const SpmmTile& t) {
+    const PackedNm& s = *t.weight;
+    const int n = kN ? kN : s.n;
+    for (int64_t r = 0; r < t.rows; r += kLanes)
+      for (int i = 0; i < kTokens; ++i) V::store(t.acc + r * kTokens + i * kLanes, V::load(t.bias + t.first_row + r));
+    const int64_t kept_row = s.in_padded / kM * n;
+    const float* values = s.values + t.first_row * kept_row;
+    const uint32_t* fields = s.fields + t.first_row * (kept_row / kFields);
+    for (int64_t k = 0; k < s.in_padded; k += s.k_block) {
+      const int64_t inputs = k + s.k_block < s.in_padded ? s.k_block : s.in_padded - k;
+      const int64_t words = inputs / kM * n / kFields;
+      for (int64_t r = 0; r < t.rows;) {
+        const int64_t group = group_rows(kLanes, t.rows - r);
+        const float* row_values = values + r * words * kFields;
+        const uint32_t* row_fields = fields + r * words;
+        if (group == kLanes)
+          block<1>(t.x + k, s.in_padded, row_values, row_fields, 1, words, n, t.acc + r * kTokens);
+        else
+          for (int v = 0; v < kGroupVectors; v += kVectors)
+            block<kVectors>(t.x + k, s.in_padded, row_values + v * kLanes * 4, row_fields + v * kLanes, kGroupVectors, words, n,
+                            t.acc + (r + v * kLanes) * kTokens);
+        r += group;
+      }
+      values += t.rows * words * kFields;
+      fields += t.rows * words;
+    }
+    store(t);
+  }
+
+  static void store(const SpmmTile& t) {
+    const int64_t out = t.weight->out;
+    for (int64_t r = 0; r < t.rows; r += kLanes)
+      for (int i = 0; i < kTokens; ++i) {
+        F32 a = V::load(t.acc + r * kTokens + i * kLanes);
+        if (t.activation == Activation::kRelu) a = V::relu(a);
+        float* y = t.y + i * out + t.first_row + r;
+        if (t.first_row + r + kLanes <= out) {
+          V::storeu(y, a);
+        } else {
+          alignas(64) float edge[kLanes];
+          V::store(edge, a);
+          for (int64_t j = 0; t.first_row + r + j < out; ++j) y[j] = edge[j];
+        }
+      }
+  }
+};
+
+template <class V, int kM, int kN, int kTokens>
+static void few_tokens(const SpmmTile& tile) {
+  if constexpr (kTokens >= 1) {
+    if (tile.tokens == kTokens) return FewTokens<V, kM, kN, kTokens>::run(tile);
+    few_tokens<V, kM, kN, kTokens - 1>(tile);
+  }
+}
+
+}  // namespace
+}  // namespace sk

@@ -1,0 +1,66 @@
+// What spmm.cc and the ISA files share: the packed format and the moves that one kernel row offers. Plain data, no inline code
+// (an inline function here would be compiled with every ISA's flags, and the linker keeps any one of the copies).
+//
+// Legend: M, N of the N:M pattern are written m, n (n of every m kept); L = lanes of the vector, W = tokens in a panel (vectors * L).
+//
+// Packed weight S[out, in]: rows in groups of L, row groups in row blocks, inputs in k blocks, stored in the order the loops read:
+//
+//   row block 0 (row_block rows)                                  row block 1 ...
+//   +- k block 0 (k_block inputs) -+- k block 1 -+ ... -+
+//   | row group 0 | row group 1 |..|             |      |
+//
+//   values of one (k block, row group):  [kept / 4][L rows][4]    quads: four consecutive kept weights of a row are adjacent
+//   fields of one (k block, row group):  [kept / F][L rows]       u32; field j = bits [b*j, b*j + b) = index of the kept weight in its group
+//
+//   b = 2, 4, 4, 8 bits for m = 4, 8, 16, 32; F = 32 / b fields a word. kept = k_block / m * n is a multiple of F: `in` is padded with
+//   zero weights to a multiple of the unit m * F / gcd(n, F), `out` to a multiple of L. Nothing is read past the arrays.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sk {
+
+struct PackedNm {
+  int n, m;
+  int lanes;
+  int64_t in, in_padded;    // inputs; rounded up to the unit
+  int64_t out, out_padded;  // output rows; rounded up to lanes
+  int64_t k_block;          // inputs per k block (the last may be shorter, always whole units)
+  int64_t row_block;        // rows per row block (the last may be shorter, always whole row groups)
+  const float* values;      // [out_padded * in_padded / m * n]
+  const uint32_t* fields;   // [out_padded * in_padded / m * n / F]
+};
+
+// Activations of the fused epilogue: y = act(x * S^T + bias).
+enum class Activation : int { kNone = 0, kRelu = 1 };
+
+// One row block times a few or a panel of tokens, all k blocks, epilogue included.
+struct SpmmTile {
+  const PackedNm* weight;
+  const float* bias;  // [out_padded], zeros where there is none
+  Activation activation;
+  int64_t first_row;  // of the row block
+  int64_t rows;       // rows of the row block, padded to lanes
+  const float* x;     // many: panel [in_padded][W]; few: [tokens][in_padded]; 64-byte aligned
+  int64_t tokens;     // valid tokens in x
+  float* y;           // first token's row of the output [.., out]
+  float* acc;         // scratch, 64-byte aligned: rows * max(W, tokens) floats
+};
+
+struct SpmmKernel {
+  const char* name;     // spmm_f32_2x4_avx2
+  const char* isa;      // "avx2"
+  int n, m;             // n = 0: any
+  int lanes;
+  int panel_vectors;  // widest panel, in vectors
+  int few_tokens;     // most tokens of one call of few()
+  // Copies x [tokens, in] to a panel [in_padded][vectors * lanes], k range [k0, k1); missing tokens and inputs become 0.
+  void (*pack)(const float* x, int64_t tokens, int64_t in, int64_t k0, int64_t k1, int vectors, float* panel);
+  // Broadcast weights over a panel of `vectors` (2 .. panel_vectors) vectors of tokens.
+  void (*many)(const SpmmTile& tile, int vectors);
+  // Outputs in lanes, weights streamed once: 1 .. few_tokens tokens.
+  void (*few)(const SpmmTile& tile);
+};
+
+}  // namespace sk

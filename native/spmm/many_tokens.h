@@ -1,0 +1,184 @@
+// Many tokens: a vector holds one input of L tokens; each kept weight is broadcast and multiplies the panel row that its field names.
+//
+//   pack    x [tokens, in] -> panel [in_padded][W]            once for all output rows
+//   load    acc [rows][W]                                     per k block; the panel of one k block stays in L1
+//   expand  quad of weights -> broadcast, field -> panel row
+//   fma     acc += w * panel row
+//   store   acc -> transpose -> activation -> y
+//
+// Floor: one FMA per kept weight and token vector. Every FMA loads its own row of the panel, so at two loads a cycle there is no slot
+// for broadcast loads: one quad load serves four weights, and the broadcasts are shuffles on a port that FMA does not need.
+#pragma once
+
+#include "tile.h"
+
+namespace sk {
+namespace {
+
+// Rows that share the registers: independent accumulator chains hide the latency of the FMA (4 cycles, 2 a cycle: 8 chains).
+constexpr int rows_in_registers(int vectors) { return vectors >= 7 ? 1 : vectors >= 3 ? 2 : 4; }
+
+template <class V, int kM, int kN, int kVectors>
+struct ManyTokens {
+  using F32 = typename V::F32;
+  static constexpr int kLanes = V::kLanes;
+  static constexpr int kWidth = kVectors * kLanes;
+  static constexpr int kBits = field_bits(kM);
+  static constexpr int kFields = 32 / kBits;
+  static constexpr int kRows = rows_in_registers(kVectors);
+  static_assert(kN == 0 || 4 % kN == 0, "a quad must hold whole groups");
+
+  // Walks the groups of one k block.
+  struct Cursor {
+    const float* group;  // panel row of the current group's first input
+    int seen, n;         // kept weights of it behind us, of n (only where kN is 0)
+  };
+
+  // Kept weight kI of the quad, for kRows rows.
+  template <int kI>
+  static inline void step(F32 (&acc)[kRows][kVectors], const typename V::Quad (&quad)[kRows], const uint32_t (&word)[kRows],
+                          Cursor& at) {
+#pragma GCC unroll 4
+    for (int r = 0; r < kRows; ++r) {
+      const float* x = at.group + ((word[r] >> (kBits * kI)) & (kM - 1)) * kWidth;
+      const F32 w = V::template splat<kI>(quad[r]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = V::fma(w, V::load(x + v * kLanes), acc[r][v]);
+    }
+    if (kN == 0 ? ++at.seen == at.n : (kI + 1) % (kN ? kN : 1) == 0) {
+      at.seen = 0;
+      at.group += kM * kWidth;
+    }
+  }
+
+  // One k block: acc[rows][kWidth] += S[rows, k block] * panel[k block][kWidth].
+  static void block(const float* panel, const float* next_panel, const float* values, const uint32_t* fields, int64_t rows,
+                    int64_t words, int n, float* acc_rows) {
+    for (int64_t g = 0; g < rows;) {
+      const int64_t group = group_rows(kLanes, rows - g);
+      for (int64_t r = 0; r < group; r += kRows) {
+        float* acc_row = acc_rows + (g + r) * kWidth;
+        F32 acc[kRows][kVectors];
+#pragma GCC unroll 4
+        for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 8
+          for (int v = 0; v < kVectors; ++v) acc[i][v] = V::load(acc_row + i * kWidth + v * kLanes);
+        Cursor at = {panel, 0, n};
+        const float* row_values = values + r * 4;
+        const uint32_t* row_fields = fields + r;
+        for (int64_t w = 0; w < words; ++w, row_fields += group) {
+          uint32_t word[kRows];
+#pragma GCC unroll 4
+          for (int i = 0; i < kRows; ++i) word[i] = row_fields[i];
+          for (int q = 0; q < kFields / 4; ++q, row_values += group * 4) {
+            typename V::Quad quad[kRows];
+#pragma GCC unroll 4
+            for (int i = 0; i < kRows; ++i) quad[i] = V::load_quad(row_values + i * 4);
+            step<0>(acc, quad, word, at);
+            step<1>(acc, quad, word, at);
+            step<2>(acc, quad, word, at);
+            step<3>(acc, quad, word, at);
+            if (kFields > 4)  // else the word held one quad
+#pragma GCC unroll 4
+              for (int i = 0; i < kRows; ++i) word[i] >>= 4 * kBits % 32;
+          }
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 8
+          for (int v = 0; v < kVectors; ++v) V::store(acc_row + i * kWidth + v * kLanes, acc[i][v]);
+        // The panel of the next k block is on its way from L3 while this one is used.
+        V::prefetch(next_panel + (g + r) * 16);
+      }
+      values += words * kFields * group;
+      fields += words * group;
+      g += group;
+    }
+  }
+
+  static void run(const SpmmTile& t) {
+    const PackedNm& s = *t.weight;
+    const int n = kN ? kN : s.n;
+    for (int64_t r = 0; r < t.rows; ++r)
+      for (int v = 0; v < kVectors; ++v) V::store(t.acc + r * kWidth + v * kLanes, V::set1(t.bias[t.first_row + r]));
+    const int64_t kept_row = s.in_padded / kM * n;
+    const float* values = s.values + t.first_row * kept_row;
+    const uint32_t* fields = s.fields + t.first_row * (kept_row / kFields);
+    for (int64_t k = 0; k < s.in_padded; k += s.k_block) {
+      const int64_t inputs = k + s.k_block < s.in_padded ? s.k_block : s.in_padded - k;
+      const int64_t words = inputs / kM * n / kFields;
+      const float* panel = t.x + k * kWidth;
+      block(panel, panel + inputs * kWidth, values, fields, t.rows, words, n, t.acc);
+      values += t.rows * words * kFields;
+      fields += t.rows * words;
+    }
+    store(t);
+  }
+
+  // acc is [row][token], y is [token][row]: transpose L x L at a time.
+  static void store(const SpmmTile& t) {
+    const int64_t out = t.weight->out;
+    for (int v = 0; v < kVectors; ++v) {
+      const int64_t tokens = t.tokens - v * kLanes < kLanes ? t.tokens - v * kLanes : kLanes;
+      for (int64_t g = 0; g < t.rows; g += kLanes) {
+        F32 a[kLanes];
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) a[i] = V::load(t.acc + (g + i) * kWidth + v * kLanes);
+        V::transpose(a);
+        if (t.activation == Activation::kRelu)
+#pragma GCC unroll 16
+          for (int i = 0; i < kLanes; ++i) a[i] = V::relu(a[i]);
+        float* y = t.y + v * kLanes * out + t.first_row + g;
+        if (tokens == kLanes && t.first_row + g + kLanes <= out) {
+#pragma GCC unroll 16
+          for (int i = 0; i < kLanes; ++i) V::storeu(y + i * out, a[i]);
+        } else {
+          alignas(64) float edge[kLanes][kLanes];
+#pragma GCC unroll 16
+          for (int i = 0; i < kLanes; ++i) V::store(edge[i], a[i]);
+          for (int64_t i = 0; i < tokens; ++i)
+            for (int64_t j = 0; t.first_row + g + j < out && j < kLanes; ++j) y[i * out + j] = edge[i][j];
+        }
+      }
+    }
+  }
+};
+
+template <class V, int kM, int kN, int kVectors>
+static void many_vectors(const SpmmTile& tile, int vectors) {
+  if constexpr (kVectors >= 2) {
+    if (vectors == kVectors) return ManyTokens<V, kM, kN, kVectors>::run(tile);
+    many_vectors<V, kM, kN, kVectors - 1>(tile, vectors);
+  }
+}
+
+
+// k0 and k1 are multiples of the unit, so of kLanes.
+template <class V>
+static void pack_panel(const float* x, int64_t tokens, int64_t in, int64_t k0, int64_t k1, int vectors, float* panel) {
+  constexpr int kLanes = V::kLanes;
+  const int64_t width = static_cast<int64_t>(vectors) * kLanes;
+  for (int64_t k = k0; k < k1; k += kLanes) {
+    for (int v = 0; v < vectors; ++v) {
+      typename V::F32 a[kLanes];
+      const float* first = x + v * kLanes * in + k;
+      const int64_t rows = tokens - v * kLanes;
+      if (rows >= kLanes && k + kLanes <= in) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) a[i] = V::loadu(first + i * in);
+      } else {
+        alignas(64) float edge[kLanes][kLanes];
+        for (int64_t i = 0; i < kLanes; ++i)
+          for (int64_t j = 0; j < kLanes; ++j) edge[i][j] = i < rows && k + j < in ? first[i * in + j] : 0;
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) a[i] = V::load(edge[i]);
+      }
+      V::transpose(a);
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) V::store(panel + (k + i) * width + v * kLanes, a[i]);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sk

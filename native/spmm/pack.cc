@@ -1,0 +1,133 @@
+#include "pack.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "../core/memory.h"
+#include "../core/parallel.h"
+
+namespace sk {
+namespace {
+
+constexpr int kPackThreads = 1024;
+
+// Where kept weight j of a row's k block lives: values[value + j / 4 * pitch * 4 + j % 4], its field in fields[word + j / F * pitch].
+struct RowInBlock {
+  int64_t value, word;
+  int64_t pitch;  // rows of the row group
+};
+
+RowInBlock locate(const PackedNm& p, int64_t row, int64_t k, int64_t inputs) {
+  const int64_t fields = 32 / nm_field_bits(p.m);
+  const int64_t first = row / p.row_block * p.row_block;
+  const int64_t rows = std::min(p.row_block, p.out_padded - first);
+  const int64_t wide = rows / (4 * p.lanes) * (4 * p.lanes);  // rows in groups of four vectors; the rest is in groups of one
+  const int64_t pitch = row - first < wide ? 4 * p.lanes : p.lanes;
+  const int64_t lane = (row - first) % pitch;  // wide is a multiple of both pitches
+  const int64_t kept = inputs / p.m * p.n;
+  const int64_t group = first * (p.in_padded / p.m * p.n) + rows * (k / p.m * p.n) + (row - first - lane) * kept;
+  return {group + lane * 4, group / fields + lane, pitch};
+}
+
+// Calls visit(k, inputs) for each k block.
+template <class F>
+void for_each_k_block(const PackedNm& p, F&& visit) {
+  for (int64_t k = 0; k < p.in_padded; k += p.k_block) visit(k, std::min(p.k_block, p.in_padded - k));
+}
+
+// Positions of the kept weights of one group, ascending: its non-zeros, topped up to n by the lowest zero positions.
+// Returns the number of non-zeros; more than n means that the group breaks the pattern.
+int kept_positions(const float* group, int size, int n, int m, int (&position)[32]) {
+  bool keep[32] = {};
+  int nonzero = 0;
+  for (int i = 0; i < size; ++i) nonzero += keep[i] = group[i] != 0;  // NaN counts
+  for (int i = 0, kept = nonzero; i < m && kept < n; ++i)
+    if (!keep[i]) keep[i] = true, ++kept;
+  for (int i = 0, j = 0; i < m && j < n; ++i)
+    if (keep[i]) position[j++] = i;
+  return nonzero;
+}
+
+Status too_dense(int64_t row, int64_t group, int count, const PackedNm& p) {
+  const std::string pattern = std::to_string(p.n) + ":" + std::to_string(p.m);
+  return Status(Code::kSparsity, "expected at most " + std::to_string(p.n) + " non-zero weights in every group of " +
+                                     std::to_string(p.m) + " (pattern " + pattern + ") but row " + std::to_string(row) + ", group " +
+                                     std::to_string(group) + " (inputs " + std::to_string(group * p.m) + ".." +
+                                     std::to_string(std::min(p.in, (group + 1) * p.m) - 1) + ") has " + std::to_string(count) +
+                                     "; prune the weight first: nm.prune(weight, { pattern: '" + pattern + "' })");
+}
+
+Status pack_row(const MatrixView& weight, const PackedNm& p, int64_t row, float* values, uint32_t* fields) {
+  const int bits = nm_field_bits(p.m), per_word = 32 / bits;
+  Status status;
+  for_each_k_block(p, [&](int64_t k, int64_t inputs) {
+    const RowInBlock at = locate(p, row, k, inputs);
+    const int64_t kept = inputs / p.m * p.n;
+    for (int64_t w = 0; w < kept / per_word; ++w) fields[at.word + w * at.pitch] = 0;
+    int64_t j = 0;
+    for (int64_t first = k; first < k + inputs; first += p.m) {
+      const int size = row < p.out ? static_cast<int>(std::clamp<int64_t>(p.in - first, 0, p.m)) : 0;
+      const float* group = size > 0 ? weight.data + row * p.in + first : nullptr;
+      int position[32];
+      const int nonzero = kept_positions(group, size, p.n, p.m, position);
+      if (nonzero > p.n) {
+        if (status.ok()) status = too_dense(row, first / p.m, nonzero, p);
+        return;
+      }
+      for (int i = 0; i < p.n; ++i, ++j) {
+        values[at.value + j / 4 * at.pitch * 4 + j % 4] = position[i] < size ? group[position[i]] : 0;
+        fields[at.word + j / per_word * at.pitch] |= static_cast<uint32_t>(position[i]) << (j % per_word * bits);
+      }
+    }
+  });
+  return status;
+}
+
+}  // namespace
+
+int nm_field_bits(int m) { return m == 4 ? 2 : m <= 16 ? 4 : 8; }
+
+void nm_layout(int n, int m, int lanes, int64_t out, int64_t in, int64_t row_block, PackedNm* packed) {
+  const int64_t fields = 32 / nm_field_bits(m);
+  const int64_t unit = m * fields / std::gcd<int64_t>(n, fields);
+  // 64 inputs of a panel are 16 KB (8 vectors of 8 lanes): they stay in L1 beside the weights. Patterns that keep few weights of so
+  // many inputs would spend their time on loading and storing accumulators: they get twice the length.
+  const int64_t k_block = round_up(n * 64 / m >= 16 ? 64 : 128, unit);
+  *packed = {n, m, lanes, in, round_up(in, unit), out, round_up(out, lanes), k_block, row_block, nullptr, nullptr};
+}
+
+bool nm_kept(const PackedNm& packed, int64_t* kept) {
+  int64_t bytes;
+  return checked_multiply(packed.out_padded, packed.in_padded / packed.m * packed.n, kept) && checked_multiply(*kept, 4, &bytes);
+}
+
+Status nm_pack(const MatrixView& weight, const PackedNm& packed, float* values, uint32_t* fields) {
+  const int64_t blocks = ceil_div(packed.out_padded, packed.row_block);
+  std::vector<Status> status(static_cast<size_t>(blocks));
+  parallel_for(blocks, kPackThreads, [&](int64_t block, int) {
+    const int64_t end = std::min((block + 1) * packed.row_block, packed.out_padded);
+    for (int64_t row = block * packed.row_block; row < end && status[block].ok(); ++row)
+      status[block] = pack_row(weight, packed, row, values, fields);
+  });
+  const auto failed = std::find_if(status.begin(), status.end(), [](const Status& s) { return !s.ok(); });
+  return failed == status.end() ? Status() : *failed;
+}
+
+void nm_unpack(const PackedNm& p, float* dense) {
+  const int bits = nm_field_bits(p.m), per_word = 32 / bits;
+  std::memset(dense, 0, static_cast<size_t>(p.out * p.in) * sizeof(float));
+  for (int64_t row = 0; row < p.out; ++row)
+    for_each_k_block(p, [&](int64_t k, int64_t inputs) {
+      const RowInBlock at = locate(p, row, k, inputs);
+      for (int64_t j = 0; j < inputs / p.m * p.n; ++j) {
+        const uint32_t word = p.fields[at.word + j / per_word * at.pitch];
+        const int64_t i = k + j / p.n * p.m + ((word >> (j % per_word * bits)) & (p.m - 1));
+        if (i < p.in) dense[row * p.in + i] = p.values[at.value + j / 4 * at.pitch * 4 + j % 4];
+      }
+    });
+}
+
+}  // namespace sk

@@ -1,0 +1,188 @@
+#include "spmm.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "../core/cpu.h"
+#include "../core/parallel.h"
+#include "pack.h"
+
+namespace sk {
+
+#define SK_SPMM_AVX512(pattern, n, m) extern const SpmmKernel spmm_f32_##pattern##_avx512;
+#define SK_SPMM_AVX2(pattern, n, m) extern const SpmmKernel spmm_f32_##pattern##_avx2;
+#define SK_SPMM_SCALAR(pattern, n, m) extern const SpmmKernel spmm_f32_##pattern##_scalar;
+#define SK_SPMM_SCALAR16(pattern, n, m) extern const SpmmKernel spmm_f32_##pattern##_scalar16;
+#include "kernels.def"
+
+namespace {
+
+struct Row {
+  const SpmmKernel* kernel;
+  Isa isa;
+};
+
+const Row kRows[] = {
+#define SK_SPMM_AVX512(pattern, n, m) {&spmm_f32_##pattern##_avx512, Isa::kAvx512},
+#define SK_SPMM_AVX2(pattern, n, m) {&spmm_f32_##pattern##_avx2, Isa::kAvx2},
+#define SK_SPMM_SCALAR(pattern, n, m) {&spmm_f32_##pattern##_scalar, Isa::kScalar},
+#define SK_SPMM_SCALAR16(pattern, n, m) {&spmm_f32_##pattern##_scalar16, Isa::kScalar16},
+#include "kernels.def"
+};
+
+Status choose(const SpmmOptions& options, const SpmmKernel** kernel) {
+  bool known = options.isa.empty();
+  for (const Row& row : kRows) {
+    const bool named = options.isa == row.kernel->isa;
+    known |= named;
+    if (!options.isa.empty() && !named) continue;
+    if (!isa_supported(row.isa)) continue;
+    if (row.kernel->m != options.m || (row.kernel->n != 0 && row.kernel->n != options.n)) continue;
+    *kernel = row.kernel;
+    return Status();
+  }
+  if (!known) return Status(Code::kIsa, "expected isa to be one that cpu().isa lists but received '" + options.isa + "'");
+  return Status(Code::kIsa, "expected an isa that this machine supports but received '" + options.isa + "'");
+}
+
+// A run of tokens that one kernel call handles, and where its copy of x lies in the workspace.
+struct Strip {
+  int64_t first, tokens;
+  int vectors;  // of the panel; 0: few()
+  int64_t x;
+};
+
+// Largest packed copy of x that a run makes at a time. Longer runs go in batches; each streams the weight from memory once.
+constexpr int64_t kBatchFloats = 2 << 20;
+
+// Tokens of [first, end) that fit one batch, cut into panels of full width and a tail. Up to two calls' worth of tokens in the tail go
+// to few(): it does half the multiply-adds a cycle, but a panel of two vectors mostly empty does worse.
+std::vector<Strip> cut(const SpmmKernel& kernel, int64_t in_padded, int64_t first, int64_t end) {
+  std::vector<Strip> strips;
+  const int64_t width = static_cast<int64_t>(kernel.panel_vectors) * kernel.lanes;
+  const int64_t few = 2 * kernel.few_tokens;
+  int64_t x = 0;
+  while (first < end && (strips.empty() || x + width * in_padded <= kBatchFloats)) {
+    const int64_t left = end - first;
+    Strip strip = {first, std::min(left, width), 0, x};
+    if (left <= few)
+      strip.tokens = left > kernel.few_tokens ? ceil_div(left, 2) : left;
+    else
+      strip.vectors = static_cast<int>(std::max<int64_t>(2, ceil_div(strip.tokens, kernel.lanes)));
+    x += (strip.vectors ? strip.vectors * kernel.lanes : strip.tokens) * in_padded;
+    first += strip.tokens;
+    strips.push_back(strip);
+  }
+  return strips;
+}
+
+void copy_rows(const float* x, int64_t tokens, int64_t in, int64_t in_padded, float* to) {
+  for (int64_t t = 0; t < tokens; ++t, x += in, to += in_padded) {
+    std::memcpy(to, x, static_cast<size_t>(in) * sizeof(float));
+    std::memset(to + in, 0, static_cast<size_t>(in_padded - in) * sizeof(float));
+  }
+}
+
+// Row blocks: long enough that loading a panel of x is repaid, short enough that the accumulators of a block (rows * 256 bytes) stay in
+// L2, and enough of them that every thread gets several tasks.
+int64_t choose_row_block(const SpmmKernel& kernel, int64_t out, int64_t tokens, int threads) {
+  const int64_t width = static_cast<int64_t>(kernel.panel_vectors) * kernel.lanes;
+  const int64_t strips = std::max<int64_t>(1, tokens / width);
+  const int64_t wanted = ceil_div(out * strips, 4 * static_cast<int64_t>(threads));
+  return round_up(std::clamp<int64_t>(wanted, 64, 256), kernel.lanes);
+}
+
+}  // namespace
+
+Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPlan>* result) {
+  const int m = options.m, n = options.n;
+  if ((m != 4 && m != 8 && m != 16 && m != 32) || n < 1 || n >= m)
+    return Status(Code::kPattern, "expected a pattern N:M with M of 4, 8, 16 or 32 and 1 <= N < M but received " + std::to_string(n) +
+                                      ":" + std::to_string(m));
+  if (options.weight.rows < 1 || options.weight.columns < 1)
+    return Status(Code::kShape, "expected a weight [out, in] with at least one row and column");
+  std::shared_ptr<SpmmPlan> plan(new SpmmPlan);
+  if (Status status = choose(options, &plan->kernel_); !status.ok()) return status;
+  const SpmmKernel& kernel = *plan->kernel_;
+
+  const int pool = ThreadPool::instance().threads();
+  plan->threads_ = options.threads > 0 ? options.threads : 1024;
+  plan->activation_ = options.activation;
+  PackedNm& packed = plan->packed_;
+  nm_layout(n, m, kernel.lanes, options.weight.rows, options.weight.columns,
+            choose_row_block(kernel, options.weight.rows, options.tokens, std::min(plan->threads_, pool)), &packed);
+  int64_t kept;
+  if (!nm_kept(packed, &kept)) return Status(Code::kMemory, "the packed weight does not fit in memory");
+  const int64_t words = kept / (32 / nm_field_bits(m));
+  const size_t bias_bytes = static_cast<size_t>(packed.out_padded) * sizeof(float);
+  if (!plan->values_.reserve(static_cast<size_t>(kept) * 4) || !plan->fields_.reserve(static_cast<size_t>(words) * 4) ||
+      !plan->bias_.reserve(bias_bytes))
+    return Status(Code::kMemory, "no memory for a packed weight of " + std::to_string(kept * 4 + words * 4) + " bytes");
+  plan->bytes_ = static_cast<size_t>(kept + words) * 4 + bias_bytes;
+
+  packed.values = plan->values_.as<float>();
+  packed.fields = plan->fields_.as<uint32_t>();
+  std::memset(plan->bias_.as<float>(), 0, bias_bytes);
+  if (options.bias) std::memcpy(plan->bias_.as<float>(), options.bias, static_cast<size_t>(packed.out) * sizeof(float));
+  if (Status status = nm_pack(options.weight, packed, plan->values_.as<float>(), plan->fields_.as<uint32_t>()); !status.ok()) return status;
+  *result = std::move(plan);
+  return Status();
+}
+
+Status SpmmPlan::run(const float* x, int64_t tokens, float* y, const std::atomic<bool>* cancel) const {
+  const SpmmKernel& kernel = *kernel_;
+  const int slots = std::min(threads_, ThreadPool::instance().threads());
+  const int64_t row_blocks = ceil_div(packed_.out_padded, packed_.row_block);
+  const int64_t acc = packed_.row_block * kernel.panel_vectors * kernel.lanes;
+  const auto cancelled = [cancel] { return cancel && cancel->load(std::memory_order_relaxed); };
+
+  for (int64_t first = 0; first < tokens && !cancelled();) {
+    const std::vector<Strip> strips = cut(kernel, packed_.in_padded, first, tokens);
+    const Strip& last = strips.back();
+    const int64_t x_floats = last.x + (last.vectors ? last.vectors * kernel.lanes : last.tokens) * packed_.in_padded;
+    float* workspace = static_cast<float*>(thread_scratch(static_cast<size_t>(x_floats + slots * acc) * sizeof(float)));
+    if (workspace == nullptr) return Status(Code::kMemory, "no memory for the workspace of a run");
+
+    const int64_t k_blocks = ceil_div(packed_.in_padded, packed_.k_block);
+    const int64_t pack_tasks = std::min<int64_t>(k_blocks, 2 * slots);  // of each strip
+    parallel_for(static_cast<int64_t>(strips.size()) * pack_tasks, threads_, [&](int64_t task, int) {
+      const Strip& strip = strips[static_cast<size_t>(task / pack_tasks)];
+      const float* from = x + strip.first * packed_.in;
+      float* to = workspace + strip.x;
+      const int64_t part = task % pack_tasks;
+      if (strip.vectors) {
+        const int64_t k0 = k_blocks * part / pack_tasks * packed_.k_block;
+        const int64_t k1 = std::min(k_blocks * (part + 1) / pack_tasks * packed_.k_block, packed_.in_padded);
+        kernel.pack(from, strip.tokens, packed_.in, k0, k1, strip.vectors, to);
+      } else if (part == 0) {
+        copy_rows(from, strip.tokens, packed_.in, packed_.in_padded, to);
+      }
+    });
+
+    const int64_t count = static_cast<int64_t>(strips.size());
+    parallel_for(row_blocks * count, threads_, [&](int64_t task, int slot) {
+      if (cancelled()) return;
+      const Strip& strip = strips[static_cast<size_t>(task % count)];  // strips innermost: they share a row block's weights in L3
+      const int64_t row = task / count * packed_.row_block;
+      const SpmmTile tile = {&packed_,  bias_.as<float>(), activation_, row, std::min(packed_.row_block, packed_.out_padded - row),
+                             workspace + strip.x, strip.tokens, y + strip.first * packed_.out, workspace + x_floats + slot * acc};
+      if (strip.vectors)
+        kernel.many(tile, strip.vectors);
+      else
+        kernel.few(tile);
+    });
+    first = last.first + last.tokens;
+  }
+  return cancelled() ? Status(Code::kAborted, "the run was aborted") : Status();
+}
+
+void SpmmPlan::to_dense(float* dense) const { nm_unpack(packed_, dense); }
+
+std::vector<SpmmRow> spmm_kernels() {
+  std::vector<SpmmRow> rows;
+  for (const Row& row : kRows) rows.push_back({row.kernel, isa_supported(row.isa)});
+  return rows;
+}
+
+}  // namespace sk

@@ -1,0 +1,66 @@
+// spmm: Y = act(X * S^T + bias), S sparse.
+//
+//   y[t, o] = act(bias[o] + sum over kept i of s[o, i] * x[t, i])      x [tokens, in], s [out, in], y [tokens, out], all float32 row-major
+//
+// S is N:M sparse along `in`: of every m consecutive weights of a row at most n are non-zero. kernel.h draws the packed layout.
+// Nothing is read outside x [tokens * in] or written outside y [tokens * out].
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../core/memory.h"
+#include "../core/status.h"
+#include "../core/tensor.h"
+#include "kernel.h"
+
+namespace sk {
+
+struct SpmmOptions {
+  MatrixView weight = {nullptr, 0, 0};  // [out, in], pruned
+  const float* bias = nullptr;          // [out] or null
+  int n = 0, m = 0;                     // the pattern
+  Activation activation = Activation::kNone;
+  std::string isa;       // empty: the best this machine has
+  int64_t tokens = 64;   // expected tokens of a run: sizes the row blocks
+  int threads = 0;       // at most so many threads a run; 0: all of the pool
+};
+
+// Immutable: checked structure + packed weight + chosen kernel. run() may be called from any number of threads at once.
+class SpmmPlan {
+ public:
+  static Status create(const SpmmOptions& options, std::shared_ptr<const SpmmPlan>* plan);
+
+  // x [tokens, in], y [tokens, out]; they must not overlap. `cancel` (may be null) is polled between tiles.
+  Status run(const float* x, int64_t tokens, float* y, const std::atomic<bool>* cancel) const;
+
+  // The pruned weight [out, in].
+  void to_dense(float* dense) const;
+
+  const SpmmKernel& kernel() const { return *kernel_; }
+  int64_t in() const { return packed_.in; }
+  int64_t out() const { return packed_.out; }
+  size_t bytes() const { return bytes_; }  // of the packed weight and bias
+
+ private:
+  SpmmPlan() = default;
+
+  const SpmmKernel* kernel_ = nullptr;
+  PackedNm packed_ = {};
+  Activation activation_ = Activation::kNone;
+  int threads_ = 0;
+  AlignedBuffer values_, fields_, bias_;
+  size_t bytes_ = 0;
+};
+
+// Every row of kernels.def, in its order, and whether this machine can run it.
+struct SpmmRow {
+  const SpmmKernel* kernel;
+  bool supported;
+};
+std::vector<SpmmRow> spmm_kernels();
+
+}  // namespace sk

@@ -1,0 +1,65 @@
+/** The raw addon trusts nobody either: what lib/ checks for meaning, native/napi checks again for memory safety. */
+import { expect, test } from 'vitest';
+import { native } from '../../lib/native.js';
+import type { NativeSpmmOptions } from '../../types/native.js';
+
+const options: NativeSpmmOptions = {
+  weight: Float32Array.of(1, 0, 2, 0, 0, 3, 0, 4),
+  out: 2,
+  in: 4,
+  n: 2,
+  m: 4,
+  bias: undefined,
+  activation: 0,
+  isa: '',
+  tokens: 1,
+  threads: 0,
+};
+const make = (change: object) => new native.SpmmPlan({ ...options, ...change });
+const plan = make({});
+const detached = new Float32Array(4);
+structuredClone(detached.buffer, { transfer: [detached.buffer] });
+
+test.each<[string, () => unknown, string]>([
+  ['weight one element short', () => make({ weight: new Float32Array(7) }), 'ERR_SK_SHAPE'],
+  ['weight one element long', () => make({ weight: new Float32Array(9) }), 'ERR_SK_SHAPE'],
+  ['weight size that overflows', () => make({ out: 2 ** 48, in: 2 ** 48 }), 'ERR_SK_SHAPE'],
+  ['out 0', () => make({ out: 0 }), 'ERR_SK_OPTION'],
+  ['fractional in', () => make({ in: 1.5 }), 'ERR_SK_OPTION'],
+  ['NaN in', () => make({ in: Number.NaN }), 'ERR_SK_OPTION'],
+  ['pattern 4:4', () => make({ n: 4 }), 'ERR_SK_PATTERN'],
+  ['pattern 0:4', () => make({ n: 0 }), 'ERR_SK_PATTERN'],
+  ['pattern 2:5', () => make({ m: 5 }), 'ERR_SK_PATTERN'],
+  ['pattern 2:64', () => make({ m: 64 }), 'ERR_SK_PATTERN'],
+  ['unknown activation', () => make({ activation: 2 }), 'ERR_SK_OPTION'],
+  ['unknown isa', () => make({ isa: 'mmx' }), 'ERR_SK_ISA'],
+  ['bias too short', () => make({ bias: new Float32Array(1) }), 'ERR_SK_SHAPE'],
+  ['shared weight', () => make({ weight: new Float32Array(new SharedArrayBuffer(32)) }), 'ERR_SK_BUFFER'],
+  ['weight of another class', () => make({ weight: new Int32Array(8) }), 'ERR_SK_TYPE'],
+  ['x one element short', () => plan.runSync(new Float32Array(3), 1, new Float32Array(2)), 'ERR_SK_SHAPE'],
+  ['x one element long', () => plan.runSync(new Float32Array(5), 1, new Float32Array(2)), 'ERR_SK_SHAPE'],
+  ['y one element short', () => plan.runSync(new Float32Array(4), 1, new Float32Array(1)), 'ERR_SK_SHAPE'],
+  ['y one element long', () => plan.runSync(new Float32Array(4), 1, new Float32Array(3)), 'ERR_SK_SHAPE'],
+  ['more tokens than x holds', () => plan.runSync(new Float32Array(4), 2, new Float32Array(4)), 'ERR_SK_SHAPE'],
+  ['tokens that overflow', () => plan.runSync(new Float32Array(4), 2 ** 48, new Float32Array(4)), 'ERR_SK_SHAPE'],
+  ['negative tokens', () => plan.runSync(new Float32Array(4), -1, new Float32Array(2)), 'ERR_SK_OPTION'],
+  ['detached x', () => plan.runSync(detached, 1, new Float32Array(2)), 'ERR_SK_BUFFER'],
+  ['asynchronous x too short', () => plan.run(new Float32Array(3), 1, new Float32Array(2), true, undefined), 'ERR_SK_SHAPE'],
+  ['toDense into too little room', () => plan.toDense(new Float32Array(7)), 'ERR_SK_SHAPE'],
+  ['threads 0', () => native.setNumThreads(0), 'ERR_SK_OPTION'],
+  ['a cancel token of another class', () => plan.run(new Float32Array(4), 1, new Float32Array(2), true, plan as never), 'ERR_SK_TYPE'],
+  ['no options', () => new native.SpmmPlan(undefined as never), 'ERR_SK_TYPE'],
+])('%s', (_, call, code) => {
+  expect(call).toThrow(expect.objectContaining({ code }));
+});
+
+test('methods refuse a foreign receiver', () => {
+  const { runSync } = native.SpmmPlan.prototype;
+  for (const receiver of [{}, new native.CancelToken(), undefined, native]) {
+    expect(() => runSync.call(receiver as never, new Float32Array(4), 1, new Float32Array(2))).toThrow(TypeError);
+  }
+});
+
+test('the constructor needs new', () => {
+  expect(() => (native.SpmmPlan as unknown as (o: object) => void)(options)).toThrow();
+});
