@@ -44,6 +44,7 @@ export type ErrorCode =
  * ```
  */
 export class SparseKernelsError extends Error {
+  /** Always `'SparseKernelsError'`. */
   override readonly name = 'SparseKernelsError';
   /** Stable, for programs; the message is for people and may change. */
   readonly code: ErrorCode;

@@ -6,11 +6,13 @@ import { allocate, type Float32View, float32Array, float32Tensor, overlaps, type
 import { describe, integer, oneOf, options } from '../validate.js';
 import { type Pattern, parsePattern } from './pattern.js';
 
-const activations = ['none', 'relu'] as const;
 const isas: readonly Isa[] = ['avx512', 'avx2', 'scalar', 'scalar16'];
 
 /** Function applied to every output in the same pass: `y = activation(x Wᵀ + b)`. */
-export type Activation = (typeof activations)[number];
+export type Activation = 'none' | 'relu';
+
+/** In the order of enum Activation in native/spmm/kernel.h. */
+const activations: readonly Activation[] = ['none', 'relu'];
 
 /** Options of {@link plan}. */
 export interface PlanOptions {
@@ -41,8 +43,9 @@ export interface RunOptions {
 /** Options of {@link Plan.runSync}. */
 export type RunSyncOptions = Pick<RunOptions, 'out'>;
 
-/** Most bytes of x or y that one native run covers: what the event loop copies at a time, and how often it looks at other work. */
+/** Most that one native run covers: what the event loop copies at a time. Shorter slices would read the weight too often. */
 const sliceBytes = 8 << 20;
+const sliceTokens = 1024;
 
 /**
  * A sparse linear layer: checked, packed, with its kernel chosen. Immutable; any number of runs may be under way at once. Made by
@@ -134,6 +137,7 @@ export class Plan {
     return { type: 'float32', data: y, dims };
   }
 
+  /** Two slices are under way at a time: while one is computed, the event loop copies the next. */
   async #runSlices(
     x: Float32Array,
     tokens: number,
@@ -142,14 +146,24 @@ export class Plan {
     token: NativeCancelToken | undefined,
   ): Promise<void> {
     const { inFeatures, outFeatures } = this;
-    const slice = Math.max(1, Math.floor(sliceBytes / 4 / Math.max(inFeatures, outFeatures)));
+    const slice = Math.max(1, Math.min(sliceTokens, Math.floor(sliceBytes / 4 / Math.max(inFeatures, outFeatures))));
     if (tokens <= slice) return this.#native.run(x, tokens, y, privateY, token);
-    for (let first = 0; first < tokens; first += slice) {
-      const end = Math.min(first + slice, tokens);
-      float32Array(x, 'x', tokens); // it may have been transferred away since the last slice
-      float32Array(y, 'out', tokens);
-      const xs = x.subarray(first * inFeatures, end * inFeatures);
-      await this.#native.run(xs, end - first, y.subarray(first * outFeatures, end * outFeatures), privateY, token);
+    const underWay: Promise<void>[] = [];
+    try {
+      for (let first = 0; first < tokens; first += slice) {
+        const end = Math.min(first + slice, tokens);
+        float32Array(x, 'x', tokens); // it may have been transferred away since the last slice
+        float32Array(y, 'out', tokens);
+        const xs = x.subarray(first * inFeatures, end * inFeatures);
+        const ys = y.subarray(first * outFeatures, end * outFeatures);
+        const run = this.#native.run(xs, end - first, ys, privateY, token);
+        run.catch(() => {}); // it is awaited below, but may fail while we still wait for the one before: that is not unhandled
+        underWay.push(run);
+        if (underWay.length === 2) await underWay.shift();
+      }
+      await underWay.shift();
+    } finally {
+      await Promise.allSettled(underWay); // after a failure: nothing writes to y once the promise is settled
     }
   }
 

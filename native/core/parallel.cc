@@ -21,7 +21,7 @@ struct ThreadPool::Loop {
   int64_t tasks;
   int max_slots;
   std::atomic<int64_t> next{0};
-  int slots = 1;              // guarded by mutex_; slot 0 is the caller
+  int slots = 1;                // guarded by mutex_; slot 0 is the caller
   std::atomic<int> working{0};  // workers inside work()
 };
 

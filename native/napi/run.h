@@ -16,9 +16,7 @@ namespace sk::napi {
 // A cancel flag that JavaScript can raise while a run is under way. The tag keeps other objects from being unwrapped as one.
 class CancelToken : public Napi::ObjectWrap<CancelToken> {
  public:
-  static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "CancelToken", {InstanceMethod<&CancelToken::cancel>("cancel")});
-  }
+  static Napi::Function define(Napi::Env env) { return DefineClass(env, "CancelToken", {InstanceMethod<&CancelToken::cancel>("cancel")}); }
   explicit CancelToken(const Napi::CallbackInfo& info) : Napi::ObjectWrap<CancelToken>(info) {
     info.This().As<Napi::Object>().TypeTag(&kTag);
   }

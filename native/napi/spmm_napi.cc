@@ -83,7 +83,9 @@ Napi::Value SpmmPlanObject::to_dense(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value SpmmPlanObject::kernel(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), live(info.Env())->kernel().name); }
+Napi::Value SpmmPlanObject::kernel(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), live(info.Env())->kernel().name);
+}
 
 Napi::Value SpmmPlanObject::bytes(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(live(info.Env())->bytes()));

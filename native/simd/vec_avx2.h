@@ -32,7 +32,7 @@ struct Avx2 {
   }
   static inline void load_quads(const float* p, F32 (&out)[4]) {
     // Vector i holds the quads of lanes i and i + 4, one per 128-bit half; a 4x4 transpose inside the halves does the rest.
-    const __m256 a = pair(p), b = pair(p + 4), c = pair(p + 8), d = pair(p + 12);
+    const __m256 a = _mm256_load_ps(p), b = _mm256_load_ps(p + 8), c = _mm256_load_ps(p + 16), d = _mm256_load_ps(p + 24);
     const __m256 ab_lo = _mm256_unpacklo_ps(a, b), ab_hi = _mm256_unpackhi_ps(a, b);
     const __m256 cd_lo = _mm256_unpacklo_ps(c, d), cd_hi = _mm256_unpackhi_ps(c, d);
     out[0] = _mm256_shuffle_ps(ab_lo, cd_lo, 0x44);
@@ -64,11 +64,6 @@ struct Avx2 {
     r[2] = _mm256_permute2f128_ps(s2, s6, 0x20), r[6] = _mm256_permute2f128_ps(s2, s6, 0x31);
     r[3] = _mm256_permute2f128_ps(s3, s7, 0x20), r[7] = _mm256_permute2f128_ps(s3, s7, 0x31);
   }
-
- private:
-  static inline __m256 pair(const float* p) {
-    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_load_ps(p)), _mm_load_ps(p + 16), 1);
-  }
 };
 
 template <>
@@ -98,9 +93,7 @@ template <>
 struct Avx2::Table<32> {
   Table<16> lo, hi;
   static inline Table load(const float* p) { return {Table<16>::load(p), Table<16>::load(p + 16)}; }
-  inline __m256 pick(__m256i i) const {
-    return _mm256_blendv_ps(lo.pick(i), hi.pick(i), _mm256_castsi256_ps(_mm256_slli_epi32(i, 27)));
-  }
+  inline __m256 pick(__m256i i) const { return _mm256_blendv_ps(lo.pick(i), hi.pick(i), _mm256_castsi256_ps(_mm256_slli_epi32(i, 27))); }
 };
 
 }  // namespace

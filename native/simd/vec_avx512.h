@@ -32,7 +32,7 @@ struct Avx512 {
   }
   static inline void load_quads(const float* p, F32 (&out)[4]) {
     // Vector i holds the quads of lanes i, i + 4, i + 8 and i + 12, one per 128-bit part; a 4x4 transpose inside the parts does the rest.
-    const __m512 a = every_fourth(p), b = every_fourth(p + 4), c = every_fourth(p + 8), d = every_fourth(p + 12);
+    const __m512 a = _mm512_load_ps(p), b = _mm512_load_ps(p + 16), c = _mm512_load_ps(p + 32), d = _mm512_load_ps(p + 48);
     const __m512 ab_lo = _mm512_unpacklo_ps(a, b), ab_hi = _mm512_unpackhi_ps(a, b);
     const __m512 cd_lo = _mm512_unpacklo_ps(c, d), cd_hi = _mm512_unpackhi_ps(c, d);
     out[0] = _mm512_shuffle_ps(ab_lo, cd_lo, 0x44);
@@ -75,13 +75,6 @@ struct Avx512 {
     }
 #pragma GCC unroll 16
     for (int i = 0; i < 16; ++i) r[i] = t[i];
-  }
-
- private:
-  static inline __m512 every_fourth(const float* p) {
-    const __m256 lo = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_load_ps(p)), _mm_load_ps(p + 16), 1);
-    const __m256 hi = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_load_ps(p + 32)), _mm_load_ps(p + 48), 1);
-    return _mm512_insertf32x8(_mm512_castps256_ps512(lo), hi, 1);
   }
 };
 

@@ -40,7 +40,7 @@ struct Portable {
   static inline void store(float* p, F32 a) { *reinterpret_cast<F32*>(p) = a; }
   static inline void storeu(float* p, F32 a) { __builtin_memcpy(p, &a, sizeof(a)); }
   static inline F32 fma(F32 a, F32 b, F32 c) { return a * b + c; }  // fused or not, as the target likes
-  static inline F32 relu(F32 a) {  // NaN stays NaN
+  static inline F32 relu(F32 a) {                                   // NaN stays NaN
     for (int i = 0; i < kLanes; ++i) a[i] = a[i] < 0 ? 0 : a[i];
     return a;
   }
@@ -56,10 +56,11 @@ struct Portable {
   static inline F32 splat(const Quad& q) {
     return set1(q.v[kI]);
   }
-  // Transposing load of kLanes quads: out[i], lane l = p[4 * l + i].
+  // Transposing load of the quads of kLanes rows: out[i], lane l = float i of lane l's quad. The quads lie in the order that makes this a
+  // 4x4 transpose inside 128-bit parts: lanes 0, 4, 8 .., then 1, 5, 9 .., then 2, 6, 10 .., then 3, 7, 11 ..; p is aligned to the vector.
   static inline void load_quads(const float* p, F32 (&out)[4]) {
     for (int i = 0; i < 4; ++i)
-      for (int l = 0; l < kLanes; ++l) out[i][l] = p[4 * l + i];
+      for (int l = 0; l < kLanes; ++l) out[i][l] = p[4 * (l % 4 * (kLanes / 4) + l / 4) + i];
   }
 
   static inline U32 load_u32(const uint32_t* p) { return *reinterpret_cast<const U32*>(p); }

@@ -18,6 +18,14 @@ namespace {
 // Rows that share the registers: independent accumulator chains hide the latency of the FMA (4 cycles, 2 a cycle: 8 chains).
 constexpr int rows_in_registers(int vectors) { return vectors >= 7 ? 1 : vectors >= 3 ? 2 : 4; }
 
+// Row, in its row group, of the quad at position q: a vector's quads lie in the order rows 0, 4, 8 .. | 1, 5, 9 .. | 2, 6, 10 .. | 3, 7, 11
+// ..
+template <int kLanes>
+constexpr int64_t row_of_quad(int64_t q) {
+  const int64_t i = q % kLanes;
+  return q - i + i % (kLanes / 4) * 4 + i / (kLanes / 4);
+}
+
 template <class V, int kM, int kN, int kVectors>
 struct ManyTokens {
   using F32 = typename V::F32;
@@ -36,8 +44,7 @@ struct ManyTokens {
 
   // Kept weight kI of the quad, for kRows rows.
   template <int kI>
-  static inline void step(F32 (&acc)[kRows][kVectors], const typename V::Quad (&quad)[kRows], const uint32_t (&word)[kRows],
-                          Cursor& at) {
+  static inline void step(F32 (&acc)[kRows][kVectors], const typename V::Quad (&quad)[kRows], const uint32_t (&word)[kRows], Cursor& at) {
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
       const float* x = at.group + ((word[r] >> (kBits * kI)) & (kM - 1)) * kWidth;
@@ -52,25 +59,27 @@ struct ManyTokens {
   }
 
   // One k block: acc[rows][kWidth] += S[rows, k block] * panel[k block][kWidth].
-  static void block(const float* panel, const float* next_panel, const float* values, const uint32_t* fields, int64_t rows,
-                    int64_t words, int n, float* acc_rows) {
+  static void block(const float* panel, const float* next_panel, const float* values, const uint32_t* fields, int64_t rows, int64_t words,
+                    int n, float* acc_rows) {
     for (int64_t g = 0; g < rows;) {
       const int64_t group = group_rows(kLanes, rows - g);
-      for (int64_t r = 0; r < group; r += kRows) {
-        float* acc_row = acc_rows + (g + r) * kWidth;
+      for (int64_t q = 0; q < group; q += kRows) {
+        int64_t row[kRows];
+#pragma GCC unroll 4
+        for (int i = 0; i < kRows; ++i) row[i] = row_of_quad<kLanes>(q + i);
         F32 acc[kRows][kVectors];
 #pragma GCC unroll 4
         for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 8
-          for (int v = 0; v < kVectors; ++v) acc[i][v] = V::load(acc_row + i * kWidth + v * kLanes);
+          for (int v = 0; v < kVectors; ++v) acc[i][v] = V::load(acc_rows + (g + row[i]) * kWidth + v * kLanes);
         Cursor at = {panel, 0, n};
-        const float* row_values = values + r * 4;
-        const uint32_t* row_fields = fields + r;
+        const float* row_values = values + q * 4;
+        const uint32_t* row_fields = fields;
         for (int64_t w = 0; w < words; ++w, row_fields += group) {
           uint32_t word[kRows];
 #pragma GCC unroll 4
-          for (int i = 0; i < kRows; ++i) word[i] = row_fields[i];
-          for (int q = 0; q < kFields / 4; ++q, row_values += group * 4) {
+          for (int i = 0; i < kRows; ++i) word[i] = row_fields[row[i]];
+          for (int j = 0; j < kFields / 4; ++j, row_values += group * 4) {
             typename V::Quad quad[kRows];
 #pragma GCC unroll 4
             for (int i = 0; i < kRows; ++i) quad[i] = V::load_quad(row_values + i * 4);
@@ -86,9 +95,9 @@ struct ManyTokens {
 #pragma GCC unroll 4
         for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 8
-          for (int v = 0; v < kVectors; ++v) V::store(acc_row + i * kWidth + v * kLanes, acc[i][v]);
+          for (int v = 0; v < kVectors; ++v) V::store(acc_rows + (g + row[i]) * kWidth + v * kLanes, acc[i][v]);
         // The panel of the next k block is on its way from L3 while this one is used.
-        V::prefetch(next_panel + (g + r) * 16);
+        V::prefetch(next_panel + (g + q) * 16);
       }
       values += words * kFields * group;
       fields += words * group;
@@ -151,7 +160,6 @@ static void many_vectors(const SpmmTile& tile, int vectors) {
     many_vectors<V, kM, kN, kVectors - 1>(tile, vectors);
   }
 }
-
 
 // k0 and k1 are multiples of the unit, so of kLanes.
 template <class V>

@@ -29,7 +29,8 @@ RowInBlock locate(const PackedNm& p, int64_t row, int64_t k, int64_t inputs) {
   const int64_t lane = (row - first) % pitch;  // wide is a multiple of both pitches
   const int64_t kept = inputs / p.m * p.n;
   const int64_t group = first * (p.in_padded / p.m * p.n) + rows * (k / p.m * p.n) + (row - first - lane) * kept;
-  return {group + lane * 4, group / fields + lane, pitch};
+  const int64_t quad = lane / p.lanes * p.lanes + lane % 4 * (p.lanes / 4) + lane % p.lanes / 4;
+  return {group + quad * 4, group / fields + lane, pitch};
 }
 
 // Calls visit(k, inputs) for each k block.
@@ -53,9 +54,9 @@ int kept_positions(const float* group, int size, int n, int m, int (&position)[3
 
 Status too_dense(int64_t row, int64_t group, int count, const PackedNm& p) {
   const std::string pattern = std::to_string(p.n) + ":" + std::to_string(p.m);
-  return Status(Code::kSparsity, "expected at most " + std::to_string(p.n) + " non-zero weights in every group of " +
-                                     std::to_string(p.m) + " (pattern " + pattern + ") but row " + std::to_string(row) + ", group " +
-                                     std::to_string(group) + " (inputs " + std::to_string(group * p.m) + ".." +
+  return Status(Code::kSparsity, "expected at most " + std::to_string(p.n) + " non-zero weights in every group of " + std::to_string(p.m) +
+                                     " (pattern " + pattern + ") but row " + std::to_string(row) + ", group " + std::to_string(group) +
+                                     " (inputs " + std::to_string(group * p.m) + ".." +
                                      std::to_string(std::min(p.in, (group + 1) * p.m) - 1) + ") has " + std::to_string(count) +
                                      "; prune the weight first: nm.prune(weight, { pattern: '" + pattern + "' })");
 }

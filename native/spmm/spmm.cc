@@ -98,8 +98,8 @@ int64_t choose_row_block(const SpmmKernel& kernel, int64_t out, int64_t tokens, 
 Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPlan>* result) {
   const int m = options.m, n = options.n;
   if ((m != 4 && m != 8 && m != 16 && m != 32) || n < 1 || n >= m)
-    return Status(Code::kPattern, "expected a pattern N:M with M of 4, 8, 16 or 32 and 1 <= N < M but received " + std::to_string(n) +
-                                      ":" + std::to_string(m));
+    return Status(Code::kPattern, "expected a pattern N:M with M of 4, 8, 16 or 32 and 1 <= N < M but received " + std::to_string(n) + ":" +
+                                      std::to_string(m));
   if (options.weight.rows < 1 || options.weight.columns < 1)
     return Status(Code::kShape, "expected a weight [out, in] with at least one row and column");
   std::shared_ptr<SpmmPlan> plan(new SpmmPlan);
@@ -165,8 +165,15 @@ Status SpmmPlan::run(const float* x, int64_t tokens, float* y, const std::atomic
       if (cancelled()) return;
       const Strip& strip = strips[static_cast<size_t>(task % count)];  // strips innermost: they share a row block's weights in L3
       const int64_t row = task / count * packed_.row_block;
-      const SpmmTile tile = {&packed_,  bias_.as<float>(), activation_, row, std::min(packed_.row_block, packed_.out_padded - row),
-                             workspace + strip.x, strip.tokens, y + strip.first * packed_.out, workspace + x_floats + slot * acc};
+      const SpmmTile tile = {&packed_,
+                             bias_.as<float>(),
+                             activation_,
+                             row,
+                             std::min(packed_.row_block, packed_.out_padded - row),
+                             workspace + strip.x,
+                             strip.tokens,
+                             y + strip.first * packed_.out,
+                             workspace + x_floats + slot * acc};
       if (strip.vectors)
         kernel.many(tile, strip.vectors);
       else

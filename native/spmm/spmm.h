@@ -24,9 +24,9 @@ struct SpmmOptions {
   const float* bias = nullptr;          // [out] or null
   int n = 0, m = 0;                     // the pattern
   Activation activation = Activation::kNone;
-  std::string isa;       // empty: the best this machine has
-  int64_t tokens = 64;   // expected tokens of a run: sizes the row blocks
-  int threads = 0;       // at most so many threads a run; 0: all of the pool
+  std::string isa;      // empty: the best this machine has
+  int64_t tokens = 64;  // expected tokens of a run: sizes the row blocks
+  int threads = 0;      // at most so many threads a run; 0: all of the pool
 };
 
 // Immutable: checked structure + packed weight + chosen kernel. run() may be called from any number of threads at once.

@@ -1,0 +1,26 @@
+/** Comparisons of L2-normalised embeddings. */
+
+export type Embedding = Float32Array;
+
+/** Cosine, since both have length one. */
+export function cosine(a: Embedding, b: Embedding): number {
+  return a.reduce((sum, value, i) => sum + value * (b[i] as number), 0);
+}
+
+/** The `count` indices of `embeddings` closest to `query`, closest first. */
+export function nearest(query: Embedding, embeddings: readonly Embedding[], count: number): number[] {
+  return embeddings
+    .map((embedding, index) => ({ index, cosine: cosine(query, embedding) }))
+    .sort((a, b) => b.cosine - a.cosine)
+    .slice(0, count)
+    .map(({ index }) => index);
+}
+
+/** NaN if any entry is. */
+export function maxError(actual: readonly Embedding[], expected: readonly Embedding[]): number {
+  const errors = expected.map((embedding, s) => {
+    const other = actual[s] as Embedding;
+    return embedding.reduce((max, value, k) => Math.max(max, Math.abs(value - (other[k] as number))), 0);
+  });
+  return Math.max(...errors);
+}
