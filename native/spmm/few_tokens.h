@@ -21,56 +21,34 @@ struct FewTokens {
   static constexpr int kLanes = V::kLanes;
   static constexpr int kBits = field_bits(kM);
   static constexpr int kFields = 32 / kBits;
-  // Vectors of outputs at a time: independent FMA chains, as many as the registers hold beside a quad of weights.
-  static constexpr int kVectors = kTokens >= 3 ? 2 : 4;
 
-  struct Cursor {
-    const float* group;  // the current group's first input
-    int seen;            // kept weights of it behind us (only used where kN is 0)
-  };
-
-  // One k block for kRowVectors vectors of a row group that is `pitch` vectors wide.
-  template <int kRowVectors>
-  static void block(const float* x, int64_t x_stride, const float* values, const uint32_t* fields, int64_t pitch, int64_t words, int n,
-                    float* acc_rows) {
-    F32 acc[kRowVectors][kTokens];
+  // One k block for one row group. The next row group starts where this one ends in memory: one forward stream, which the hardware
+  // prefetches; working on several row groups at once to have more FMA chains lost more to the prefetcher than it won.
+  static void block(const float* x, int64_t x_stride, const float* values, const uint32_t* fields, int64_t words, int n, float* acc_rows) {
+    F32 acc[kTokens];
 #pragma GCC unroll 4
-    for (int v = 0; v < kRowVectors; ++v)
-#pragma GCC unroll 4
-      for (int t = 0; t < kTokens; ++t) acc[v][t] = V::load(acc_rows + (v * kTokens + t) * kLanes);
-    Cursor at = {x, 0};
+    for (int t = 0; t < kTokens; ++t) acc[t] = V::load(acc_rows + t * kLanes);
+    const float* group = x;  // the current group's first input
+    int seen = 0;            // kept weights of it behind us (only used where kN is 0)
     for (int64_t w = 0; w < words; ++w) {
-      U32 word[kRowVectors];
+      U32 word = V::load_u32(fields + w * kLanes);
+      for (int q = 0; q < kFields / 4; ++q, values += kLanes * 4) {
+        F32 value[4];
+        V::load_quads(values, value);
 #pragma GCC unroll 4
-      for (int v = 0; v < kRowVectors; ++v) word[v] = V::load_u32(fields + v * kLanes);
-      fields += pitch * kLanes;
-      for (int q = 0; q < kFields / 4; ++q) {
-        Cursor next = at;
+        for (int j = 0; j < 4; ++j) {
 #pragma GCC unroll 4
-        for (int v = 0; v < kRowVectors; ++v) {
-          F32 value[4];
-          V::load_quads(values + v * kLanes * 4, value);
-          next = at;
-#pragma GCC unroll 4
-          for (int j = 0; j < 4; ++j) {
-#pragma GCC unroll 4
-            for (int t = 0; t < kTokens; ++t)
-              acc[v][t] = V::fma(V::template Table<kM>::load(next.group + t * x_stride).pick(word[v]), value[j], acc[v][t]);
-            word[v] = V::template shift_right<kBits>(word[v]);
-            if (kN == 0 ? ++next.seen == n : (j + 1) % (kN ? kN : 1) == 0) {
-              next.seen = 0;
-              next.group += kM;
-            }
+          for (int t = 0; t < kTokens; ++t) acc[t] = V::fma(V::template Table<kM>::load(group + t * x_stride).pick(word), value[j], acc[t]);
+          word = V::template shift_right<kBits>(word);
+          if (kN == 0 ? ++seen == n : (j + 1) % (kN ? kN : 1) == 0) {
+            seen = 0;
+            group += kM;
           }
         }
-        at = next;
-        values += pitch * kLanes * 4;
       }
     }
 #pragma GCC unroll 4
-    for (int v = 0; v < kRowVectors; ++v)
-#pragma GCC unroll 4
-      for (int t = 0; t < kTokens; ++t) V::store(acc_rows + (v * kTokens + t) * kLanes, acc[v][t]);
+    for (int t = 0; t < kTokens; ++t) V::store(acc_rows + t * kLanes, acc[t]);
   }
 
   static void run(const SpmmTile& t) {
@@ -84,20 +62,11 @@ struct FewTokens {
     for (int64_t k = 0; k < s.in_padded; k += s.k_block) {
       const int64_t inputs = k + s.k_block < s.in_padded ? s.k_block : s.in_padded - k;
       const int64_t words = inputs / kM * n / kFields;
-      for (int64_t r = 0; r < t.rows;) {
-        const int64_t group = group_rows(kLanes, t.rows - r);
-        const float* row_values = values + r * words * kFields;
-        const uint32_t* row_fields = fields + r * words;
-        if (group == kLanes)
-          block<1>(t.x + k, s.in_padded, row_values, row_fields, 1, words, n, t.acc + r * kTokens);
-        else
-          for (int v = 0; v < kGroupVectors; v += kVectors)
-            block<kVectors>(t.x + k, s.in_padded, row_values + v * kLanes * 4, row_fields + v * kLanes, kGroupVectors, words, n,
-                            t.acc + (r + v * kLanes) * kTokens);
-        r += group;
+      for (int64_t r = 0; r < t.rows; r += kLanes) {
+        block(t.x + k, s.in_padded, values, fields, words, n, t.acc + r * kTokens);
+        values += words * kFields * kLanes;
+        fields += words * kLanes;
       }
-      values += t.rows * words * kFields;
-      fields += t.rows * words;
     }
     store(t);
   }

@@ -3,19 +3,18 @@
 //
 // Legend: M, N of the N:M pattern are written m, n (n of every m kept); L = lanes of the vector, W = tokens in a panel (vectors * L).
 //
-// Packed weight S[out, in]: rows in row groups, row groups in row blocks, inputs in k blocks, stored in the order the loops read:
+// Packed weight S[out, in]: rows in row groups of L, row groups in row blocks, inputs in k blocks, stored in the order the loops read:
 //
 //   row block 0 (row_block rows)                                  row block 1 ...
 //   +- k block 0 (k_block inputs) -+- k block 1 -+ ... -+
 //   | row group 0 | row group 1 |..|             |      |
 //
-//   values of one (k block, row group):  [kept / 4][vectors][L][4]  quads: four consecutive kept weights of a row are adjacent; the L
-//                                        quads of a vector lie in the order rows 0, 4, 8 .. | 1, 5, 9 .. | 2, 6, 10 .. | 3, 7, 11 ..
-//   fields of one (k block, row group):  [kept / F][vectors * L]      u32; field j = bits [b*j, b*j + b) = index of the kept weight
+//   values of one (k block, row group):  [kept / 4][L quads][4]  quad: four consecutive kept weights of a row; the quads lie in the
+//                                                                order rows 0, 4, 8 .. | 1, 5, 9 .. | 2, 6, 10 .. | 3, 7, 11 ..
+//   fields of one (k block, row group):  [kept / F][L rows]      u32; field j = bits [b*j, b*j + b) = index of the kept weight in its group
 //
-//   A row group is 4 vectors wide while the row block has that many rows left, then 1. b = 2, 4, 4, 8 bits for m = 4, 8, 16, 32;
-//   F = 32 / b fields a word. kept = k_block / m * n is a multiple of F: `in` is padded with zero weights to a multiple of the unit
-//   m * F / gcd(n, F), `out` to a multiple of L. Nothing is read past the arrays.
+//   b = 2, 4, 4, 8 bits for m = 4, 8, 16, 32; F = 32 / b fields a word. kept = k_block / m * n is a multiple of F: `in` is padded with
+//   zero weights to a multiple of the unit m * F / gcd(n, F), `out` to a multiple of L. Nothing is read past the arrays.
 #pragma once
 
 #include <cstddef>

@@ -18,12 +18,10 @@ namespace {
 // Rows that share the registers: independent accumulator chains hide the latency of the FMA (4 cycles, 2 a cycle: 8 chains).
 constexpr int rows_in_registers(int vectors) { return vectors >= 7 ? 1 : vectors >= 3 ? 2 : 4; }
 
-// Row, in its row group, of the quad at position q: a vector's quads lie in the order rows 0, 4, 8 .. | 1, 5, 9 .. | 2, 6, 10 .. | 3, 7, 11
-// ..
+// Row, in its row group, of quad q.
 template <int kLanes>
 constexpr int64_t row_of_quad(int64_t q) {
-  const int64_t i = q % kLanes;
-  return q - i + i % (kLanes / 4) * 4 + i / (kLanes / 4);
+  return q % (kLanes / 4) * 4 + q / (kLanes / 4);
 }
 
 template <class V, int kM, int kN, int kVectors>
@@ -58,31 +56,28 @@ struct ManyTokens {
     }
   }
 
-  // One k block: acc[rows][kWidth] += S[rows, k block] * panel[k block][kWidth].
+  // One k block: acc[quads][kWidth] += S[rows, k block] * panel[k block][kWidth]. The accumulators are in the order of the quads.
   static void block(const float* panel, const float* next_panel, const float* values, const uint32_t* fields, int64_t rows, int64_t words,
-                    int n, float* acc_rows) {
-    for (int64_t g = 0; g < rows;) {
-      const int64_t group = group_rows(kLanes, rows - g);
-      for (int64_t q = 0; q < group; q += kRows) {
-        int64_t row[kRows];
-#pragma GCC unroll 4
-        for (int i = 0; i < kRows; ++i) row[i] = row_of_quad<kLanes>(q + i);
+                    int n, float* acc_quads) {
+    for (int64_t g = 0; g < rows; g += kLanes) {
+      for (int64_t q = 0; q < kLanes; q += kRows) {
+        float* acc_quad = acc_quads + (g + q) * kWidth;
         F32 acc[kRows][kVectors];
 #pragma GCC unroll 4
         for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 8
-          for (int v = 0; v < kVectors; ++v) acc[i][v] = V::load(acc_rows + (g + row[i]) * kWidth + v * kLanes);
+          for (int v = 0; v < kVectors; ++v) acc[i][v] = V::load(acc_quad + i * kWidth + v * kLanes);
         Cursor at = {panel, 0, n};
-        const float* row_values = values + q * 4;
-        const uint32_t* row_fields = fields;
-        for (int64_t w = 0; w < words; ++w, row_fields += group) {
+        const float* quads = values + q * 4;
+        const uint32_t* row_fields = fields + row_of_quad<kLanes>(q);
+        for (int64_t w = 0; w < words; ++w, row_fields += kLanes) {
           uint32_t word[kRows];
 #pragma GCC unroll 4
-          for (int i = 0; i < kRows; ++i) word[i] = row_fields[row[i]];
-          for (int j = 0; j < kFields / 4; ++j, row_values += group * 4) {
+          for (int i = 0; i < kRows; ++i) word[i] = row_fields[row_of_quad<kLanes>(q + i) - row_of_quad<kLanes>(q)];
+          for (int j = 0; j < kFields / 4; ++j, quads += kLanes * 4) {
             typename V::Quad quad[kRows];
 #pragma GCC unroll 4
-            for (int i = 0; i < kRows; ++i) quad[i] = V::load_quad(row_values + i * 4);
+            for (int i = 0; i < kRows; ++i) quad[i] = V::load_quad(quads + i * 4);
             step<0>(acc, quad, word, at);
             step<1>(acc, quad, word, at);
             step<2>(acc, quad, word, at);
@@ -95,21 +90,23 @@ struct ManyTokens {
 #pragma GCC unroll 4
         for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 8
-          for (int v = 0; v < kVectors; ++v) V::store(acc_rows + (g + row[i]) * kWidth + v * kLanes, acc[i][v]);
+          for (int v = 0; v < kVectors; ++v) V::store(acc_quad + i * kWidth + v * kLanes, acc[i][v]);
         // The panel of the next k block is on its way from L3 while this one is used.
         V::prefetch(next_panel + (g + q) * 16);
       }
-      values += words * kFields * group;
-      fields += words * group;
-      g += group;
+      values += words * kFields * kLanes;
+      fields += words * kLanes;
     }
   }
 
   static void run(const SpmmTile& t) {
     const PackedNm& s = *t.weight;
     const int n = kN ? kN : s.n;
-    for (int64_t r = 0; r < t.rows; ++r)
-      for (int v = 0; v < kVectors; ++v) V::store(t.acc + r * kWidth + v * kLanes, V::set1(t.bias[t.first_row + r]));
+    for (int64_t g = 0; g < t.rows; g += kLanes)
+      for (int64_t q = 0; q < kLanes; ++q) {
+        const F32 bias = V::set1(t.bias[t.first_row + g + row_of_quad<kLanes>(q)]);
+        for (int v = 0; v < kVectors; ++v) V::store(t.acc + (g + q) * kWidth + v * kLanes, bias);
+      }
     const int64_t kept_row = s.in_padded / kM * n;
     const float* values = s.values + t.first_row * kept_row;
     const uint32_t* fields = s.fields + t.first_row * (kept_row / kFields);
@@ -124,7 +121,7 @@ struct ManyTokens {
     store(t);
   }
 
-  // acc is [row][token], y is [token][row]: transpose L x L at a time.
+  // acc is [quad][token], y is [token][row]: put the rows in order and transpose, L x L at a time.
   static void store(const SpmmTile& t) {
     const int64_t out = t.weight->out;
     for (int v = 0; v < kVectors; ++v) {
@@ -132,7 +129,7 @@ struct ManyTokens {
       for (int64_t g = 0; g < t.rows; g += kLanes) {
         F32 a[kLanes];
 #pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) a[i] = V::load(t.acc + (g + i) * kWidth + v * kLanes);
+        for (int i = 0; i < kLanes; ++i) a[i] = V::load(t.acc + (g + quad_of_row<kLanes>(i)) * kWidth + v * kLanes);
         V::transpose(a);
         if (t.activation == Activation::kRelu)
 #pragma GCC unroll 16

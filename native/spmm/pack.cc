@@ -14,23 +14,20 @@ namespace {
 
 constexpr int kPackThreads = 1024;
 
-// Where kept weight j of a row's k block lives: values[value + j / 4 * pitch * 4 + j % 4], its field in fields[word + j / F * pitch].
+// Where kept weight j of a row's k block lives: values[value + j / 4 * lanes * 4 + j % 4], its field in fields[word + j / F * lanes].
 struct RowInBlock {
   int64_t value, word;
-  int64_t pitch;  // rows of the row group
 };
 
 RowInBlock locate(const PackedNm& p, int64_t row, int64_t k, int64_t inputs) {
   const int64_t fields = 32 / nm_field_bits(p.m);
   const int64_t first = row / p.row_block * p.row_block;
   const int64_t rows = std::min(p.row_block, p.out_padded - first);
-  const int64_t wide = rows / (4 * p.lanes) * (4 * p.lanes);  // rows in groups of four vectors; the rest is in groups of one
-  const int64_t pitch = row - first < wide ? 4 * p.lanes : p.lanes;
-  const int64_t lane = (row - first) % pitch;  // wide is a multiple of both pitches
+  const int64_t lane = (row - first) % p.lanes;
+  const int64_t quad = lane % 4 * (p.lanes / 4) + lane / 4;
   const int64_t kept = inputs / p.m * p.n;
   const int64_t group = first * (p.in_padded / p.m * p.n) + rows * (k / p.m * p.n) + (row - first - lane) * kept;
-  const int64_t quad = lane / p.lanes * p.lanes + lane % 4 * (p.lanes / 4) + lane % p.lanes / 4;
-  return {group + quad * 4, group / fields + lane, pitch};
+  return {group + quad * 4, group / fields + lane};
 }
 
 // Calls visit(k, inputs) for each k block.
@@ -67,7 +64,7 @@ Status pack_row(const MatrixView& weight, const PackedNm& p, int64_t row, float*
   for_each_k_block(p, [&](int64_t k, int64_t inputs) {
     const RowInBlock at = locate(p, row, k, inputs);
     const int64_t kept = inputs / p.m * p.n;
-    for (int64_t w = 0; w < kept / per_word; ++w) fields[at.word + w * at.pitch] = 0;
+    for (int64_t w = 0; w < kept / per_word; ++w) fields[at.word + w * p.lanes] = 0;
     int64_t j = 0;
     for (int64_t first = k; first < k + inputs; first += p.m) {
       const int size = row < p.out ? static_cast<int>(std::clamp<int64_t>(p.in - first, 0, p.m)) : 0;
@@ -79,8 +76,8 @@ Status pack_row(const MatrixView& weight, const PackedNm& p, int64_t row, float*
         return;
       }
       for (int i = 0; i < p.n; ++i, ++j) {
-        values[at.value + j / 4 * at.pitch * 4 + j % 4] = position[i] < size ? group[position[i]] : 0;
-        fields[at.word + j / per_word * at.pitch] |= static_cast<uint32_t>(position[i]) << (j % per_word * bits);
+        values[at.value + j / 4 * p.lanes * 4 + j % 4] = position[i] < size ? group[position[i]] : 0;
+        fields[at.word + j / per_word * p.lanes] |= static_cast<uint32_t>(position[i]) << (j % per_word * bits);
       }
     }
   });
@@ -124,9 +121,9 @@ void nm_unpack(const PackedNm& p, float* dense) {
     for_each_k_block(p, [&](int64_t k, int64_t inputs) {
       const RowInBlock at = locate(p, row, k, inputs);
       for (int64_t j = 0; j < inputs / p.m * p.n; ++j) {
-        const uint32_t word = p.fields[at.word + j / per_word * at.pitch];
+        const uint32_t word = p.fields[at.word + j / per_word * p.lanes];
         const int64_t i = k + j / p.n * p.m + ((word >> (j % per_word * bits)) & (p.m - 1));
-        if (i < p.in) dense[row * p.in + i] = p.values[at.value + j / 4 * at.pitch * 4 + j % 4];
+        if (i < p.in) dense[row * p.in + i] = p.values[at.value + j / 4 * p.lanes * 4 + j % 4];
       }
     });
 }

@@ -9,10 +9,11 @@ namespace {
 
 constexpr int field_bits(int m) { return m == 4 ? 2 : m <= 16 ? 4 : 8; }
 
-constexpr int kGroupVectors = 4;
-
-// Rows of the next row group of a row block that has `rows_left` rows to go.
-constexpr int64_t group_rows(int lanes, int64_t rows_left) { return rows_left >= kGroupVectors * lanes ? kGroupVectors * lanes : lanes; }
+// Where in its row group the quad of row r lies.
+template <int kLanes>
+constexpr int64_t quad_of_row(int64_t r) {
+  return r % 4 * (kLanes / 4) + r / 4;
+}
 
 }  // namespace
 }  // namespace sk
