@@ -6,9 +6,9 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks', // native state: a crash or a leak stays in its own process
-    maxWorkers: 2,
+    fileParallelism: false, // the native suite compiles on all cores; tests of the event loop need theirs
     testTimeout: 60_000,
-    hookTimeout: 300_000, // the packaging and native suites build in a hook
+    hookTimeout: 600_000, // the packaging and native suites build in a hook
     execArgv: ['--expose-gc'],
   },
 });

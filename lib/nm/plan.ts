@@ -1,6 +1,6 @@
 import type { NativeCancelToken, NativeSpmmPlan } from '../../types/native.js';
 import type { Isa } from '../device.js';
-import { fromNative, rangeError, typeError } from '../errors.js';
+import { fromNative, rangeError, SparseKernelsError, typeError } from '../errors.js';
 import { isaFromEnvironment, native } from '../native.js';
 import { allocate, type Float32View, float32Array, float32Tensor, overlaps, type Tensor, type TensorLike } from '../tensor.js';
 import { describe, integer, oneOf, options } from '../validate.js';
@@ -62,6 +62,8 @@ export class Plan {
   /** Size of the output axis. */
   readonly outFeatures: number;
   readonly #native: NativeSpmmPlan;
+  #disposed = false;
+  #runs = 0; // asynchronous runs under way
 
   /** @internal */
   constructor(planOptions: PlanOptions) {
@@ -92,12 +94,12 @@ export class Plan {
 
   /** Name of the kernel that runs, for instance `spmm_f32_2x4_avx2`. */
   get kernel(): string {
-    return guarded(() => this.#native.kernel);
+    return this.#live().kernel;
   }
 
   /** Bytes of the packed weight, indices and bias. */
   get bytes(): number {
-    return guarded(() => this.#native.bytes);
+    return this.#live().bytes;
   }
 
   /**
@@ -123,9 +125,11 @@ export class Plan {
     }
     signal?.throwIfAborted();
     const { input, tokens, y, dims } = this.#arguments(x, runOptions.out);
+    this.#live();
     const token = signal && new native.CancelToken();
     const cancel = () => token?.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
+    this.#runs++;
     try {
       await this.#runSlices(input.data, tokens, y, runOptions.out === undefined, token);
     } catch (error) {
@@ -133,6 +137,8 @@ export class Plan {
       throw fromNative(error);
     } finally {
       signal?.removeEventListener('abort', cancel);
+      this.#runs--;
+      this.#free();
     }
     return { type: 'float32', data: y, dims };
   }
@@ -183,25 +189,37 @@ export class Plan {
   runSync(x: TensorLike | Float32Array, runOptions: RunSyncOptions = {}): Tensor {
     const { out } = options<RunSyncOptions>(runOptions, 'options', ['out']);
     const { input, tokens, y, dims } = this.#arguments(x, out);
-    guarded(() => this.#native.runSync(input.data, tokens, y));
+    const live = this.#live();
+    guarded(() => live.runSync(input.data, tokens, y));
     return { type: 'float32', data: y, dims };
   }
 
   /** The pruned weight that the plan holds, float32 [out, in]. */
   toDense(): Tensor {
+    const live = this.#live();
     const data = allocate(this.outFeatures * this.inFeatures, 'the dense weight');
-    guarded(() => this.#native.toDense(data));
+    live.toDense(data);
     return { type: 'float32', data, dims: [this.outFeatures, this.inFeatures] };
   }
 
-  /** Frees the packed weight now. Runs under way finish; later use throws `ERR_SK_DISPOSED`. Calling it twice is fine. */
+  /** Frees the packed weight as soon as no run is under way; later use throws `ERR_SK_DISPOSED`. Calling it twice is fine. */
   dispose(): void {
-    this.#native.dispose();
+    this.#disposed = true;
+    this.#free();
   }
 
   /** `using layer = nm.plan(...)` disposes at the end of the block. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #free(): void {
+    if (this.#disposed && this.#runs === 0) this.#native.dispose();
+  }
+
+  #live(): NativeSpmmPlan {
+    if (this.#disposed) throw new SparseKernelsError('ERR_SK_DISPOSED', 'the plan was used after dispose()');
+    return this.#native;
   }
 
   /** x as [tokens, in], and the array and dims of y. */

@@ -59,6 +59,8 @@ void ThreadPool::grow(int workers) {  // mutex_ is held
 }
 
 void ThreadPool::stop_workers() {
+  // One at a time: a second call that reset stopping_ early would leave the first one's workers asleep.
+  const std::lock_guard<std::mutex> only(stop_mutex_);
   std::vector<std::thread> workers;
   {
     const std::lock_guard<std::mutex> lock(mutex_);

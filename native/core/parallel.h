@@ -39,6 +39,7 @@ class ThreadPool {
   static void work(Loop& loop, int slot);
 
   std::atomic<int> threads_;
+  std::mutex stop_mutex_;  // held for the whole of stop_workers(); taken before mutex_
   std::mutex mutex_;
   std::condition_variable wake_;
   std::list<Loop*> loops_;              // loops that may take another worker

@@ -30,7 +30,11 @@ struct Portable {
   using U32 = typename PortableTypes<kLaneCount>::U32;
 
   static inline F32 zero() { return F32{}; }
-  static inline F32 set1(float x) { return F32{} + x; }
+  static inline F32 set1(float x) {
+    F32 a;
+    for (int i = 0; i < kLanes; ++i) a[i] = x;
+    return a;
+  }
   static inline F32 load(const float* p) { return *reinterpret_cast<const F32*>(p); }  // p is aligned to the vector
   static inline F32 loadu(const float* p) {
     F32 a;

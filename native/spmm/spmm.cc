@@ -88,7 +88,7 @@ void copy_rows(const float* x, int64_t tokens, int64_t in, int64_t in_padded, fl
 // L2, and enough of them that every thread gets several tasks.
 int64_t choose_row_block(const SpmmKernel& kernel, int64_t out, int64_t tokens, int threads) {
   const int64_t width = static_cast<int64_t>(kernel.panel_vectors) * kernel.lanes;
-  const int64_t strips = std::max<int64_t>(1, tokens / width);
+  const int64_t strips = std::clamp<int64_t>(tokens / width, 1, 1024);
   const int64_t wanted = ceil_div(out * strips, 4 * static_cast<int64_t>(threads));
   return round_up(std::clamp<int64_t>(wanted, 64, 256), kernel.lanes);
 }
@@ -132,7 +132,7 @@ Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPl
 
 Status SpmmPlan::run(const float* x, int64_t tokens, float* y, const std::atomic<bool>* cancel) const {
   const SpmmKernel& kernel = *kernel_;
-  const int slots = std::min(threads_, ThreadPool::instance().threads());
+  const int slots = std::min(threads_, ThreadPool::instance().threads());  // set_threads() may be called meanwhile: this number holds
   const int64_t row_blocks = ceil_div(packed_.out_padded, packed_.row_block);
   const int64_t acc = packed_.row_block * kernel.panel_vectors * kernel.lanes;
   const auto cancelled = [cancel] { return cancel && cancel->load(std::memory_order_relaxed); };
@@ -146,7 +146,7 @@ Status SpmmPlan::run(const float* x, int64_t tokens, float* y, const std::atomic
 
     const int64_t k_blocks = ceil_div(packed_.in_padded, packed_.k_block);
     const int64_t pack_tasks = std::min<int64_t>(k_blocks, 2 * slots);  // of each strip
-    parallel_for(static_cast<int64_t>(strips.size()) * pack_tasks, threads_, [&](int64_t task, int) {
+    parallel_for(static_cast<int64_t>(strips.size()) * pack_tasks, slots, [&](int64_t task, int) {
       const Strip& strip = strips[static_cast<size_t>(task / pack_tasks)];
       const float* from = x + strip.first * packed_.in;
       float* to = workspace + strip.x;
@@ -161,7 +161,7 @@ Status SpmmPlan::run(const float* x, int64_t tokens, float* y, const std::atomic
     });
 
     const int64_t count = static_cast<int64_t>(strips.size());
-    parallel_for(row_blocks * count, threads_, [&](int64_t task, int slot) {
+    parallel_for(row_blocks * count, slots, [&](int64_t task, int slot) {
       if (cancelled()) return;
       const Strip& strip = strips[static_cast<size_t>(task % count)];  // strips innermost: they share a row block's weights in L3
       const int64_t row = task / count * packed_.row_block;

@@ -53,6 +53,18 @@ test.each<[string, () => unknown, string]>([
   expect(call).toThrow(expect.objectContaining({ code }));
 });
 
+test('use after dispose', () => {
+  const disposed = make({});
+  disposed.dispose();
+  disposed.dispose();
+  const code = expect.objectContaining({ code: 'ERR_SK_DISPOSED' });
+  expect(() => disposed.runSync(new Float32Array(4), 1, new Float32Array(2))).toThrow(code);
+  expect(() => disposed.run(new Float32Array(4), 1, new Float32Array(2), true, undefined)).toThrow(code);
+  expect(() => disposed.toDense(new Float32Array(8))).toThrow(code);
+  expect(() => disposed.kernel).toThrow(code);
+  expect(() => disposed.bytes).toThrow(code);
+});
+
 test('methods refuse a foreign receiver', () => {
   const { runSync } = native.SpmmPlan.prototype;
   for (const receiver of [{}, new native.CancelToken(), undefined, native]) {

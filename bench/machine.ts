@@ -1,0 +1,35 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export interface Roofline {
+  readonly peakGflops: number;
+  readonly bandwidthGBs: number;
+}
+
+/** What is read to be sure that it comes from memory: four times the last-level cache. */
+export function coldBytes(): number {
+  return 4 * lastLevelCacheBytes();
+}
+
+/** Measures the ceilings of this machine with so many threads: FMA peak and read bandwidth. */
+export function probeRoofline(threads: number, seconds: number): Roofline {
+  const program = fileURLToPath(new URL('../build/Release/sk_roofline', import.meta.url));
+  if (!existsSync(program)) throw new Error(`${program} is missing; run 'npm run build:native' first`);
+  const probed = JSON.parse(execFileSync(program, [threads, coldBytes(), seconds].map(String), { encoding: 'utf8' }));
+  return { peakGflops: probed.peakGflops, bandwidthGBs: probed.bandwidthGBs };
+}
+
+/** As Linux tells it; 32 MiB where it does not. */
+function lastLevelCacheBytes(): number {
+  const folder = '/sys/devices/system/cpu/cpu0/cache';
+  const levels = existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith('index')) : [];
+  const sizes = levels.map((level) => parseSize(readFileSync(`${folder}/${level}/size`, 'utf8')));
+  return sizes.length > 0 ? Math.max(...sizes) : 32 * 2 ** 20;
+}
+
+/** '32768K' -> bytes */
+function parseSize(text: string): number {
+  const [, digits = '0', unit = ''] = /^(\d+)([KMG]?)/.exec(text) ?? [];
+  return Number(digits) * 1024 ** ' KMG'.indexOf(unit || ' ');
+}

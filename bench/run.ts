@@ -1,0 +1,49 @@
+// npm run bench -- <suite> [--case glob] [--shape sizes] [--pattern N:M] [--threads n] [--isa name] [--quick] [--json]
+import ora from 'ora';
+import { cpu, getNumThreads, kernels } from 'sparse-kernels';
+import { coldBytes, probeRoofline } from './machine.js';
+import { measure, type Outcome } from './measure.js';
+import { parseOptions } from './options.js';
+import { renderJson } from './report/json.js';
+import { type Result, summarize } from './report/result.js';
+import { renderTable } from './report/table.js';
+import { suites } from './suites/index.js';
+
+const isas = new Set(kernels().flatMap((kernel) => (kernel.supported ? kernel.isa : [])));
+const { suite, cases, threads, isa, quick, json } = parseOptions(process.argv, suites, [...isas]);
+const budget = quick ? { warmUpPairs: 0, pairs: 3, seconds: 0.1 } : { warmUpPairs: 2, pairs: 15, seconds: 1.5 };
+
+// One frame a second: drawing must not take time from what is measured.
+const progress = ora({ isSilent: !process.stderr.isTTY, spinner: { interval: 1000, frames: ['-', '+'] } });
+progress.start('roofline');
+const threadCounts = threads !== undefined ? [threads] : [...new Set([1, getNumThreads()])];
+const contenders = threadCounts.map((count) => ({
+  roofline: probeRoofline(count, quick ? 0.5 : 2),
+  conditions: { threads: count, coldBytes: coldBytes(), ...(isa !== undefined && { isa }) },
+}));
+
+const results: Result[] = [];
+for (const [i, benchCase] of cases.entries()) {
+  progress.text = `${i + 1}/${cases.length} ${benchCase.name}`;
+  const conditions = contenders.map((contender) => contender.conditions);
+  const outcomes = await measure({ suite: suite.name, case: benchCase, conditions, budget });
+  for (const [j, { conditions, roofline }] of contenders.entries()) {
+    const outcome = outcomes[j] as Outcome;
+    const entry = { suite: suite.name, case: benchCase, threads: conditions.threads };
+    if ('problems' in outcome) process.stderr.write(`${benchCase.name}, ${conditions.threads} thread(s): ${outcome.problems.join('; ')}\n`);
+    results.push(summarize(entry, outcome, roofline));
+  }
+}
+progress.stop();
+
+const { conditions, roofline } = contenders.at(-1) as (typeof contenders)[number];
+const { model, isa: supported } = cpu();
+const machine = {
+  cpu: model,
+  isa: supported[0] ?? 'scalar',
+  threads: conditions.threads,
+  ...roofline,
+  node: process.versions.node,
+};
+process.stdout.write(`${json ? renderJson({ machine, results }) : renderTable({ machine, results })}\n`);
+process.exitCode = results.every((result) => result.verified) ? 0 : 1;

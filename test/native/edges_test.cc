@@ -1,0 +1,138 @@
+// Every kernel row over shapes chosen against its tiles, each operand directly beside pages that trap: a read or write outside its array
+// ends the process. Small integers are compared exactly, reals within a bound of the rounding errors.
+#include <cmath>
+#include <map>
+#include <memory>
+
+#include "../../native/core/parallel.h"
+#include "../../native/spmm/spmm.h"
+#include "guarded.h"
+#include "harness.h"
+#include "oracle.h"
+
+namespace sk_test {
+namespace {
+
+constexpr Pattern kPatterns[] = {{2, 4}, {1, 4},  {3, 4},  {1, 8},   {2, 8},  {4, 8},  {5, 8},
+                                 {7, 8}, {1, 16}, {8, 16}, {15, 16}, {2, 32}, {31, 32}};
+constexpr int64_t kTokens[] = {0, 1, 3, 4, 5, 8, 9, 15, 16, 17, 63, 64, 65, 130};
+constexpr int64_t kIn[] = {1, 3, 4, 5, 31, 32, 33, 64, 100, 129};
+constexpr int64_t kOut[] = {1, 7, 8, 9, 31, 32, 33, 65, 300};
+
+struct Case {
+  int64_t tokens, in, out;
+  bool integers, relu, with_bias;
+  int64_t expected_tokens;  // what the plan is told: it moves the borders of the row blocks
+  Edge edge;
+  std::vector<float> weight, bias, x;
+  std::vector<double> y;
+};
+
+// Every pair of tokens and inputs, of tokens and outputs and of inputs and outputs.
+std::vector<Case> cases(Pattern p, int shift) {
+  std::vector<Case> all;
+  Random random(static_cast<uint64_t>(p.n * 100 + p.m));
+  for (size_t i = 0; i < std::size(kTokens); ++i)
+    for (size_t j = 0; j < std::size(kIn); ++j) {
+      const size_t o = (i + j + static_cast<size_t>(shift)) % std::size(kOut);
+      for (const bool integers : {true, false}) {
+        Case c;
+        c.tokens = kTokens[i], c.in = kIn[j], c.out = kOut[o];
+        c.integers = integers;
+        c.relu = random.below(3) == 0, c.with_bias = random.below(3) != 0;
+        c.expected_tokens = random.below(2) ? 4096 : 1;
+        c.edge = (i + j + integers) % 2 ? Edge::kEnd : Edge::kStart;
+        c.weight = random_sparse(random, c.out, c.in, p, integers);
+        if (c.with_bias) c.bias = random_dense(random, c.out, integers);
+        c.x = random_dense(random, c.tokens * c.in, integers);
+        c.y = oracle(c.weight, c.bias, c.x, c.tokens, c.in, c.out, c.relu);
+        all.push_back(std::move(c));
+      }
+    }
+  return all;
+}
+
+// Creates, runs and unpacks; says what went wrong, or nothing.
+std::string run(const Case& c, Pattern p, const std::string& isa, std::string* kernel) {
+  std::shared_ptr<const sk::SpmmPlan> plan;
+  {
+    const Guarded<float> weight(c.weight, c.edge), bias(c.bias, c.edge);
+    sk::SpmmOptions options;
+    options.weight = {weight.data(), c.out, c.in};
+    options.bias = c.with_bias ? bias.data() : nullptr;
+    options.n = p.n, options.m = p.m;
+    options.activation = c.relu ? sk::Activation::kRelu : sk::Activation::kNone;
+    options.isa = isa;
+    options.tokens = c.expected_tokens;
+    if (const sk::Status status = sk::SpmmPlan::create(options, &plan); !status.ok()) return status.message();
+    if (!weight.slack_untouched() || !bias.slack_untouched()) return "create() wrote beside its inputs";
+  }  // a plan owns what it needs: weight and bias are gone from here on
+  *kernel = plan->kernel().name;
+
+  const Guarded<float> x(c.x, c.edge), y(c.y.size(), c.edge);
+  if (const sk::Status status = plan->run(x.data(), c.tokens, y.data(), nullptr); !status.ok()) return status.message();
+  if (!y.slack_untouched()) return "run() wrote beside y";
+  if (!same_bits(x.data(), c.x.data(), c.tokens * c.in)) return "run() wrote to x";
+  if (const int64_t i = first_difference(y.data(), c.y, tolerance(c.in, c.integers)); i >= 0)
+    return "y[" + std::to_string(i / c.out) + ", " + std::to_string(i % c.out) + "] is " + std::to_string(y.data()[i]) + ", expected " +
+           std::to_string(c.y[static_cast<size_t>(i)]);
+
+  const Guarded<float> dense(c.weight.size(), c.edge);
+  plan->to_dense(dense.data());
+  if (!dense.slack_untouched()) return "to_dense() wrote beside its output";
+  if (!same_bits(dense.data(), c.weight.data(), c.out * c.in)) return "to_dense() differs from the weight";
+  return "";
+}
+
+void comparator() {
+  const float nan = std::nanf(""), inf = INFINITY, y[] = {1, 2, 3};
+  check(first_difference(y, {1, 2, 3}, 0) == -1, "comparator: equal values pass");
+  check(first_difference(y, {1, 2, 3 + 1e-3}, 1e-2) == -1 && first_difference(y, {1, 2, 3 - 1e-1}, 1e-2) == 2,
+        "comparator: the tolerance counts on both sides");
+  const float broken[] = {1, nan, inf};
+  check(first_difference(broken, {1, 2, 3}, 1e9) == 1, "comparator: NaN fails");
+  check(first_difference(broken + 2, {3}, 1e9) == 0, "comparator: infinity fails");
+  const float zeros[] = {0.0f, -0.0f};
+  check(!same_bits(zeros, zeros + 1, 1), "comparator: -0 has other bits than 0");
+}
+
+}  // namespace
+
+void edges_suite() {
+  comparator();
+  sk::ThreadPool& pool = sk::ThreadPool::instance();
+  pool.retain();
+  pool.set_threads(2);
+  std::map<std::string, int> ran;  // cases, by kernel row
+  int shift = 0;
+  for (const Pattern p : kPatterns) {
+    const std::vector<Case> all = cases(p, shift++);
+    for (const char* isa : {"avx512", "avx2", "scalar", "scalar16"}) {
+      bool supported = false;
+      for (const sk::SpmmRow& row : sk::spmm_kernels()) supported |= row.supported && std::string(isa) == row.kernel->isa;
+      if (!supported) continue;
+      std::string kernel = "none", problem;
+      for (const Case& c : all) {
+        at("%d:%d %s, tokens %d, in %d, out %d, %s, %s", p.n, p.m, isa, static_cast<int>(c.tokens), static_cast<int>(c.in),
+           static_cast<int>(c.out), c.integers ? "integers" : "reals", c.edge == Edge::kEnd ? "before a guard page" : "after a guard page");
+        problem = run(c, p, isa, &kernel);
+        if (!problem.empty()) break;
+        ++ran[kernel];
+      }
+      const std::string name = std::to_string(p.n) + ":" + std::to_string(p.m) + " on " + kernel;
+      check(problem.empty(),
+            problem.empty() ? name + ", " + std::to_string(all.size()) + " runs" : name + ": " + current_case + ": " + problem);
+    }
+  }
+  for (const sk::SpmmRow& row : sk::spmm_kernels()) {
+    const std::string name = row.kernel->name;
+    if (!row.supported)
+      std::printf("skip row %s: this machine lacks %s\n", name.c_str(), row.kernel->isa);
+    else if (check(ran[name] > 0, "row " + name + " was exercised"))
+      std::printf("row %s %d\n", name.c_str(), ran[name]);
+  }
+  pool.set_threads(1);
+  pool.release();
+}
+
+}  // namespace sk_test

@@ -1,0 +1,285 @@
+// What SpmmPlan promises beyond right sums: the same bits whatever the tokens and threads, relu, cancelling, errors, reentrancy.
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <thread>
+
+#include "../../native/core/parallel.h"
+#include "../../native/spmm/spmm.h"
+#include "harness.h"
+#include "oracle.h"
+
+namespace sk_test {
+namespace {
+
+using Plan = std::shared_ptr<const sk::SpmmPlan>;
+
+// A layer of made-up weights.
+struct Layer {
+  Layer(Pattern p, int64_t out, int64_t in, int64_t tokens, bool integers) : pattern(p), out(out), in(in), tokens(tokens) {
+    Random random(static_cast<uint64_t>(out + in));
+    weight = random_sparse(random, out, in, p, integers);
+    bias = random_dense(random, out, integers);
+    x = random_dense(random, tokens * in, integers);
+  }
+  sk::SpmmOptions options(const std::string& isa) const {
+    sk::SpmmOptions o;
+    o.weight = {weight.data(), out, in};
+    o.bias = bias.data();
+    o.n = pattern.n, o.m = pattern.m;
+    o.isa = isa;
+    return o;
+  }
+  Pattern pattern;
+  int64_t out, in, tokens;
+  std::vector<float> weight, bias, x;
+};
+
+Plan plan_of(const sk::SpmmOptions& options) {
+  Plan plan;
+  const sk::Status status = sk::SpmmPlan::create(options, &plan);
+  if (!status.ok()) check(false, "create(): " + status.message());
+  return plan;
+}
+
+// Rows [first, first + count) of the tokens.
+std::vector<float> run(const Plan& plan, const std::vector<float>& x, int64_t first, int64_t count) {
+  std::vector<float> y(static_cast<size_t>(count * plan->out()), NAN);
+  if (!plan->run(x.data() + first * plan->in(), count, y.data(), nullptr).ok()) check(false, "run()");
+  return y;
+}
+
+std::vector<std::string> isas() {
+  std::vector<std::string> names;
+  for (const sk::SpmmRow& row : sk::spmm_kernels())
+    if (row.supported && (names.empty() || names.back() != row.kernel->isa)) names.push_back(row.kernel->isa);
+  return names;
+}
+
+void same_bits_always(const std::string& isa) {
+  sk::ThreadPool::instance().set_threads(3);
+  for (const Pattern p : {Pattern{2, 4}, {3, 4}, {1, 8}, {5, 8}, {8, 16}, {31, 32}}) {
+    const Layer layer(p, 150, 129, 130, false);
+    const std::string name = isa + " " + std::to_string(p.n) + ":" + std::to_string(p.m);
+    sk::SpmmOptions options = layer.options(isa);
+    options.threads = 1;
+    const Plan plan = plan_of(options);
+    const std::vector<float> y = run(plan, layer.x, 0, layer.tokens);
+
+    bool ok = true;
+    for (const int threads : {2, 3, 0}) {
+      options.threads = threads;
+      options.tokens = threads == 2 ? 1 : 4096;  // other row blocks, too
+      ok &= same_bits(run(plan_of(options), layer.x, 0, layer.tokens).data(), y.data(), layer.tokens * layer.out);
+    }
+    check(ok, name + ": the same bits for 1, 2 and 3 threads");
+
+    ok = true;
+    for (int64_t t = 0; t < layer.tokens; ++t) ok &= same_bits(run(plan, layer.x, t, 1).data(), y.data() + t * layer.out, layer.out);
+    check(ok, name + ": a token alone has the bits that it has among 130");
+    for (const int64_t count : {2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 96, 97, 129})
+      ok &= same_bits(run(plan, layer.x, layer.tokens - count, count).data(), y.data() + (layer.tokens - count) * layer.out,
+                      count * layer.out);
+    check(ok, name + ": a token has the same bits in runs of any length");
+  }
+  sk::ThreadPool::instance().set_threads(2);
+}
+
+// A batch holds only one panel of so many inputs: a run of 130 tokens takes several.
+void batches(const std::string& isa) {
+  const Layer layer({2, 4}, 9, 40001, 130, true);
+  const Plan plan = plan_of(layer.options(isa));
+  const std::vector<float> y = run(plan, layer.x, 0, layer.tokens);
+  check(first_difference(y.data(), oracle(layer.weight, layer.bias, layer.x, layer.tokens, layer.in, layer.out, false), 0) == -1,
+        isa + ": runs of several batches");
+}
+
+void signed_zeros(const std::string& isa) {
+  Layer layer({2, 4}, 40, 64, 70, false);  // no padding along the inputs: it would add +0
+  Random random(1);
+  for (float& w : layer.weight) w = random.below(3) && w != 0 ? -0.0f : w;
+  for (float& b : layer.bias) b = random.below(2) ? -0.0f : 0.0f;
+  for (float& x : layer.x) x = random.below(3) ? -1.0f : -0.0f;
+  for (size_t i = 0; i < 64 * 8; ++i) layer.weight[i] = 0;  // eight outputs are what +-0 + 0 * -1 + 0 * -1 .. gives
+  const Plan plan = plan_of(layer.options(isa));
+  const std::vector<float> y = run(plan, layer.x, 0, layer.tokens);
+  bool ok = true;
+  for (int64_t t = 0; t < layer.tokens; ++t) ok &= same_bits(run(plan, layer.x, t, 1).data(), y.data() + t * layer.out, layer.out);
+  check(ok, isa + ": zeros have the same sign in runs of any length");
+}
+
+void epilogue(const std::string& isa) {
+  Layer layer({2, 4}, 33, 40, 20, true);
+  sk::SpmmOptions options = layer.options(isa);
+  const std::vector<float> plain = run(plan_of(options), layer.x, 0, layer.tokens);
+  options.activation = sk::Activation::kRelu;
+  const std::vector<float> relu = run(plan_of(options), layer.x, 0, layer.tokens);
+  bool ok = true, both_signs = false;
+  for (size_t i = 0; i < plain.size(); ++i)
+    ok &= relu[i] == (plain[i] < 0 ? 0 : plain[i]), both_signs |= plain[i] < 0 && plain[0] > plain[i];
+  check(ok && both_signs, isa + ": relu");
+
+  options.bias = nullptr;
+  options.activation = sk::Activation::kNone;
+  const std::vector<float> without = run(plan_of(options), layer.x, 0, layer.tokens);
+  ok = true;
+  for (size_t i = 0; i < plain.size(); ++i) ok &= without[i] + layer.bias[i % static_cast<size_t>(layer.out)] == plain[i];
+  check(ok, isa + ": bias");
+
+  options.activation = sk::Activation::kRelu;
+  layer.x[static_cast<size_t>(3 * layer.in)] = NAN;
+  const Plan plan = plan_of(options);
+  const std::vector<float> y = run(plan, layer.x, 0, layer.tokens), few = run(plan, layer.x, 3, 1);
+  bool others = true;
+  for (int64_t t = 0; t < layer.tokens; ++t)
+    for (int64_t o = 0; o < layer.out; ++o) {
+      const float value = y[static_cast<size_t>(t * layer.out + o)], expected = without[static_cast<size_t>(t * layer.out + o)];
+      if (t != 3)
+        others &= value == (expected < 0 ? 0 : expected);
+      else if (layer.weight[static_cast<size_t>(o * layer.in)] != 0)
+        ok &= std::isnan(value) && std::isnan(few[static_cast<size_t>(o)]);
+    }
+  check(ok, isa + ": NaN passes through the sum and relu");
+  check(others, isa + ": NaN of one token stays with that token");
+}
+
+void cancelling(const std::string& isa) {
+  const Layer layer({2, 4}, 300, 64, 130, false);
+  const Plan plan = plan_of(layer.options(isa));
+  std::vector<float> y(static_cast<size_t>(layer.tokens * layer.out));
+  std::atomic<bool> cancel{true};
+  bool ok = true;
+  for (const int64_t tokens : {1, 130}) ok &= plan->run(layer.x.data(), tokens, y.data(), &cancel).code() == sk::Code::kAborted;
+  check(ok, isa + ": a run whose flag is set beforehand is aborted");
+  cancel = false;
+  check(
+      plan->run(layer.x.data(), layer.tokens, y.data(), &cancel).ok() && same_bits(y.data(), run(plan, layer.x, 0, 130).data(), 130 * 300),
+      isa + ": a flag that stays clear changes nothing");
+
+  std::thread setter([&] { cancel = true; });
+  sk::Code code = sk::Code::kOk;
+  for (int i = 0; i < 100000 && code == sk::Code::kOk; ++i) code = plan->run(layer.x.data(), layer.tokens, y.data(), &cancel).code();
+  setter.join();
+  check(code == sk::Code::kAborted, isa + ": a flag that is set during a run aborts it");
+}
+
+// y of every concurrent run is compared with the y of a quiet one.
+bool concurrent_runs(const Plan& plan, const Layer& layer, int threads, int rounds) {
+  const std::vector<float> y = run(plan, layer.x, 0, layer.tokens);
+  std::atomic<bool> ok{true};
+  std::vector<std::thread> runners;
+  for (int i = 0; i < threads; ++i)
+    runners.emplace_back([&, i] {
+      for (int round = 0; round < rounds; ++round) {
+        const int64_t count = 1 + (i * 41 + round * 17) % layer.tokens;
+        std::vector<float> mine(static_cast<size_t>(count * layer.out));
+        if (!plan->run(layer.x.data(), count, mine.data(), nullptr).ok() || !same_bits(mine.data(), y.data(), count * layer.out))
+          ok = false;
+      }
+    });
+  for (std::thread& runner : runners) runner.join();
+  return ok;
+}
+
+void concurrency() {
+  const Layer layer({2, 4}, 300, 100, 130, false);
+  const Plan plan = plan_of(layer.options(""));
+  check(concurrent_runs(plan, layer, 4, 30), "a plan runs in several threads at once");
+
+  // Workspaces are sized for the threads that a run may use: fresh threads, since a thread keeps the largest workspace that it ever had.
+  std::atomic<bool> stop{false};
+  std::thread changer([&] {
+    for (int i = 0; !stop; ++i) sk::ThreadPool::instance().set_threads(i % 2 ? 1 : 8);
+  });
+  bool ok = true;
+  for (int i = 0; i < 150; ++i) ok &= concurrent_runs(plan, layer, 1, 2);
+  stop = true;
+  changer.join();
+  sk::ThreadPool::instance().set_threads(2);
+  check(ok, "the number of threads may change while plans run");
+}
+
+void errors() {
+  const Layer layer({2, 4}, 8, 16, 1, true);
+  const sk::SpmmOptions good = layer.options("");
+  const auto code = [](const sk::SpmmOptions& options) {
+    Plan plan;
+    const sk::Status status = sk::SpmmPlan::create(options, &plan);
+    return status.ok() != (plan == nullptr) ? status.code() : sk::Code::kDisposed;  // a plan exactly if there is no error
+  };
+  check(code(good) == sk::Code::kOk, "create(): succeeds");
+  bool ok = true;
+  for (const Pattern p :
+       {Pattern{0, 4}, {4, 4}, {5, 4}, {-1, 4}, {1, 2}, {2, 5}, {1, 0}, {8, 64}, {32, 32}, {std::numeric_limits<int>::min(), 4}}) {
+    sk::SpmmOptions options = good;
+    options.n = p.n, options.m = p.m;
+    ok &= code(options) == sk::Code::kPattern;
+  }
+  check(ok, "create(): refuses patterns that it does not know");
+  ok = true;
+  for (const Pattern p : {Pattern{0, 16}, {8, 0}, {-1, 16}, {8, -1}, {0, 0}}) {
+    sk::SpmmOptions options = good;
+    options.weight.rows = p.n, options.weight.columns = p.m;
+    ok &= code(options) == sk::Code::kShape;
+  }
+  check(ok, "create(): refuses empty weights");
+  ok = true;
+  for (const char* isa : {"sse", "AVX2", "avx", "avx22", " "}) {
+    sk::SpmmOptions options = good;
+    options.isa = isa;
+    ok &= code(options) == sk::Code::kIsa;
+  }
+  check(ok, "create(): refuses an ISA that it does not know");
+  for (const sk::SpmmRow& row : sk::spmm_kernels()) {
+    sk::SpmmOptions options = good;
+    options.isa = row.kernel->isa;
+    ok &= code(options) == (row.supported ? sk::Code::kOk : sk::Code::kIsa);
+  }
+  check(ok, "create(): refuses an ISA that this machine lacks");
+  sk::SpmmOptions options = good;
+  options.n = 1;
+  check(code(options) == sk::Code::kSparsity, "create(): refuses a weight that breaks the pattern");
+  ok = true;
+  for (const int threads : {1, 2, 1024, std::numeric_limits<int>::max(), -1}) {
+    options = good;
+    options.threads = threads;
+    ok &= code(options) == sk::Code::kOk;
+  }
+  for (const int64_t tokens : {int64_t{0}, int64_t{1}, int64_t{1} << 53, int64_t{-1}}) {  // 2^53: the largest that JavaScript counts to
+    options = good;
+    options.tokens = tokens;
+    ok &= code(options) == sk::Code::kOk;
+  }
+  check(ok, "create(): takes any wish for threads and tokens");
+
+  const Plan plan = plan_of(good);
+  check(plan->in() == 16 && plan->out() == 8 && plan->bytes() >= 8 * 16 / 2 * 4 + 8 * 16 / 16 * 4 + 8 * 4,
+        "a plan knows its shape and size");
+  check(std::string(plan->kernel().name) == plan_of(good)->kernel().name, "a plan names its kernel");
+  check(plan->run(nullptr, 0, nullptr, nullptr).ok(), "run(): no tokens, no pointers");
+}
+
+}  // namespace
+
+void plan_suite() {
+  sk::ThreadPool& pool = sk::ThreadPool::instance();
+  pool.retain();
+  pool.set_threads(2);
+  at("plan: errors");
+  errors();
+  for (const std::string& isa : isas()) {
+    at("plan: %s", isa.c_str());
+    same_bits_always(isa);
+    batches(isa);
+    signed_zeros(isa);
+    epilogue(isa);
+    cancelling(isa);
+  }
+  at("plan: concurrency");
+  concurrency();
+  pool.set_threads(1);
+  pool.release();
+}
+
+}  // namespace sk_test

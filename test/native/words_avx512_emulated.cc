@@ -1,0 +1,9 @@
+// The same words with the stand-in of emulated/immintrin.h for the compiler's: runs on any machine.
+#include "../../native/simd/vec_avx512.h"
+#include "words.h"
+
+namespace sk_test {
+
+void words_avx512_emulated(CheckWord check) { Words<sk::Avx512, true>::run("Avx512 (emulated)", check); }
+
+}  // namespace sk_test

@@ -1,0 +1,9 @@
+#include "../../native/simd/vec_portable.h"
+#include "words.h"
+
+namespace sk_test {
+
+void words_scalar(CheckWord check) { Words<sk::Portable<4>, false>::run("Portable<4>", check); }
+void words_scalar16(CheckWord check) { Words<sk::Portable<16>, false>::run("Portable<16>", check); }
+
+}  // namespace sk_test
