@@ -41,16 +41,21 @@ export function prune(weight: TensorLike, pruneOptions: PruneOptions): Tensor {
 
 /** Copies the n largest magnitudes of [begin, end): those that fewer than n others come before. */
 function keepLargest(from: Float32Array, to: Float32Array, begin: number, end: number, n: number): void {
-  for (let i = begin; i < end; i++) {
-    const key = magnitude(from[i] as number);
+  const size = end - begin;
+  for (let i = 0; i < size; i++) magnitudes[i] = magnitude(from[begin + i] as number);
+  for (let i = 0; i < size; i++) {
+    const key = magnitudes[i] as number;
     let before = 0;
-    for (let j = begin; j < end; j++) {
-      const other = magnitude(from[j] as number);
+    for (let j = 0; j < size; j++) {
+      const other = magnitudes[j] as number;
       if (other > key || (other === key && j < i)) before++;
     }
-    if (before < n) to[i] = from[i] as number;
+    if (before < n) to[begin + i] = from[begin + i] as number;
   }
 }
+
+/** Of the group in work; no group is longer than 32. */
+const magnitudes = new Float32Array(32);
 
 function magnitude(value: number): number {
   return Number.isNaN(value) ? -1 : Math.abs(value);
