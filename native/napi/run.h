@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "../core/memory.h"
 #include "args.h"
@@ -35,29 +36,65 @@ class CancelToken : public Napi::ObjectWrap<CancelToken> {
   std::shared_ptr<std::atomic<bool>> flag_ = std::make_shared<std::atomic<bool>>(false);
 };
 
+// Buffers of finished runs, kept for the next ones: fresh pages would cost a small run a tenth of its time. Used on one environment's
+// thread only.
+class StagingPool {
+ public:
+  // The smallest idle buffer that holds so many bytes, else an empty one.
+  AlignedBuffer take(size_t bytes) {
+    auto best = idle_.end();
+    for (auto it = idle_.begin(); it != idle_.end(); ++it)
+      if (it->bytes() >= bytes && (best == idle_.end() || it->bytes() < best->bytes())) best = it;
+    if (best == idle_.end()) return AlignedBuffer();
+    AlignedBuffer buffer = std::move(*best);
+    idle_.erase(best);
+    return buffer;
+  }
+
+  // Keeps the last few buffers, unless they are large.
+  void give(AlignedBuffer buffer) {
+    constexpr size_t kMost = 6, kLargest = size_t{16} << 20;
+    if (buffer.bytes() == 0 || buffer.bytes() > kLargest) return;
+    if (idle_.size() == kMost) idle_.erase(idle_.begin());
+    idle_.push_back(std::move(buffer));
+  }
+
+ private:
+  std::vector<AlignedBuffer> idle_;
+};
+
 // One asynchronous plan.run(x, tokens, y, cancel). JavaScript may transfer an ArrayBuffer away while the worker is busy, after which its
 // memory can be freed at any moment, and Node-API has no way to hold it. So the worker sees only memory that nobody can take away:
 // a copy of x, and either a y that JavaScript has not seen yet (private_y) or a buffer whose result is copied at the end.
 template <class Plan>
 class RunWorker : public Napi::AsyncWorker {
  public:
-  RunWorker(Napi::Env env, std::shared_ptr<const Plan> plan, const FloatSpan& x, int64_t tokens, const Napi::Value& y, bool private_y,
-            std::shared_ptr<const std::atomic<bool>> cancel)
+  RunWorker(Napi::Env env, std::shared_ptr<StagingPool> staging, std::shared_ptr<const Plan> plan, const FloatSpan& x, int64_t tokens,
+            const Napi::Value& y, bool private_y, std::shared_ptr<const std::atomic<bool>> cancel)
       : Napi::AsyncWorker(env, "sparse-kernels:run"),
         deferred_(env),
+        staging_(std::move(staging)),
         plan_(std::move(plan)),
         tokens_(tokens),
         y_length_(float_span(y, "out").length),
         y_data_(float_span(y, "out").data),
         private_y_(private_y),
         cancel_(std::move(cancel)) {
-    if (!x_.reserve(static_cast<size_t>(x.length) * sizeof(float)) ||
-        (!private_y && !staged_y_.reserve(static_cast<size_t>(y_length_) * sizeof(float)))) {
+    const size_t x_bytes = static_cast<size_t>(x.length) * sizeof(float),
+                 y_bytes = private_y ? 0 : static_cast<size_t>(y_length_) * sizeof(float);
+    x_ = staging_->take(x_bytes);
+    staged_y_ = staging_->take(y_bytes);
+    if (!x_.reserve(x_bytes) || !staged_y_.reserve(y_bytes)) {
       status_ = Status(Code::kMemory, "no memory for the copies of an asynchronous run");
       return;
     }
-    if (x.length > 0) std::memcpy(x_.as<float>(), x.data, static_cast<size_t>(x.length) * sizeof(float));
+    if (x_bytes > 0) std::memcpy(x_.as<float>(), x.data, x_bytes);
     y_ = Napi::Persistent(y.As<Napi::Object>());
+  }
+
+  ~RunWorker() override {
+    staging_->give(std::move(x_));
+    staging_->give(std::move(staged_y_));
   }
 
   Napi::Promise start() {
@@ -90,6 +127,7 @@ class RunWorker : public Napi::AsyncWorker {
 
  private:
   Napi::Promise::Deferred deferred_;
+  std::shared_ptr<StagingPool> staging_;
   std::shared_ptr<const Plan> plan_;  // outlives dispose() during the run
   int64_t tokens_;
   Napi::ObjectReference y_;

@@ -3,6 +3,7 @@
 #include <limits>
 #include <string>
 
+#include "addon.h"
 #include "args.h"
 #include "run.h"
 
@@ -58,7 +59,8 @@ Napi::Value SpmmPlanObject::run(const Napi::CallbackInfo& info) {
   expect_length(env, x, "x", tokens, plan->in());
   expect_length(env, float_span(info[2], "out"), "out", tokens, plan->out());
   auto cancel = CancelToken::flag_of(info[4]);
-  auto* worker = new RunWorker<SpmmPlan>(env, plan, x, tokens, info[2], info[3].ToBoolean(), std::move(cancel));  // deletes itself
+  auto* worker = new RunWorker<SpmmPlan>(env, env.GetInstanceData<Addon>()->staging(), plan, x, tokens, info[2], info[3].ToBoolean(),
+                                         std::move(cancel));  // deletes itself
   return worker->start();
 }
 

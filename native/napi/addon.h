@@ -1,0 +1,29 @@
+// The addon: one instance per environment (main thread, each worker thread), so there are no mutable statics.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "run.h"
+
+namespace sk::napi {
+
+class Addon : public Napi::Addon<Addon> {
+ public:
+  Addon(Napi::Env env, Napi::Object exports);
+  ~Addon();
+
+  const std::shared_ptr<StagingPool>& staging() const { return staging_; }
+
+ private:
+  Napi::Value kernels(const Napi::CallbackInfo& info);
+  Napi::Value isas(const Napi::CallbackInfo& info);
+  Napi::Value get_num_threads(const Napi::CallbackInfo& info);
+  void set_num_threads(const Napi::CallbackInfo& info);
+  Napi::Value physical(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<StagingPool> staging_ = std::make_shared<StagingPool>();
+};
+
+}  // namespace sk::napi
