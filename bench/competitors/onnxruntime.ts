@@ -27,8 +27,8 @@ export interface DensePeer {
  * One MatMul in the way that onnxruntime runs it fastest.
  *
  * One weight: an initializer, which onnxruntime packs once for its matrix kernel. Copies of a weight: inputs that take
- * turns in one session. Not one session each, because the threads of a session spin for some 40 ms after a run and would
- * take the cores from the next session; and at one token, where copies are asked for, onnxruntime is faster unpacked.
+ * turns in one session; at one token, where copies are asked for, onnxruntime is faster unpacked. Its threads do not spin
+ * after a run: spinning made no run of its own faster here, but took the cores from whatever ran next for some 40 ms.
  */
 export async function denseMatMul(layer: DenseLayer): Promise<DensePeer> {
   const { tokens, in: inFeatures, out, threads, copies } = layer;
@@ -39,6 +39,7 @@ export async function denseMatMul(layer: DenseLayer): Promise<DensePeer> {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
   });
   const x = new ort.Tensor('float32', layer.x, [tokens, inFeatures]);
   const y = new ort.Tensor('float32', new Float32Array(tokens * out), [tokens, out]);
