@@ -1,9 +1,8 @@
 /** N:M sparse matrix multiplication: y = act(x Wᵀ + b), where of every M consecutive weights at most N are non-zero. */
+export { type MatmulOptions, matmul } from './matmul.js';
 export type { Pattern } from './pattern.js';
 export {
   type Activation,
-  type MatmulOptions,
-  matmul,
   type Plan,
   type PlanOptions,
   plan,

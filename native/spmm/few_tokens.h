@@ -1,6 +1,6 @@
 // Few tokens: a vector holds L outputs; each lane picks its input among the m candidates of the group with one permute.
 //
-//   load    acc [row groups][tokens][L]                       per k block
+//   load    acc [tokens][L] of a row group                    per k block
 //   expand  quads of weights -> one vector per kept weight, fields -> lane indices, group of x -> Table
 //   fma     acc += table.pick(index) * w
 //   store   acc -> activation -> y

@@ -1,0 +1,33 @@
+import type { Tensor, TensorLike } from '../tensor.js';
+import { options } from '../validate.js';
+import { type PlanOptions, plan, type RunOptions } from './plan.js';
+
+/** Options of {@link matmul}. */
+export type MatmulOptions = Omit<PlanOptions, 'weight' | 'tokens'> & RunOptions;
+
+/**
+ * Plan and run in one: for a weight that is used once. Packing costs about as much as reading the weight a few times, so keep a
+ * {@link plan} for everything else.
+ *
+ * @param x - float32 [..., in]
+ * @param weight - float32 [out, in], pruned to `pattern`
+ * @returns float32 [..., out]
+ * @throws (rejects) as {@link plan} and {@link Plan.run}
+ * @example
+ * ```ts
+ * import { nm } from 'sparse-kernels';
+ * const weight = { data: Float32Array.of(1, 0, 2, 0), dims: [1, 4] };
+ * const y = await nm.matmul({ data: Float32Array.of(1, 1, 1, 1), dims: [1, 4] }, weight, { pattern: '2:4' });
+ * y.data; // Float32Array [3]
+ * ```
+ */
+export async function matmul(x: TensorLike | Float32Array, weight: TensorLike, matmulOptions: MatmulOptions): Promise<Tensor> {
+  const known = ['pattern', 'bias', 'activation', 'isa', 'threads', 'out', 'signal'] as const;
+  const { out, signal, ...rest } = options<MatmulOptions>(matmulOptions, 'options', known);
+  const layer = plan({ ...rest, weight });
+  try {
+    return await layer.run(x, { ...(out && { out }), ...(signal && { signal }) });
+  } finally {
+    layer.dispose();
+  }
+}
