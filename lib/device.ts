@@ -1,12 +1,19 @@
 import { cpus } from 'node:os';
-import { native } from './native.js';
-import { integer } from './validate.js';
+import { isaFromEnvironment, native } from './native.js';
+import { integer, oneOf } from './validate.js';
 
 /**
  * Instruction sets that kernels are written for. `scalar16` is the AVX-512 code on portable 16-lane vectors: slow, never chosen by
  * itself, there to test that code on machines without AVX-512.
  */
 export type Isa = 'avx512' | 'avx2' | 'scalar' | 'scalar16';
+
+const isas: readonly Isa[] = ['avx512', 'avx2', 'scalar', 'scalar16'];
+
+/** The `isa` option of a plan as the addon takes it: what is named, else SK_ISA, else '' for the best that the machine has. */
+export function isaOption(isa: Isa | undefined): string {
+  return isa === undefined ? isaFromEnvironment : oneOf(isa, 'isa', isas);
+}
 
 /** What {@link cpu} reports. */
 export interface CpuInfo {
@@ -63,9 +70,9 @@ export interface KernelInfo {
   readonly name: string;
   /** The native operation, for instance `spmm`. */
   readonly verb: string;
-  /** Element type of values and activations. */
+  /** Element type of the sparse operand's values. */
   readonly dtype: string;
-  /** The pattern, for instance `2:4`; `N:8` stands for every N of 8. */
+  /** What the verb distinguishes its kernels by: for spmm the pattern, for instance `2:4`, or `N:8` for every N of 8. */
   readonly pattern: string;
   /** Instruction set. */
   readonly isa: Isa;
@@ -85,7 +92,7 @@ export interface KernelInfo {
  * ```
  */
 export function kernels(): KernelInfo[] {
-  return native.kernels().map(({ n, m, isa, ...row }) => ({ ...row, isa: isa as Isa, pattern: `${n === 0 ? 'N' : n}:${m}` }));
+  return native.kernels().map((row) => ({ ...row, isa: row.isa as Isa }));
 }
 
 /**

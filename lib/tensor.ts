@@ -44,11 +44,20 @@ export interface Tensor {
   readonly dims: readonly number[];
 }
 
-/** A float32 tensor whose data have been checked. */
-export interface Float32View {
-  data: Float32Array;
-  dims: readonly number[];
+/** The class of array that holds each element type where it meets the addon. */
+export interface ArrayOf {
+  float32: Float32Array;
+  float64: Float64Array;
+  float16: Uint16Array;
+  bfloat16: Uint16Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
+  int32: Int32Array;
+  int64: BigInt64Array;
 }
+
+/** A tensor whose data have been checked; which type it is decides the class of its data. */
+export type TensorView<D extends DType = DType> = { [K in D]: { type: K; data: ArrayOf[K]; dims: readonly number[] } }[D];
 
 /** Which classes of array hold which element types; the first type is the one meant where `type` is left out. */
 const dtypesOfArray: Record<string, readonly DType[]> = {
@@ -62,13 +71,24 @@ const dtypesOfArray: Record<string, readonly DType[]> = {
   BigInt64Array: ['int64'],
 };
 
+const classOf: { [D in DType]: { new (length: number): ArrayOf[D]; readonly name: string } } = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+};
+
 /** Name of the typed-array class of any realm, or undefined. */
 function arrayClass(data: unknown): string | undefined {
   return ArrayBuffer.isView(data) ? (data as Float32Array)[Symbol.toStringTag] : undefined;
 }
 
 /** Checks that nobody else can change or free the memory: not shared, not resizable, not detached. */
-function checkBuffer(data: Float32Array, name: string, length: number): void {
+function checkBuffer(data: ArrayOf[DType], name: string, length: number): void {
   const buffer = data.buffer as ArrayBuffer;
   const refuse = (what: string) =>
     typeError('ERR_SK_BUFFER', `expected ${name} to be on a plain ArrayBuffer but received one that is ${what}`);
@@ -86,13 +106,13 @@ function isDetached(buffer: ArrayBuffer): boolean {
   }
 }
 
-/** A Float32Array that is safe to hand to the addon. `length` is what it should hold, if that is known. */
-export function float32Array(data: unknown, name: string, length = 1): Float32Array {
-  if (arrayClass(data) !== 'Float32Array') {
-    throw typeError('ERR_SK_TYPE', `expected ${name} to be a Float32Array but received ${describe(data)}`);
+/** An array of the class of `type` that is safe to hand to the addon. `length` is what it should hold, if that is known. */
+export function typedArray<D extends DType>(data: unknown, type: D, name: string, length = 1): ArrayOf[D] {
+  if (arrayClass(data) !== classOf[type].name) {
+    throw typeError('ERR_SK_TYPE', `expected ${name} to be a ${classOf[type].name} but received ${describe(data)}`);
   }
-  checkBuffer(data as Float32Array, name, length);
-  return data as Float32Array;
+  checkBuffer(data as ArrayOf[D], name, length);
+  return data as ArrayOf[D];
 }
 
 /** Product of dims; every one a non-negative integer and the product exactly representable. */
@@ -111,43 +131,51 @@ export function elementCount(dims: unknown, name: string): number {
   return count;
 }
 
-/** Checks a tensor argument that must be float32. */
-export function float32Tensor(tensor: unknown, name: string): Float32View {
-  if (typeof tensor !== 'object' || tensor === null || !('dims' in tensor)) {
-    throw typeError('ERR_SK_TYPE', `expected ${name} to be a tensor { data, dims } but received ${describe(tensor)}`);
+/** Checks a tensor argument that must have one of the element types. */
+export function tensor<D extends DType>(value: unknown, name: string, types: readonly D[]): TensorView<D> {
+  if (typeof value !== 'object' || value === null || !('dims' in value)) {
+    throw typeError('ERR_SK_TYPE', `expected ${name} to be a tensor { data, dims } but received ${describe(value)}`);
   }
-  const { dims, type, location } = tensor as TensorLike;
+  const { data, dims, type, location } = value as TensorLike;
   if (location !== undefined && location !== 'cpu' && location !== 'cpu-pinned') {
     throw typeError('ERR_SK_TYPE', `expected ${name} to be in CPU memory but received location ${describe(location)}`);
   }
   const count = elementCount(dims, name);
-  const { data } = tensor as TensorLike;
-  const dtypes = dtypesOfArray[arrayClass(data) ?? ''];
-  if (dtypes === undefined) throw typeError('ERR_SK_TYPE', `expected ${name}.data to be a Float32Array but received ${describe(data)}`);
-  const dtype = type ?? dtypes[0];
-  if (dtype !== 'float32' || !dtypes.includes('float32')) {
-    throw typeError('ERR_SK_DTYPE', `expected ${name} to be float32 but received ${dtype} in a ${arrayClass(data)}`);
+  const held = dtypesOfArray[arrayClass(data) ?? ''];
+  if (held === undefined) {
+    const classes = [...new Set(types.map((t) => classOf[t].name))].join(' or ');
+    throw typeError('ERR_SK_TYPE', `expected ${name}.data to be a ${classes} but received ${describe(data)}`);
   }
-  const array = float32Array(data, `${name}.data`, count);
+  const dtype = (type ?? held[0]) as D;
+  if (!types.includes(dtype) || !held.includes(dtype)) {
+    throw typeError('ERR_SK_DTYPE', `expected ${name} to be ${types.join(' or ')} but received ${dtype} in a ${arrayClass(data)}`);
+  }
+  checkBuffer(data as ArrayOf[D], `${name}.data`, count);
+  const array = bitsOf(data as ArrayOf[D]);
   if (array.length !== count) {
     throw rangeError(
       'ERR_SK_SHAPE',
       `expected ${name}.data to hold ${count} elements for dims ${describe(dims)} but received ${array.length}`,
     );
   }
-  return { data: array, dims };
+  return { type: dtype, data: array, dims } as TensorView<D>;
+}
+
+/** A Float16Array as the Uint16Array of its bits; any other array as it is. */
+function bitsOf<T extends ArrayOf[DType]>(data: T): T | Uint16Array {
+  return arrayClass(data) === 'Float16Array' ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data;
 }
 
 /** A new array of so many zeros, or ERR_SK_MEMORY. */
-export function allocate(length: number, name: string): Float32Array<ArrayBuffer> {
+export function allocate<D extends DType>(type: D, length: number, name: string): ArrayOf[D] {
   try {
-    return new Float32Array(length);
+    return new classOf[type](length);
   } catch (cause) {
-    throw new SparseKernelsError('ERR_SK_MEMORY', `${name} of ${length} float32 elements does not fit in memory`, { cause });
+    throw new SparseKernelsError('ERR_SK_MEMORY', `${name} of ${length} ${type} elements does not fit in memory`, { cause });
   }
 }
 
 /** True where two arrays share bytes. */
-export function overlaps(a: Float32Array, b: Float32Array): boolean {
+export function overlaps(a: ArrayBufferView, b: ArrayBufferView): boolean {
   return a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;
 }

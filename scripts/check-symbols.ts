@@ -24,7 +24,7 @@ function check(configuration: string, build: string): string[] {
     const built = filesIn([join(build, 'CMakeFiles', `${verb}_isa.dir`)], /\.o$/);
     const objects = built.filter((object) => existsSync(join(root, 'native', verb, basename(object, '.o')))); // else left from an old source
     const rows = kernelRows(verb, read(`native/${verb}/kernels.def`));
-    if (objects.length === 0) return [`${configuration}: CMake built no object of ${verb}_isa; see sk_add_isa_kernels in CMakeLists.txt`];
+    if (objects.length === 0) return [`${configuration}: CMake built no object of ${verb}_isa; see sk_add_verb in CMakeLists.txt`];
     return objects.flatMap((object) => {
       const isa = basename(object).split('.', 1)[0] ?? '';
       const expected = rows.filter((row) => row.isa === isa).map((row) => row.symbol);

@@ -5,9 +5,7 @@ export interface NativeKernelRow {
   name: string;
   verb: string;
   dtype: string;
-  /** N of the N:M pattern; 0: any N of this M. */
-  n: number;
-  m: number;
+  pattern: string;
   isa: string;
   /** Lanes of the vector that the kernel is written for. */
   lanes: number;

@@ -1,12 +1,11 @@
 import type { NativeCancelToken, NativeSpmmPlan } from '../../types/native.js';
-import type { Isa } from '../device.js';
-import { fromNative, rangeError, SparseKernelsError, typeError } from '../errors.js';
-import { isaFromEnvironment, native } from '../native.js';
-import { allocate, type Float32View, float32Array, float32Tensor, overlaps, type Tensor, type TensorLike } from '../tensor.js';
+import { type Isa, isaOption } from '../device.js';
+import { rangeError } from '../errors.js';
+import { cancellable, guarded, NativeHandle } from '../handle.js';
+import { native } from '../native.js';
+import { allocate, overlaps, type Tensor, type TensorLike, type TensorView, tensor, typedArray } from '../tensor.js';
 import { describe, integer, oneOf, options } from '../validate.js';
 import { type Pattern, parsePattern } from './pattern.js';
-
-const isas: readonly Isa[] = ['avx512', 'avx2', 'scalar', 'scalar16'];
 
 /** Function applied to every output in the same pass: `y = activation(x Wᵀ + b)`. */
 export type Activation = 'none' | 'relu';
@@ -61,15 +60,13 @@ export class Plan {
   readonly inFeatures: number;
   /** Size of the output axis. */
   readonly outFeatures: number;
-  readonly #native: NativeSpmmPlan;
-  #disposed = false;
-  #runs = 0; // asynchronous runs under way
+  readonly #handle: NativeHandle<NativeSpmmPlan>;
 
   /** @internal */
   constructor(planOptions: PlanOptions) {
     const o = options<PlanOptions>(planOptions, 'options', ['weight', 'pattern', 'bias', 'activation', 'tokens', 'isa', 'threads']);
     const { n, m } = parsePattern(o.pattern);
-    const weight = float32Tensor(o.weight, 'weight');
+    const weight = tensor(o.weight, 'weight', ['float32']);
     if (weight.dims.length !== 2 || weight.data.length === 0) {
       throw rangeError('ERR_SK_SHAPE', `expected weight to be [out, in] with both at least 1 but received dims ${describe(weight.dims)}`);
     }
@@ -85,21 +82,21 @@ export class Plan {
       m,
       bias: o.bias === undefined ? undefined : biasData(o.bias, out),
       activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),
-      isa: o.isa === undefined ? isaFromEnvironment : oneOf(o.isa, 'isa', isas),
+      isa: isaOption(o.isa),
       tokens: integer(o.tokens ?? 64, 'tokens', 1, 2 ** 31),
       threads: o.threads === undefined ? 0 : integer(o.threads, 'threads', 1, 1024),
     };
-    this.#native = guarded(() => new native.SpmmPlan(settings));
+    this.#handle = new NativeHandle('the plan', () => new native.SpmmPlan(settings));
   }
 
   /** Name of the kernel that runs, for instance `spmm_f32_2x4_avx2`. */
   get kernel(): string {
-    return this.#live().kernel;
+    return this.#handle.live().kernel;
   }
 
   /** Bytes of the packed weight, indices and bias. */
   get bytes(): number {
-    return this.#live().bytes;
+    return this.#handle.live().bytes;
   }
 
   /**
@@ -119,32 +116,19 @@ export class Plan {
    * ```
    */
   async run(x: TensorLike | Float32Array, runOptions: RunOptions = {}): Promise<Tensor> {
-    const { signal } = options<RunOptions>(runOptions, 'options', ['out', 'signal']);
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw typeError('ERR_SK_TYPE', `expected signal to be an AbortSignal but received ${describe(signal)}`);
-    }
-    signal?.throwIfAborted();
-    const { input, tokens, y, dims } = this.#arguments(x, runOptions.out);
-    this.#live();
-    const token = signal && new native.CancelToken();
-    const cancel = () => token?.cancel();
-    signal?.addEventListener('abort', cancel, { once: true });
-    this.#runs++;
-    try {
-      await this.#runSlices(input.data, tokens, y, runOptions.out === undefined, token);
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw fromNative(error);
-    } finally {
-      signal?.removeEventListener('abort', cancel);
-      this.#runs--;
-      this.#free();
-    }
-    return { type: 'float32', data: y, dims };
+    const { out, signal } = options<RunOptions>(runOptions, 'options', ['out', 'signal']);
+    return cancellable(signal, (token) =>
+      this.#handle.use(async (native) => {
+        const { input, tokens, y, dims } = this.#arguments(x, out);
+        await this.#runSlices(native, input.data, tokens, y, out === undefined, token);
+        return { type: 'float32', data: y, dims };
+      }),
+    );
   }
 
   /** Two slices are under way at a time: while one is computed, the event loop copies the next. */
   async #runSlices(
+    plan: NativeSpmmPlan,
     x: Float32Array,
     tokens: number,
     y: Float32Array,
@@ -153,16 +137,16 @@ export class Plan {
   ): Promise<void> {
     const { inFeatures, outFeatures } = this;
     const slice = Math.max(1, Math.min(sliceTokens, Math.floor(sliceBytes / 4 / Math.max(inFeatures, outFeatures))));
-    if (tokens <= slice) return this.#native.run(x, tokens, y, privateY, token);
+    if (tokens <= slice) return plan.run(x, tokens, y, privateY, token);
     const underWay: Promise<void>[] = [];
     try {
       for (let first = 0; first < tokens; first += slice) {
         const end = Math.min(first + slice, tokens);
-        float32Array(x, 'x', tokens); // it may have been transferred away since the last slice
-        float32Array(y, 'out', tokens);
+        typedArray(x, 'float32', 'x', tokens); // it may have been transferred away since the last slice
+        typedArray(y, 'float32', 'out', tokens);
         const xs = x.subarray(first * inFeatures, end * inFeatures);
         const ys = y.subarray(first * outFeatures, end * outFeatures);
-        const run = this.#native.run(xs, end - first, ys, privateY, token);
+        const run = plan.run(xs, end - first, ys, privateY, token);
         run.catch(() => {}); // it is awaited below, but may fail while we still wait for the one before: that is not unhandled
         underWay.push(run);
         if (underWay.length === 2) await underWay.shift();
@@ -189,37 +173,27 @@ export class Plan {
   runSync(x: TensorLike | Float32Array, runOptions: RunSyncOptions = {}): Tensor {
     const { out } = options<RunSyncOptions>(runOptions, 'options', ['out']);
     const { input, tokens, y, dims } = this.#arguments(x, out);
-    const live = this.#live();
+    const live = this.#handle.live();
     guarded(() => live.runSync(input.data, tokens, y));
     return { type: 'float32', data: y, dims };
   }
 
   /** The pruned weight that the plan holds, float32 [out, in]. */
   toDense(): Tensor {
-    const live = this.#live();
-    const data = allocate(this.outFeatures * this.inFeatures, 'the dense weight');
+    const live = this.#handle.live();
+    const data = allocate('float32', this.outFeatures * this.inFeatures, 'the dense weight');
     live.toDense(data);
     return { type: 'float32', data, dims: [this.outFeatures, this.inFeatures] };
   }
 
   /** Frees the packed weight as soon as no run is under way; later use throws `ERR_SK_DISPOSED`. Calling it twice is fine. */
   dispose(): void {
-    this.#disposed = true;
-    this.#free();
+    this.#handle.dispose();
   }
 
   /** `using layer = nm.plan(...)` disposes at the end of the block. */
   [Symbol.dispose](): void {
     this.dispose();
-  }
-
-  #free(): void {
-    if (this.#disposed && this.#runs === 0) this.#native.dispose();
-  }
-
-  #live(): NativeSpmmPlan {
-    if (this.#disposed) throw new SparseKernelsError('ERR_SK_DISPOSED', 'the plan was used after dispose()');
-    return this.#native;
   }
 
   /** x as [tokens, in], and the array and dims of y. */
@@ -228,8 +202,8 @@ export class Plan {
     const input = this.#input(x);
     const tokens = input.data.length / inFeatures;
     const dims = [...input.dims.slice(0, -1), outFeatures];
-    if (out === undefined) return { input, tokens, y: allocate(tokens * outFeatures, 'the output'), dims };
-    const y = 'dims' in out ? float32Tensor(out, 'out').data : float32Array(out, 'out', tokens);
+    if (out === undefined) return { input, tokens, y: allocate('float32', tokens * outFeatures, 'the output'), dims };
+    const y = 'dims' in out ? tensor(out, 'out', ['float32']).data : typedArray(out, 'float32', 'out', tokens);
     if (y.length !== tokens * outFeatures) {
       throw rangeError('ERR_SK_SHAPE', `expected out to hold ${tokens} x ${outFeatures} elements but received ${y.length}`);
     }
@@ -237,30 +211,24 @@ export class Plan {
     return { input, tokens, y, dims };
   }
 
-  #input(x: TensorLike | Float32Array): Float32View {
+  #input(x: TensorLike | Float32Array): TensorView<'float32'> {
     const { inFeatures } = this;
     if (typeof x === 'object' && x !== null && 'dims' in x) {
-      const input = float32Tensor(x, 'x');
+      const input = tensor(x, 'x', ['float32']);
       if (input.dims.at(-1) === inFeatures) return input;
       throw rangeError('ERR_SK_SHAPE', `expected x to be [..., ${inFeatures}] but received dims ${describe(input.dims)}`);
     }
-    const data = float32Array(x, 'x');
-    if (data.length % inFeatures === 0) return { data, dims: [data.length / inFeatures, inFeatures] };
+    const data = typedArray(x, 'float32', 'x');
+    if (data.length % inFeatures === 0) return { type: 'float32', data, dims: [data.length / inFeatures, inFeatures] };
     throw rangeError('ERR_SK_SHAPE', `expected x to hold a multiple of ${inFeatures} elements but received ${data.length}`);
   }
 }
 
-/** Calls the addon; its errors get their class and the caller's stack. */
-function guarded<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    throw fromNative(error);
-  }
-}
-
 function biasData(bias: TensorLike | Float32Array, out: number): Float32Array {
-  const data = typeof bias === 'object' && bias !== null && 'dims' in bias ? float32Tensor(bias, 'bias').data : float32Array(bias, 'bias');
+  const data =
+    typeof bias === 'object' && bias !== null && 'dims' in bias
+      ? tensor(bias, 'bias', ['float32']).data
+      : typedArray(bias, 'float32', 'bias');
   if (data.length === out) return data;
   throw rangeError('ERR_SK_SHAPE', `expected bias to hold ${out} elements but received ${data.length}`);
 }

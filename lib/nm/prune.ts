@@ -1,5 +1,5 @@
 import { rangeError } from '../errors.js';
-import { allocate, float32Tensor, type Tensor, type TensorLike } from '../tensor.js';
+import { allocate, type Tensor, type TensorLike, tensor } from '../tensor.js';
 import { describe, options } from '../validate.js';
 import { type Pattern, parsePattern } from './pattern.js';
 
@@ -28,10 +28,10 @@ export interface PruneOptions {
  */
 export function prune(weight: TensorLike, pruneOptions: PruneOptions): Tensor {
   const { n, m } = parsePattern(options<PruneOptions>(pruneOptions, 'options', ['pattern']).pattern);
-  const { data, dims } = float32Tensor(weight, 'weight');
+  const { data, dims } = tensor(weight, 'weight', ['float32']);
   if (dims.length !== 2) throw rangeError('ERR_SK_SHAPE', `expected weight to be [out, in] but received dims ${describe(dims)}`);
   const [out, inputs] = dims as [number, number];
-  const pruned = allocate(data.length, 'the pruned weight');
+  const pruned = allocate('float32', data.length, 'the pruned weight');
   for (let row = 0; row < out; row++) {
     const end = (row + 1) * inputs;
     for (let group = row * inputs; group < end; group += m) keepLargest(data, pruned, group, Math.min(group + m, end), n);

@@ -82,6 +82,16 @@ bool isa_in(Isa isa, const CpuidBits& bits) {
   return false;
 }
 
+const char* isa_name(Isa isa) {
+  switch (isa) {
+    case Isa::kAvx512: return "avx512";
+    case Isa::kAvx2: return "avx2";
+    case Isa::kScalar: return "scalar";
+    case Isa::kScalar16: return "scalar16";
+  }
+  return "";
+}
+
 bool isa_supported(Isa isa) {
   static const CpuidBits bits = this_cpu();
   return isa_in(isa, bits);

@@ -5,7 +5,13 @@
 
 namespace sk {
 
-enum class Isa { kScalar, kScalar16, kAvx2, kAvx512 };
+enum class Isa { kAvx512, kAvx2, kScalar, kScalar16 };
+
+// All of them, best first; kScalar16 is for tests.
+constexpr Isa kIsas[] = {Isa::kAvx512, Isa::kAvx2, Isa::kScalar, Isa::kScalar16};
+
+// "avx2": as in file names, kernel names and the `isa` option.
+const char* isa_name(Isa isa);
 
 // The registers that decide, so that the rule can be tested with made-up machines.
 struct CpuidBits {

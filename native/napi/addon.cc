@@ -1,18 +1,33 @@
 #include "addon.h"
 
-#include <utility>
-
 #include "../core/cpu.h"
 #include "../core/parallel.h"
 #include "args.h"
-#include "spmm_napi.h"
+#include "cancel.h"
+#include "verbs.h"
 
 namespace sk::napi {
+namespace {
+
+const Verb* const kVerbs[] = {&kSpmm};
+
+Napi::Object to_object(Napi::Env env, const KernelRow& row) {
+  const Napi::Object o = Napi::Object::New(env);
+  o.Set("name", row.name);
+  o.Set("verb", row.verb);
+  o.Set("dtype", row.dtype);
+  o.Set("pattern", row.pattern);
+  o.Set("isa", row.isa);
+  o.Set("lanes", row.lanes);
+  o.Set("supported", row.supported);
+  return o;
+}
+
+}  // namespace
 
 Addon::Addon(Napi::Env env, Napi::Object exports) {
   ThreadPool::instance().retain();
   DefineAddon(exports, {
-                           InstanceValue("SpmmPlan", SpmmPlanObject::define(env)),
                            InstanceValue("CancelToken", CancelToken::define(env)),
                            InstanceMethod("kernels", &Addon::kernels),
                            InstanceMethod("isas", &Addon::isas),
@@ -20,16 +35,23 @@ Addon::Addon(Napi::Env env, Napi::Object exports) {
                            InstanceMethod("setNumThreads", &Addon::set_num_threads),
                            InstanceMethod("physicalParallelism", &Addon::physical),
                        });
+  for (const Verb* verb : kVerbs) verb->define(env, exports);
 }
 
 Addon::~Addon() { ThreadPool::instance().release(); }
 
-Napi::Value Addon::kernels(const Napi::CallbackInfo& info) { return spmm_kernel_rows(info); }
+Napi::Value Addon::kernels(const Napi::CallbackInfo& info) {
+  const Napi::Array rows = Napi::Array::New(info.Env());
+  for (const Verb* verb : kVerbs)
+    if (verb->kernels != nullptr)
+      for (const KernelRow& row : verb->kernels()) rows.Set(rows.Length(), to_object(info.Env(), row));
+  return rows;
+}
 
 Napi::Value Addon::isas(const Napi::CallbackInfo& info) {
   const Napi::Array names = Napi::Array::New(info.Env());
-  for (const auto& [isa, name] : {std::pair{Isa::kAvx512, "avx512"}, {Isa::kAvx2, "avx2"}, {Isa::kScalar, "scalar"}})
-    if (isa_supported(isa)) names.Set(names.Length(), name);
+  for (const Isa isa : kIsas)
+    if (isa != Isa::kScalar16 && isa_supported(isa)) names.Set(names.Length(), isa_name(isa));
   return names;
 }
 

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "run.h"
+#include "staging.h"
 
 namespace sk::napi {
 

@@ -5,10 +5,9 @@
 
 namespace sk {
 
-#define SK_SPMM_AVX2(pattern, n, m)                                                                                    \
-  extern const SpmmKernel spmm_f32_##pattern##_avx2 = {                                                                \
-      "spmm_f32_" #pattern "_avx2", "avx2", n, m, Avx2::kLanes, 8, 4, &pack_panel<Avx2>, &many_vectors<Avx2, m, n, 8>, \
-      &few_tokens<Avx2, m, n, 4>};
+#define SK_SPMM_AVX2(row, n, m)                 \
+  extern const SpmmKernel spmm_##row##_avx2 = { \
+      "spmm_" #row "_avx2", n, m, Avx2::kLanes, 8, 4, &pack_panel<Avx2>, &many_vectors<Avx2, m, n, 8>, &few_tokens<Avx2, m, n, 4>};
 #include "kernels.def"
 
 }  // namespace sk

@@ -5,9 +5,9 @@
 
 namespace sk {
 
-#define SK_SPMM_AVX512(pattern, n, m)                                                                                            \
-  extern const SpmmKernel spmm_f32_##pattern##_avx512 = {                                                                        \
-      "spmm_f32_" #pattern "_avx512", "avx512", n, m, Avx512::kLanes, 6, 4, &pack_panel<Avx512>, &many_vectors<Avx512, m, n, 6>, \
+#define SK_SPMM_AVX512(row, n, m)                                                                                   \
+  extern const SpmmKernel spmm_##row##_avx512 = {                                                                   \
+      "spmm_" #row "_avx512",      n, m, Avx512::kLanes, 6, 4, &pack_panel<Avx512>, &many_vectors<Avx512, m, n, 6>, \
       &few_tokens<Avx512, m, n, 4>};
 #include "kernels.def"
 

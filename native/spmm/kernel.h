@@ -51,7 +51,6 @@ struct SpmmTile {
 
 struct SpmmKernel {
   const char* name;  // spmm_f32_2x4_avx2
-  const char* isa;   // "avx2"
   int n, m;          // n = 0: any
   int lanes;
   int panel_vectors;  // widest panel, in vectors

@@ -5,17 +5,10 @@
 
 namespace sk {
 
-#define SK_SPMM_SCALAR(pattern, n, m)                                                         \
-  extern const SpmmKernel spmm_f32_##pattern##_scalar = {"spmm_f32_" #pattern "_scalar",      \
-                                                         "scalar",                            \
-                                                         n,                                   \
-                                                         m,                                   \
-                                                         Portable<4>::kLanes,                 \
-                                                         8,                                   \
-                                                         4,                                   \
-                                                         &pack_panel<Portable<4>>,            \
-                                                         &many_vectors<Portable<4>, m, n, 8>, \
-                                                         &few_tokens<Portable<4>, m, n, 4>};
+#define SK_SPMM_SCALAR(row, n, m)                                                                                                       \
+  extern const SpmmKernel spmm_##row##_scalar = {                                                                                       \
+      "spmm_" #row "_scalar",           n, m, Portable<4>::kLanes, 8, 4, &pack_panel<Portable<4>>, &many_vectors<Portable<4>, m, n, 8>, \
+      &few_tokens<Portable<4>, m, n, 4>};
 #include "kernels.def"
 
 }  // namespace sk

@@ -4,16 +4,15 @@
 #include <cstring>
 #include <numeric>
 
-#include "../core/cpu.h"
 #include "../core/parallel.h"
 #include "pack.h"
 
 namespace sk {
 
-#define SK_SPMM_AVX512(pattern, n, m) extern const SpmmKernel spmm_f32_##pattern##_avx512;
-#define SK_SPMM_AVX2(pattern, n, m) extern const SpmmKernel spmm_f32_##pattern##_avx2;
-#define SK_SPMM_SCALAR(pattern, n, m) extern const SpmmKernel spmm_f32_##pattern##_scalar;
-#define SK_SPMM_SCALAR16(pattern, n, m) extern const SpmmKernel spmm_f32_##pattern##_scalar16;
+#define SK_SPMM_AVX512(row, n, m) extern const SpmmKernel spmm_##row##_avx512;
+#define SK_SPMM_AVX2(row, n, m) extern const SpmmKernel spmm_##row##_avx2;
+#define SK_SPMM_SCALAR(row, n, m) extern const SpmmKernel spmm_##row##_scalar;
+#define SK_SPMM_SCALAR16(row, n, m) extern const SpmmKernel spmm_##row##_scalar16;
 #include "kernels.def"
 
 namespace {
@@ -24,27 +23,12 @@ struct Row {
 };
 
 const Row kRows[] = {
-#define SK_SPMM_AVX512(pattern, n, m) {&spmm_f32_##pattern##_avx512, Isa::kAvx512},
-#define SK_SPMM_AVX2(pattern, n, m) {&spmm_f32_##pattern##_avx2, Isa::kAvx2},
-#define SK_SPMM_SCALAR(pattern, n, m) {&spmm_f32_##pattern##_scalar, Isa::kScalar},
-#define SK_SPMM_SCALAR16(pattern, n, m) {&spmm_f32_##pattern##_scalar16, Isa::kScalar16},
+#define SK_SPMM_AVX512(row, n, m) {&spmm_##row##_avx512, Isa::kAvx512},
+#define SK_SPMM_AVX2(row, n, m) {&spmm_##row##_avx2, Isa::kAvx2},
+#define SK_SPMM_SCALAR(row, n, m) {&spmm_##row##_scalar, Isa::kScalar},
+#define SK_SPMM_SCALAR16(row, n, m) {&spmm_##row##_scalar16, Isa::kScalar16},
 #include "kernels.def"
 };
-
-Status choose(const SpmmOptions& options, const SpmmKernel** kernel) {
-  bool known = options.isa.empty();
-  for (const Row& row : kRows) {
-    const bool named = options.isa == row.kernel->isa;
-    known |= named;
-    if (!options.isa.empty() && !named) continue;
-    if (!isa_supported(row.isa)) continue;
-    if (row.kernel->m != options.m || (row.kernel->n != 0 && row.kernel->n != options.n)) continue;
-    *kernel = row.kernel;
-    return Status();
-  }
-  if (!known) return Status(Code::kIsa, "expected isa to be one that cpu().isa lists but received '" + options.isa + "'");
-  return Status(Code::kIsa, "expected an isa that this machine supports but received '" + options.isa + "'");
-}
 
 // A run of tokens that one kernel call handles, and where its copy of x lies in the workspace.
 struct Strip {
@@ -103,8 +87,10 @@ Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPl
   if (options.weight.rows < 1 || options.weight.columns < 1)
     return Status(Code::kShape, "expected a weight [out, in] with at least one row and column");
   std::shared_ptr<SpmmPlan> plan(new SpmmPlan);
-  if (Status status = choose(options, &plan->kernel_); !status.ok()) return status;
-  const SpmmKernel& kernel = *plan->kernel_;
+  const auto fits = [m, n](const Row& row) { return row.kernel->m == m && (row.kernel->n == 0 || row.kernel->n == n); };
+  const Row* row;
+  if (Status status = choose_kernel(kRows, options.isa, fits, &row); !status.ok()) return status;
+  const SpmmKernel& kernel = *(plan->kernel_ = row->kernel);
 
   const int pool = ThreadPool::instance().threads();
   plan->threads_ = options.threads > 0 ? options.threads : 1024;
@@ -186,9 +172,12 @@ Status SpmmPlan::run(const float* x, int64_t tokens, float* y, const std::atomic
 
 void SpmmPlan::to_dense(float* dense) const { nm_unpack(packed_, dense); }
 
-std::vector<SpmmRow> spmm_kernels() {
-  std::vector<SpmmRow> rows;
-  for (const Row& row : kRows) rows.push_back({row.kernel, isa_supported(row.isa)});
+std::vector<KernelRow> spmm_kernels() {
+  std::vector<KernelRow> rows;
+  for (const auto& [kernel, isa] : kRows) {
+    const std::string pattern = (kernel->n == 0 ? "N" : std::to_string(kernel->n)) + ":" + std::to_string(kernel->m);
+    rows.push_back({kernel->name, "spmm", "float32", pattern, isa_name(isa), kernel->lanes, isa_supported(isa)});
+  }
   return rows;
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "../core/kernel.h"
 #include "../core/memory.h"
 #include "../core/status.h"
 #include "../core/tensor.h"
@@ -56,11 +57,7 @@ class SpmmPlan {
   size_t bytes_ = 0;
 };
 
-// Every row of kernels.def, in its order, and whether this machine can run it.
-struct SpmmRow {
-  const SpmmKernel* kernel;
-  bool supported;
-};
-std::vector<SpmmRow> spmm_kernels();
+// Every row of kernels.def, in its order.
+std::vector<KernelRow> spmm_kernels();
 
 }  // namespace sk

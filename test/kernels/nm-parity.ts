@@ -1,10 +1,25 @@
-import { type Isa, nm } from 'sparse-kernels';
-import type { NmCase } from '../cases/nm.js';
+import { type Isa, type KernelInfo, nm } from 'sparse-kernels';
+import { type NmCase, nmCases, patternsOfM } from '../cases/nm.js';
 import { dotTolerance, firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
 import { denseLinear, pruneBySorting } from '../reference/nm.js';
 import { misaligned, smallIntegers, uniform } from '../support/random.js';
 
+import type { Check } from './check.js';
+
 export type Pass = 'exact integers' | 'random';
+
+/** Every pattern of the row × every case; a row for any N leaves out the patterns that have a row of their own. */
+export function* spmmChecks(row: KernelInfo, rows: readonly KernelInfo[]): Iterable<Check> {
+  const [first, m] = row.pattern.split(':') as [string, string];
+  const named = rows.filter((other) => other.isa === row.isa).map((other) => other.pattern);
+  const ns = first === 'N' ? (patternsOfM[Number(m)] ?? []).filter((n) => !named.includes(`${n}:${m}`)) : [Number(first)];
+  for (const n of ns) {
+    for (const c of nmCases) {
+      const run = (pass: Pass) => compareWithOracle(c, n, Number(m), row.isa, row.name, pass);
+      yield { name: `${n}:${m}, ${c.name}`, run: () => run('exact integers') ?? run('random') };
+    }
+  }
+}
 
 /** Runs one case on one kernel row, synchronously, and compares it with the oracle. */
 export function compareWithOracle(c: NmCase, n: number, m: number, isa: Isa, expectedKernel: string, pass: Pass): Mismatch | null {

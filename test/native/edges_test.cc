@@ -109,7 +109,7 @@ void edges_suite() {
     const std::vector<Case> all = cases(p, shift++);
     for (const char* isa : {"avx512", "avx2", "scalar", "scalar16"}) {
       bool supported = false;
-      for (const sk::SpmmRow& row : sk::spmm_kernels()) supported |= row.supported && std::string(isa) == row.kernel->isa;
+      for (const sk::KernelRow& row : sk::spmm_kernels()) supported |= row.supported && std::string(isa) == row.isa;
       if (!supported) continue;
       std::string kernel = "none", problem;
       for (const Case& c : all) {
@@ -124,10 +124,10 @@ void edges_suite() {
             problem.empty() ? name + ", " + std::to_string(all.size()) + " runs" : name + ": " + current_case + ": " + problem);
     }
   }
-  for (const sk::SpmmRow& row : sk::spmm_kernels()) {
-    const std::string name = row.kernel->name;
+  for (const sk::KernelRow& row : sk::spmm_kernels()) {
+    const std::string name = row.name;
     if (!row.supported)
-      std::printf("skip row %s: this machine lacks %s\n", name.c_str(), row.kernel->isa);
+      std::printf("skip row %s: this machine lacks %s\n", name.c_str(), row.isa);
     else if (check(ran[name] > 0, "row " + name + " was exercised"))
       std::printf("row %s %d\n", name.c_str(), ran[name]);
   }

@@ -90,7 +90,7 @@ function compilerWithSanitizers(): string {
 function rows(): { name: string; isa: string }[] {
   const text = readFileSync(join(root, 'native/spmm/kernels.def'), 'utf8');
   return [...text.matchAll(/^SK_SPMM_(\w+)\((\w+),/gm)]
-    .map(([, isa = '', pattern]) => ({ name: `spmm_f32_${pattern}_${isa.toLowerCase()}`, isa: isa.toLowerCase() }))
+    .map(([, isa = '', row]) => ({ name: `spmm_${row}_${isa.toLowerCase()}`, isa: isa.toLowerCase() }))
     .filter(({ isa }) => process.arch === 'x64' || !isa.startsWith('avx'));
 }
 

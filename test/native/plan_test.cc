@@ -52,8 +52,8 @@ std::vector<float> run(const Plan& plan, const std::vector<float>& x, int64_t fi
 
 std::vector<std::string> isas() {
   std::vector<std::string> names;
-  for (const sk::SpmmRow& row : sk::spmm_kernels())
-    if (row.supported && (names.empty() || names.back() != row.kernel->isa)) names.push_back(row.kernel->isa);
+  for (const sk::KernelRow& row : sk::spmm_kernels())
+    if (row.supported && (names.empty() || names.back() != row.isa)) names.push_back(row.isa);
   return names;
 }
 
@@ -231,9 +231,9 @@ void errors() {
     ok &= code(options) == sk::Code::kIsa;
   }
   check(ok, "create(): refuses an ISA that it does not know");
-  for (const sk::SpmmRow& row : sk::spmm_kernels()) {
+  for (const sk::KernelRow& row : sk::spmm_kernels()) {
     sk::SpmmOptions options = good;
-    options.isa = row.kernel->isa;
+    options.isa = row.isa;
     ok &= code(options) == (row.supported ? sk::Code::kOk : sk::Code::kIsa);
   }
   check(ok, "create(): refuses an ISA that this machine lacks");

@@ -1,0 +1,19 @@
+// What each verb adds to the addon: its classes and functions on `exports` (types/native.d.ts is the contract), and its kernels.
+#pragma once
+
+#include <napi.h>
+
+#include <vector>
+
+#include "../core/kernel.h"
+
+namespace sk::napi {
+
+struct Verb {
+  void (*define)(Napi::Env env, Napi::Object exports);
+  std::vector<KernelRow> (*kernels)();  // null: a verb without kernels.def
+};
+
+extern const Verb kSpmm;
+
+}  // namespace sk::napi
