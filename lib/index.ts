@@ -16,4 +16,5 @@ export {
 } from './device.js';
 export { type ErrorCode, SparseKernelsError } from './errors.js';
 export * as nm from './nm/index.js';
+export * as prune from './prune/index.js';
 export type { DType, Tensor, TensorLike } from './tensor.js';
