@@ -11,6 +11,7 @@
  * - `ERR_SK_PATTERN` not a known N:M pattern (RangeError)
  * - `ERR_SK_SPARSITY` weights with more non-zeros in a group than the pattern allows (SparseKernelsError)
  * - `ERR_SK_SINGULAR` calibration data that do not determine the weights (SparseKernelsError)
+ * - `ERR_SK_NAN` NaN among numbers that are to be compared (SparseKernelsError)
  * - `ERR_SK_ISA` an instruction set that is unknown or that this machine lacks (SparseKernelsError)
  * - `ERR_SK_MEMORY` not enough memory, or more elements than an array can hold (SparseKernelsError)
  * - `ERR_SK_DISPOSED` use of a plan after `dispose()` (SparseKernelsError)
@@ -26,6 +27,7 @@ export type ErrorCode =
   | 'ERR_SK_PATTERN'
   | 'ERR_SK_SPARSITY'
   | 'ERR_SK_SINGULAR'
+  | 'ERR_SK_NAN'
   | 'ERR_SK_ISA'
   | 'ERR_SK_MEMORY'
   | 'ERR_SK_DISPOSED'

@@ -1,5 +1,6 @@
 import { rangeError } from '../errors.js';
-import { allocate, type Tensor, type TensorLike, tensor } from '../tensor.js';
+import { maskGroups } from '../select.js';
+import { type Tensor, type TensorLike, tensor } from '../tensor.js';
 import { describe, options } from '../validate.js';
 import { type Pattern, parsePattern } from './pattern.js';
 
@@ -31,32 +32,6 @@ export function prune(weight: TensorLike, pruneOptions: PruneOptions): Tensor {
   const { data, dims } = tensor(weight, 'weight', ['float32']);
   if (dims.length !== 2) throw rangeError('ERR_SK_SHAPE', `expected weight to be [out, in] but received dims ${describe(dims)}`);
   const [out, inputs] = dims as [number, number];
-  const pruned = allocate('float32', data.length, 'the pruned weight');
-  for (let row = 0; row < out; row++) {
-    const end = (row + 1) * inputs;
-    for (let group = row * inputs; group < end; group += m) keepLargest(data, pruned, group, Math.min(group + m, end), n);
-  }
-  return { type: 'float32', data: pruned, dims: [out, inputs] };
-}
-
-/** Copies the n largest magnitudes of [begin, end): those that fewer than n others come before. */
-function keepLargest(from: Float32Array, to: Float32Array, begin: number, end: number, n: number): void {
-  const size = end - begin;
-  for (let i = 0; i < size; i++) magnitudes[i] = magnitude(from[begin + i] as number);
-  for (let i = 0; i < size; i++) {
-    const key = magnitudes[i] as number;
-    let before = 0;
-    for (let j = 0; j < size; j++) {
-      const other = magnitudes[j] as number;
-      if (other > key || (other === key && j < i)) before++;
-    }
-    if (before < n) to[begin + i] = from[begin + i] as number;
-  }
-}
-
-/** Of the group in work; no group is longer than 32. */
-const magnitudes = new Float32Array(32);
-
-function magnitude(value: number): number {
-  return Number.isNaN(value) ? -1 : Math.abs(value);
+  const scores = { data, rows: out, columns: inputs };
+  return { type: 'float32', data: maskGroups(data, scores, { n, m, magnitude: true }), dims: [out, inputs] };
 }

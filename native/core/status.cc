@@ -12,6 +12,7 @@ const char* code_name(Code code) {
     case Code::kMemory: return "ERR_SK_MEMORY";
     case Code::kAborted: return "ERR_SK_ABORTED";
     case Code::kDisposed: return "ERR_SK_DISPOSED";
+    case Code::kNan: return "ERR_SK_NAN";
   }
   return "ERR_SK_INTERNAL";
 }

@@ -7,7 +7,7 @@
 namespace sk {
 
 // The stable codes that JavaScript sees as error.code.
-enum class Code { kOk, kShape, kSparsity, kPattern, kIsa, kMemory, kAborted, kDisposed };
+enum class Code { kOk, kShape, kSparsity, kPattern, kIsa, kMemory, kAborted, kDisposed, kNan };
 
 const char* code_name(Code code);
 

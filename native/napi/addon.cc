@@ -9,7 +9,7 @@
 namespace sk::napi {
 namespace {
 
-const Verb* const kVerbs[] = {&kSpmm};
+const Verb* const kVerbs[] = {&kSpmm, &kSelect};
 
 Napi::Object to_object(Napi::Env env, const KernelRow& row) {
   const Napi::Object o = Napi::Object::New(env);

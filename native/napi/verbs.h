@@ -14,6 +14,7 @@ struct Verb {
   std::vector<KernelRow> (*kernels)();  // null: a verb without kernels.def
 };
 
+extern const Verb kSelect;
 extern const Verb kSpmm;
 
 }  // namespace sk::napi

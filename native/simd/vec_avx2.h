@@ -8,6 +8,17 @@
 namespace sk {
 namespace {
 
+// Entry m: the numbers of the bits set in m, ascending, one a byte.
+struct CompressTable {
+  uint64_t bytes[256];
+  constexpr CompressTable() : bytes() {
+    for (int m = 0; m < 256; ++m)
+      for (int bit = 0, to = 0; bit < 8; ++bit)
+        if (m >> bit & 1) bytes[m] |= static_cast<uint64_t>(bit) << 8 * to++;
+  }
+};
+constexpr CompressTable kCompress;
+
 struct Avx2 {
   static constexpr int kLanes = 8;
   using F32 = __m256;
@@ -31,20 +42,63 @@ struct Avx2 {
     return _mm256_permute_ps(q, kI * 0x55);
   }
   static inline void load_quads(const float* p, F32 (&out)[4]) {
-    // Vector i holds the quads of lanes i and i + 4, one per 128-bit half; a 4x4 transpose inside the halves does the rest.
-    const __m256 a = _mm256_load_ps(p), b = _mm256_load_ps(p + 8), c = _mm256_load_ps(p + 16), d = _mm256_load_ps(p + 24);
-    const __m256 ab_lo = _mm256_unpacklo_ps(a, b), ab_hi = _mm256_unpackhi_ps(a, b);
-    const __m256 cd_lo = _mm256_unpacklo_ps(c, d), cd_hi = _mm256_unpackhi_ps(c, d);
-    out[0] = _mm256_shuffle_ps(ab_lo, cd_lo, 0x44);
-    out[1] = _mm256_shuffle_ps(ab_lo, cd_lo, 0xEE);
-    out[2] = _mm256_shuffle_ps(ab_hi, cd_hi, 0x44);
-    out[3] = _mm256_shuffle_ps(ab_hi, cd_hi, 0xEE);
+    // Vector i holds the quads of lanes i and i + 4, one per 128-bit half.
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) out[i] = _mm256_load_ps(p + 8 * i);
+    transpose_quads(out);
   }
 
   static inline U32 load_u32(const uint32_t* p) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(p)); }
+  static inline U32 loadu_u32(const uint32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  static inline void storeu_u32(uint32_t* p, U32 a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a); }
+  static inline U32 set1_u32(uint32_t x) { return _mm256_set1_epi32(static_cast<int>(x)); }
+  static inline U32 iota() { return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7); }
+  static inline U32 bits_of(F32 a) { return _mm256_castps_si256(a); }
+  static inline F32 float_of(U32 a) { return _mm256_castsi256_ps(a); }
+  static inline U32 add_u32(U32 a, U32 b) { return _mm256_add_epi32(a, b); }
+  static inline U32 sub_u32(U32 a, U32 b) { return _mm256_sub_epi32(a, b); }
+  static inline U32 and_u32(U32 a, U32 b) { return _mm256_and_si256(a, b); }
+  static inline U32 or_u32(U32 a, U32 b) { return _mm256_or_si256(a, b); }
+  static inline U32 xor_u32(U32 a, U32 b) { return _mm256_xor_si256(a, b); }
+  static inline U32 greater_i32(U32 a, U32 b) { return _mm256_cmpgt_epi32(a, b); }
   template <int kBits>
   static inline U32 shift_right(U32 a) {
     return _mm256_srli_epi32(a, kBits);
+  }
+  template <int kBits>
+  static inline U32 shift_right_i32(U32 a) {
+    return _mm256_srai_epi32(a, kBits);
+  }
+
+  static inline uint32_t lanes_greater(F32 a, F32 b) { return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ))); }
+  static inline uint32_t lanes_equal(F32 a, F32 b) { return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ))); }
+  static inline uint32_t lanes_nan(F32 a) { return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, a, _CMP_UNORD_Q))); }
+  static inline uint32_t lanes_set(U32 a) { return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(a))); }
+  static inline int count(uint32_t lane_bits) { return _mm_popcnt_u32(lane_bits); }
+  static inline F32 keep(F32 a, uint32_t lane_bits) {
+    const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    const __m256i set = _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(lane_bits)), bit);
+    return _mm256_and_ps(a, _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, bit)));
+  }
+  static inline U32 compress(U32 a, uint32_t lane_bits) {
+    const __m128i from = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(kCompress.bytes + lane_bits));
+    return _mm256_permutevar8x32_epi32(a, _mm256_cvtepu8_epi32(from));
+  }
+
+  static inline F32 load_parts(const float* p, int64_t stride) {
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1);
+  }
+  static inline void store_parts(float* p, int64_t stride, F32 a) {
+    _mm_storeu_ps(p, _mm256_castps256_ps128(a));
+    _mm_storeu_ps(p + stride, _mm256_extractf128_ps(a, 1));
+  }
+  static inline void transpose_quads(F32 (&r)[4]) {
+    const __m256 ab_lo = _mm256_unpacklo_ps(r[0], r[1]), ab_hi = _mm256_unpackhi_ps(r[0], r[1]);
+    const __m256 cd_lo = _mm256_unpacklo_ps(r[2], r[3]), cd_hi = _mm256_unpackhi_ps(r[2], r[3]);
+    r[0] = _mm256_shuffle_ps(ab_lo, cd_lo, 0x44);
+    r[1] = _mm256_shuffle_ps(ab_lo, cd_lo, 0xEE);
+    r[2] = _mm256_shuffle_ps(ab_hi, cd_hi, 0x44);
+    r[3] = _mm256_shuffle_ps(ab_hi, cd_hi, 0xEE);
   }
 
   template <int kM>

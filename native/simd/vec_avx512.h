@@ -31,20 +31,60 @@ struct Avx512 {
     return _mm512_permute_ps(q, kI * 0x55);
   }
   static inline void load_quads(const float* p, F32 (&out)[4]) {
-    // Vector i holds the quads of lanes i, i + 4, i + 8 and i + 12, one per 128-bit part; a 4x4 transpose inside the parts does the rest.
-    const __m512 a = _mm512_load_ps(p), b = _mm512_load_ps(p + 16), c = _mm512_load_ps(p + 32), d = _mm512_load_ps(p + 48);
-    const __m512 ab_lo = _mm512_unpacklo_ps(a, b), ab_hi = _mm512_unpackhi_ps(a, b);
-    const __m512 cd_lo = _mm512_unpacklo_ps(c, d), cd_hi = _mm512_unpackhi_ps(c, d);
-    out[0] = _mm512_shuffle_ps(ab_lo, cd_lo, 0x44);
-    out[1] = _mm512_shuffle_ps(ab_lo, cd_lo, 0xEE);
-    out[2] = _mm512_shuffle_ps(ab_hi, cd_hi, 0x44);
-    out[3] = _mm512_shuffle_ps(ab_hi, cd_hi, 0xEE);
+    // Vector i holds the quads of lanes i, i + 4, i + 8 and i + 12, one per 128-bit part.
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) out[i] = _mm512_load_ps(p + 16 * i);
+    transpose_quads(out);
   }
 
   static inline U32 load_u32(const uint32_t* p) { return _mm512_load_si512(p); }
+  static inline U32 loadu_u32(const uint32_t* p) { return _mm512_loadu_si512(p); }
+  static inline void storeu_u32(uint32_t* p, U32 a) { _mm512_storeu_si512(p, a); }
+  static inline U32 set1_u32(uint32_t x) { return _mm512_set1_epi32(static_cast<int>(x)); }
+  static inline U32 iota() { return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15); }
+  static inline U32 bits_of(F32 a) { return _mm512_castps_si512(a); }
+  static inline F32 float_of(U32 a) { return _mm512_castsi512_ps(a); }
+  static inline U32 add_u32(U32 a, U32 b) { return _mm512_add_epi32(a, b); }
+  static inline U32 sub_u32(U32 a, U32 b) { return _mm512_sub_epi32(a, b); }
+  static inline U32 and_u32(U32 a, U32 b) { return _mm512_and_si512(a, b); }
+  static inline U32 or_u32(U32 a, U32 b) { return _mm512_or_si512(a, b); }
+  static inline U32 xor_u32(U32 a, U32 b) { return _mm512_xor_si512(a, b); }
+  static inline U32 greater_i32(U32 a, U32 b) { return _mm512_movm_epi32(_mm512_cmpgt_epi32_mask(a, b)); }
   template <int kBits>
   static inline U32 shift_right(U32 a) {
     return _mm512_srli_epi32(a, kBits);
+  }
+  template <int kBits>
+  static inline U32 shift_right_i32(U32 a) {
+    return _mm512_srai_epi32(a, kBits);
+  }
+
+  static inline uint32_t lanes_greater(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+  static inline uint32_t lanes_equal(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+  static inline uint32_t lanes_nan(F32 a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
+  static inline uint32_t lanes_set(U32 a) { return _mm512_movepi32_mask(a); }
+  static inline int count(uint32_t lane_bits) { return _mm_popcnt_u32(lane_bits); }
+  static inline F32 keep(F32 a, uint32_t lane_bits) { return _mm512_maskz_mov_ps(static_cast<__mmask16>(lane_bits), a); }
+  static inline U32 compress(U32 a, uint32_t lane_bits) { return _mm512_maskz_compress_epi32(static_cast<__mmask16>(lane_bits), a); }
+
+  static inline F32 load_parts(const float* p, int64_t stride) {
+    const __m256 lo = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + stride), 1);
+    const __m256 hi = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p + 2 * stride)), _mm_loadu_ps(p + 3 * stride), 1);
+    return _mm512_insertf32x8(_mm512_castps256_ps512(lo), hi, 1);
+  }
+  static inline void store_parts(float* p, int64_t stride, F32 a) {
+    _mm_storeu_ps(p, _mm512_castps512_ps128(a));
+    _mm_storeu_ps(p + stride, _mm512_extractf32x4_ps(a, 1));
+    _mm_storeu_ps(p + 2 * stride, _mm512_extractf32x4_ps(a, 2));
+    _mm_storeu_ps(p + 3 * stride, _mm512_extractf32x4_ps(a, 3));
+  }
+  static inline void transpose_quads(F32 (&r)[4]) {
+    const __m512 ab_lo = _mm512_unpacklo_ps(r[0], r[1]), ab_hi = _mm512_unpackhi_ps(r[0], r[1]);
+    const __m512 cd_lo = _mm512_unpacklo_ps(r[2], r[3]), cd_hi = _mm512_unpackhi_ps(r[2], r[3]);
+    r[0] = _mm512_shuffle_ps(ab_lo, cd_lo, 0x44);
+    r[1] = _mm512_shuffle_ps(ab_lo, cd_lo, 0xEE);
+    r[2] = _mm512_shuffle_ps(ab_hi, cd_hi, 0x44);
+    r[3] = _mm512_shuffle_ps(ab_hi, cd_hi, 0xEE);
   }
 
   template <int kM>

@@ -68,9 +68,88 @@ struct Portable {
   }
 
   static inline U32 load_u32(const uint32_t* p) { return *reinterpret_cast<const U32*>(p); }
+  static inline U32 loadu_u32(const uint32_t* p) {
+    U32 a;
+    __builtin_memcpy(&a, p, sizeof(a));
+    return a;
+  }
+  static inline void storeu_u32(uint32_t* p, U32 a) { __builtin_memcpy(p, &a, sizeof(a)); }
+  static inline U32 set1_u32(uint32_t x) { return U32{} + x; }
+  static inline U32 iota() {  // lane l holds l
+    U32 a;
+    for (int l = 0; l < kLanes; ++l) a[l] = static_cast<uint32_t>(l);
+    return a;
+  }
+  static inline U32 bits_of(F32 a) { return (U32)a; }
+  static inline F32 float_of(U32 a) { return (F32)a; }
+  static inline U32 add_u32(U32 a, U32 b) { return a + b; }
+  static inline U32 sub_u32(U32 a, U32 b) { return a - b; }
+  static inline U32 and_u32(U32 a, U32 b) { return a & b; }
+  static inline U32 or_u32(U32 a, U32 b) { return a | b; }
+  static inline U32 xor_u32(U32 a, U32 b) { return a ^ b; }
+  static inline U32 greater_i32(U32 a, U32 b) {  // signed; all ones where true
+    U32 c;
+    for (int l = 0; l < kLanes; ++l) c[l] = static_cast<int32_t>(a[l]) > static_cast<int32_t>(b[l]) ? 0xFFFFFFFFu : 0u;
+    return c;
+  }
   template <int kBits>
   static inline U32 shift_right(U32 a) {
     return a >> kBits;
+  }
+  template <int kBits>
+  static inline U32 shift_right_i32(U32 a) {  // copies of the sign come in
+    for (int l = 0; l < kLanes; ++l) a[l] = static_cast<uint32_t>(static_cast<int32_t>(a[l]) >> kBits);
+    return a;
+  }
+
+  // Comparisons as lane bits: bit l is lane l. NaN compares false.
+  static inline uint32_t lanes_greater(F32 a, F32 b) {
+    return lanes([&](int l) { return a[l] > b[l]; });
+  }
+  static inline uint32_t lanes_equal(F32 a, F32 b) {
+    return lanes([&](int l) { return a[l] == b[l]; });
+  }
+  static inline uint32_t lanes_nan(F32 a) {
+    return lanes([&](int l) { return a[l] != a[l]; });
+  }
+  static inline uint32_t lanes_set(U32 a) {
+    return lanes([&](int l) { return a[l] >> 31 != 0; });
+  }  // the lanes' sign bits
+  static inline int count(uint32_t lane_bits) {
+    int n = 0;
+    for (; lane_bits != 0; lane_bits &= lane_bits - 1) ++n;
+    return n;
+  }
+  static inline F32 keep(F32 a, uint32_t lane_bits) {  // 0 where the bit is not set
+    for (int l = 0; l < kLanes; ++l) a[l] = lane_bits >> l & 1 ? a[l] : 0;
+    return a;
+  }
+  // The lanes whose bits are set move to the front, in order; the others are undefined.
+  static inline U32 compress(U32 a, uint32_t lane_bits) {
+    int to = 0;
+    for (int l = 0; l < kLanes; ++l)
+      if (lane_bits >> l & 1) a[to++] = a[l];
+    return a;
+  }
+
+  // 128-bit parts: part j lies at p + j * stride (in floats).
+  static inline F32 load_parts(const float* p, int64_t stride) {
+    F32 a;
+    for (int l = 0; l < kLanes; ++l) a[l] = p[l / 4 * stride + l % 4];
+    return a;
+  }
+  static inline void store_parts(float* p, int64_t stride, F32 a) {
+    for (int l = 0; l < kLanes; ++l) p[l / 4 * stride + l % 4] = a[l];
+  }
+  // 4x4 transpose inside the 128-bit parts; its own inverse.
+  static inline void transpose_quads(F32 (&r)[4]) {
+    for (int i = 0; i < 4; ++i)
+      for (int j = 0; j < i; ++j)
+        for (int part = 0; part < kLanes; part += 4) {
+          const float t = r[i][part + j];
+          r[i][part + j] = r[j][part + i];
+          r[j][part + i] = t;
+        }
   }
 
   // Table<M>: M consecutive floats, aligned to min(M, kLanes) floats. pick() chooses one per lane by the low log2(M) bits of the
@@ -94,6 +173,14 @@ struct Portable {
         r[i][j] = r[j][i];
         r[j][i] = t;
       }
+  }
+
+ private:
+  template <class Test>
+  static inline uint32_t lanes(Test test) {
+    uint32_t bits = 0;
+    for (int l = 0; l < kLanes; ++l) bits |= static_cast<uint32_t>(test(l)) << l;
+    return bits;
   }
 };
 

@@ -32,5 +32,6 @@ void words_suite();
 void edges_suite();
 void plan_suite();
 void fuzz_suite();
+void select_suite();
 
 }  // namespace sk_test

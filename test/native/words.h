@@ -188,6 +188,101 @@ struct Words {
     return ok;
   }
 
+  static Lanes tricky_lanes(int k) {
+    Lanes a;
+    for (int l = 0; l < kLanes; ++l) a.v[l] = tricky(k + l * 5);
+    return a;
+  }
+  // test(l) for every lane, as bits.
+  template <class Test>
+  static uint32_t bits_where(Test test) {
+    uint32_t bits = 0;
+    for (int l = 0; l < kLanes; ++l) bits |= static_cast<uint32_t>(test(l)) << l;
+    return bits;
+  }
+  static bool comparisons() {
+    bool ok = true;
+    for (int j = 0; j < kTrickyCount; ++j)
+      for (int k = 0; k < kTrickyCount; ++k) {
+        const Lanes a = tricky_lanes(j), b = tricky_lanes(k);
+        const F32 x = V::load(a.v), y = V::load(b.v);
+        ok &= V::lanes_greater(x, y) == bits_where([&](int l) { return a.v[l] > b.v[l]; });
+        ok &= V::lanes_equal(x, y) == bits_where([&](int l) { return a.v[l] == b.v[l]; });
+        ok &= V::lanes_nan(x) == bits_where([&](int l) { return is_nan(a.v[l]); });
+        ok &= V::lanes_set(V::bits_of(x)) == bits_where([&](int l) { return bits_of(a.v[l]) >> 31 != 0; });
+      }
+    return ok;
+  }
+  static bool lane_bits() {
+    bool ok = true;
+    for (uint32_t k = 0; k < 300; ++k) {
+      const uint32_t bits = (k < 256 ? k : k * 0x9E3779B9u) & ((1u << kLanes) - 1);
+      int count = 0;
+      const Indices from = some_indices(k), to = out_of_u32(V::compress(V::load_u32(from.v), bits));
+      const Lanes a = tricky_lanes(static_cast<int>(k)), kept = out_of(V::keep(V::load(a.v), bits));
+      for (int l = 0; l < kLanes; ++l) {
+        ok &= same(kept.v[l], bits >> l & 1 ? a.v[l] : 0);
+        if (bits >> l & 1) ok &= to.v[count++] == from.v[l];
+      }
+      ok &= V::count(bits) == count;
+    }
+    return ok;
+  }
+  static bool integers() {
+    bool ok = true;
+    const Indices lanes = out_of_u32(V::iota());
+    for (uint32_t k = 0; k < 50; ++k) {
+      const Indices a = some_indices(k), b = some_indices(3 * k + 1);
+      uint32_t unaligned[2 * kLanes];
+      V::storeu_u32(unaligned + k % kLanes, V::loadu_u32(a.v));
+      const U32 x = V::load_u32(a.v), y = V::load_u32(b.v);
+      const Indices sum = out_of_u32(V::add_u32(x, y)), difference = out_of_u32(V::sub_u32(x, y)), both = out_of_u32(V::and_u32(x, y)),
+                    either = out_of_u32(V::or_u32(x, y)), one = out_of_u32(V::xor_u32(x, y)), greater = out_of_u32(V::greater_i32(x, y)),
+                    shifted = out_of_u32(V::template shift_right_i32<31>(x)), all = out_of_u32(V::set1_u32(a.v[0])),
+                    floats = out_of_u32(V::bits_of(V::float_of(x)));
+      for (int l = 0; l < kLanes; ++l) {
+        const uint32_t p = a.v[l], q = b.v[l];
+        ok &= sum.v[l] == p + q && difference.v[l] == p - q && both.v[l] == (p & q) && either.v[l] == (p | q) && one.v[l] == (p ^ q);
+        ok &= greater.v[l] == (static_cast<int32_t>(p) > static_cast<int32_t>(q) ? 0xFFFFFFFFu : 0u);
+        ok &= shifted.v[l] == (p >> 31 ? 0xFFFFFFFFu : 0u) && all.v[l] == a.v[0] && floats.v[l] == p;
+        ok &= lanes.v[l] == static_cast<uint32_t>(l) && unaligned[k % kLanes + static_cast<uint32_t>(l)] == p;
+      }
+    }
+    return ok;
+  }
+  static bool parts() {
+    bool ok = true;
+    alignas(64) float in[8 * kLanes], out[8 * kLanes];
+    for (int i = 0; i < 8 * kLanes; ++i) in[i] = tricky(i * 5), out[i] = -7;
+    for (int64_t stride = 4; stride <= 24; stride += 5) {
+      const F32 a = V::load_parts(in + 1, stride);
+      const Lanes lanes = out_of(a);
+      V::store_parts(out + 1, stride, a);
+      for (int l = 0; l < kLanes; ++l) {
+        const int64_t at = 1 + l / 4 * stride + l % 4;
+        ok &= same(lanes.v[l], in[at]) && same(out[at], in[at]);
+        out[at] = -7;
+      }
+      for (const float x : out) ok &= x == -7;
+    }
+    return ok;
+  }
+  static bool transpose_quads() {
+    Lanes in[4];
+    F32 rows[4];
+    for (int i = 0; i < 4; ++i) {
+      in[i] = tricky_lanes(i * 7);
+      rows[i] = V::load(in[i].v);
+    }
+    V::transpose_quads(rows);
+    bool ok = true;
+    for (int i = 0; i < 4; ++i) {
+      const Lanes a = out_of(rows[i]);
+      for (int l = 0; l < kLanes; ++l) ok &= same(a.v[l], in[l % 4].v[l / 4 * 4 + i]);
+    }
+    return ok;
+  }
+
   static Indices some_indices(uint32_t k) {
     Indices a;
     for (int l = 0; l < kLanes; ++l) a.v[l] = (static_cast<uint32_t>(l) + 1) * 0x9E3779B9u + k * 0x85EBCA6Bu;
@@ -234,6 +329,11 @@ struct Words {
     check(quad(), type, "load_quad, splat");
     check(load_quads(), type, "load_quads");
     check(transpose(), type, "transpose");
+    check(comparisons(), type, "lanes_greater, lanes_equal, lanes_nan, lanes_set");
+    check(lane_bits(), type, "count, keep, compress");
+    check(integers(), type, "words of integers");
+    check(parts(), type, "load_parts, store_parts");
+    check(transpose_quads(), type, "transpose_quads");
     check(load_u32(), type, "load_u32");
     check(shifts<2>() && shifts<4>() && shifts<8>(), type, "shift_right");
     check(pick<4>(), type, "Table<4>");

@@ -17,6 +17,11 @@ struct __m512i {
   uint32_t u[16];
 };
 
+using __mmask16 = uint16_t;
+
+#define _CMP_EQ_OQ 0
+#define _CMP_UNORD_Q 3
+#define _CMP_GT_OQ 30
 #define _MM_HINT_T0 3
 #define _mm_prefetch(p, hint) __builtin_prefetch(p)  // clang knows a function of that name without any header
 
@@ -47,6 +52,79 @@ inline __m512 _mm512_loadu_ps(const void* p) { return read<__m512>(p); }
 inline void _mm512_storeu_ps(void* p, __m512 a) { __builtin_memcpy(p, &a, sizeof(a)); }
 inline void _mm512_store_ps(void* p, __m512 a) { trap_unless_aligned(p, 64), _mm512_storeu_ps(p, a); }
 
+inline __m128 _mm_loadu_ps(const float* p) { return read<__m128>(p); }
+inline void _mm_storeu_ps(float* p, __m128 a) { __builtin_memcpy(p, &a, sizeof(a)); }
+inline __m512i _mm512_loadu_si512(const void* p) { return read<__m512i>(p); }
+inline void _mm512_storeu_si512(void* p, __m512i a) { __builtin_memcpy(p, &a, sizeof(a)); }
+
+// ---- integers
+template <class F>
+__m512i each_u32(F&& lane) {
+  __m512i r;
+  for (int i = 0; i < 16; ++i) r.u[i] = lane(i);
+  return r;
+}
+inline __m512i _mm512_set1_epi32(int x) {
+  return each_u32([&](int) { return static_cast<uint32_t>(x); });
+}
+template <class... Int>
+__m512i _mm512_setr_epi32(Int... x) {
+  return __m512i{{static_cast<uint32_t>(x)...}};
+}
+inline __m512i _mm512_castps_si512(__m512 a) { return read<__m512i>(&a); }
+inline __m512 _mm512_castsi512_ps(__m512i a) { return read<__m512>(&a); }
+inline __m512i _mm512_add_epi32(__m512i a, __m512i b) {
+  return each_u32([&](int i) { return a.u[i] + b.u[i]; });
+}
+inline __m512i _mm512_sub_epi32(__m512i a, __m512i b) {
+  return each_u32([&](int i) { return a.u[i] - b.u[i]; });
+}
+inline __m512i _mm512_and_si512(__m512i a, __m512i b) {
+  return each_u32([&](int i) { return a.u[i] & b.u[i]; });
+}
+inline __m512i _mm512_or_si512(__m512i a, __m512i b) {
+  return each_u32([&](int i) { return a.u[i] | b.u[i]; });
+}
+inline __m512i _mm512_xor_si512(__m512i a, __m512i b) {
+  return each_u32([&](int i) { return a.u[i] ^ b.u[i]; });
+}
+inline __m512i _mm512_srai_epi32(__m512i a, unsigned bits) {
+  return each_u32([&](int i) { return static_cast<uint32_t>(static_cast<int32_t>(a.u[i]) >> (bits > 31 ? 31 : bits)); });
+}
+
+// ---- masks: bit i is lane i
+template <class F>
+__mmask16 mask_where(F&& lane) {
+  unsigned mask = 0;
+  for (int i = 0; i < 16; ++i) mask |= static_cast<unsigned>(lane(i)) << i;
+  return static_cast<__mmask16>(mask);
+}
+inline __mmask16 _mm512_cmpgt_epi32_mask(__m512i a, __m512i b) {
+  return mask_where([&](int i) { return static_cast<int32_t>(a.u[i]) > static_cast<int32_t>(b.u[i]); });
+}
+inline __mmask16 _mm512_cmp_ps_mask(__m512 a, __m512 b, int predicate) {
+  return mask_where([&](int i) {
+    const float x = a.f[i], y = b.f[i];
+    return predicate == _CMP_GT_OQ ? x > y : predicate == _CMP_EQ_OQ ? x == y : x != x || y != y;
+  });
+}
+inline __mmask16 _mm512_movepi32_mask(__m512i a) {
+  return mask_where([&](int i) { return a.u[i] >> 31 != 0; });
+}
+inline __m512i _mm512_movm_epi32(__mmask16 mask) {
+  return each_u32([&](int i) { return mask >> i & 1 ? 0xFFFFFFFFu : 0u; });
+}
+inline __m512 _mm512_maskz_mov_ps(__mmask16 mask, __m512 a) {
+  return each([&](int i) { return mask >> i & 1 ? a.f[i] : 0; });
+}
+inline __m512i _mm512_maskz_compress_epi32(__mmask16 mask, __m512i a) {
+  __m512i r = {};
+  for (int i = 0, to = 0; i < 16; ++i)
+    if (mask >> i & 1) r.u[to++] = a.u[i];
+  return r;
+}
+inline int _mm_popcnt_u32(uint32_t a) { return __builtin_popcount(a); }
+
 // ---- arithmetic
 inline __m512 _mm512_set1_ps(float x) {
   return each([&](int) { return x; });
@@ -70,6 +148,24 @@ inline __m512 _mm512_broadcast_f32x4(__m128 a) {
 inline __m512 _mm512_broadcast_f32x8(__m256 a) {
   return each([&](int i) { return a.f[i % 8]; });
 }
+
+// ---- halves and quarters
+inline __m256 _mm256_castps128_ps256(__m128 a) { return {{a.f[0], a.f[1], a.f[2], a.f[3]}}; }
+inline __m256 _mm256_insertf128_ps(__m256 a, __m128 b, int part) {
+  for (int i = 0; i < 4; ++i) a.f[4 * part + i] = b.f[i];
+  return a;
+}
+inline __m512 _mm512_castps256_ps512(__m256 a) {
+  return each([&](int i) { return i < 8 ? a.f[i] : 0; });
+}
+inline __m512 _mm512_insertf32x8(__m512 a, __m256 b, int half) {
+  for (int i = 0; i < 8; ++i) a.f[8 * half + i] = b.f[i];
+  return a;
+}
+inline __m128 _mm512_extractf32x4_ps(__m512 a, int part) {
+  return {{a.f[4 * part], a.f[4 * part + 1], a.f[4 * part + 2], a.f[4 * part + 3]}};
+}
+inline __m128 _mm512_castps512_ps128(__m512 a) { return _mm512_extractf32x4_ps(a, 0); }
 
 // ---- inside 128-bit parts: i & ~3 is the first lane of lane i's part
 inline __m512 _mm512_permute_ps(__m512 a, int imm) {

@@ -1,0 +1,200 @@
+#include "cut.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <functional>
+
+#include "../core/memory.h"
+
+namespace sk {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kLowest = std::numeric_limits<float>::lowest();
+constexpr Cut kNothing = {kInfinity, 0};
+constexpr Cut kEverything = {kLowest, std::numeric_limits<int64_t>::max()};
+
+// Unsigned integers in descending order of the scores; -0 and 0 are one.
+uint32_t key_of(float x) {
+  x += 0.0F;
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  return bits & 0x80000000U ? bits : ~bits & 0x7FFFFFFFU;
+}
+
+float value_of(uint32_t key) {
+  const uint32_t bits = key & 0x80000000U ? key : ~key & 0x7FFFFFFFU;
+  float x;
+  std::memcpy(&x, &bits, 4);
+  return x;
+}
+
+// The k-th best of the keys (k from 1) by radix: count the digit's values, keep the keys of the one where the k-th lies, next digit.
+// Returns how many are better; keys are overwritten.
+template <int kDigit>
+uint32_t nth_key(uint32_t* keys, int64_t n, int64_t k, int64_t* better) {
+  *better = 0;
+  for (int shift = 32 - kDigit;; shift = std::max(0, shift - kDigit)) {
+    const uint32_t mask = (1U << kDigit) - 1;
+    uint32_t counts[1 << kDigit] = {};
+    for (int64_t i = 0; i < n; ++i) ++counts[keys[i] >> shift & mask];
+    uint32_t digit = 0;
+    for (; k > counts[digit]; ++digit) {
+      k -= counts[digit];
+      *better += counts[digit];
+    }
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; ++i) {  // all of them are written, the pointer moves for those that stay
+      const uint32_t key = keys[i];
+      keys[kept] = key;
+      kept += (key >> shift & mask) == digit;
+    }
+    n = kept;
+    if (shift == 0 || n == 1) return keys[0];
+  }
+}
+
+// The cut that keeps the k best of values [n], 1 <= k <= n.
+Cut nth_best(const float* values, int64_t n, int64_t k, uint32_t* keys) {
+  for (int64_t i = 0; i < n; ++i) keys[i] = key_of(values[i]);
+  int64_t better;
+  const uint32_t key = n < 4096 ? nth_key<8>(keys, n, k, &better) : nth_key<11>(keys, n, k, &better);
+  return {value_of(key), k - better};
+}
+
+// The part of the scratch behind the values of a census of n scores.
+uint32_t* keys_after(float* scratch, int64_t n) { return reinterpret_cast<uint32_t*>(scratch) + round_up(n + 16, 16); }
+
+// Bounds that the k-th best of n lies between, almost surely, from a sample of every n / kSample-th score. A wrong guess costs time only.
+constexpr int64_t kSample = 1024;
+
+bool guess(const Middle& m, bool magnitude, int64_t k, float* scratch, float* lo, float* hi) {
+  const int64_t step = m.n / kSample;
+  for (int64_t i = 0; i < kSample; ++i) {
+    const float x = m.scores[i * step + i % step];
+    if (std::isnan(x)) return false;
+    scratch[i] = magnitude ? std::fabs(x) : x;
+  }
+  const double share = static_cast<double>(k) / static_cast<double>(m.n), expected = share * kSample;
+  const auto margin = static_cast<int64_t>(4 * std::sqrt(expected * (1 - share))) + 8;
+  const int64_t best = static_cast<int64_t>(expected) - margin, worst = static_cast<int64_t>(expected) + margin;
+  const auto nth = [&](int64_t rank, int64_t of) {
+    std::nth_element(scratch, scratch + rank, scratch + of, std::greater<float>());
+    return scratch[rank];
+  };
+  *lo = worst >= kSample ? kLowest : std::max(nth(worst, kSample), kLowest);
+  *hi = best < 0 ? kInfinity : nth(best, std::min(worst, kSample));
+  return true;
+}
+
+// False: NaN.
+bool top_k(const SelectKernel& kernel, const Middle& m, bool magnitude, int64_t k, float* scratch, Cut* cut) {
+  float lo = kLowest, hi = kInfinity;
+  const bool guessed = k > 0 && k < m.n && m.n >= 16 * kSample && guess(m, magnitude, k, scratch, &lo, &hi);
+  Census found = kernel.census(m.scores, m.n, magnitude, lo, hi, scratch);
+  if (found.nan) return false;
+  if (k <= 0) return *cut = kNothing, true;
+  if (guessed && (found.above >= k || found.above + found.between < k))
+    found = kernel.census(m.scores, m.n, magnitude, kLowest, kInfinity, scratch);
+  if (found.above + found.between <= k) return *cut = kEverything, true;
+  *cut = nth_best(scratch, found.between, k - found.above, keys_after(scratch, m.n));
+  return true;
+}
+
+// Descending; by digits of 11 bits where that is faster than comparing.
+void sort_keys(uint32_t* keys, int64_t n, uint32_t* other) {
+  if (n < 1024) return std::sort(keys, keys + n);
+  for (int pass = 0; pass < 3; ++pass) {
+    const int shift = pass * 11;
+    uint32_t place[2048] = {};
+    for (int64_t i = 0; i < n; ++i) ++place[keys[i] >> shift & 2047];
+    uint32_t sum = 0;
+    for (uint32_t& p : place) {
+      const uint32_t count = p;
+      p = sum;
+      sum += count;
+    }
+    for (int64_t i = 0; i < n; ++i) other[place[keys[i] >> shift & 2047]++] = keys[i];
+    std::swap(keys, other);
+  }
+  std::memcpy(other, keys, static_cast<size_t>(n) * sizeof(uint32_t));  // three passes: the result lies in the other array
+}
+
+// How many of the sorted keys the rule keeps, in double: a sum of a row's float32 scores is exact enough to decide alike everywhere.
+int64_t top_p_count(const uint32_t* keys, int64_t n, const Middle& m, const RowRule& rule, double p) {
+  if (rule.relative) {
+    double sum = m.forced_sum;
+    for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(value_of(keys[i]));
+    p *= sum;
+  }
+  const bool at = rule.crossing != Crossing::kInclude;  // a prefix whose sum is p exactly: does it still fit?
+  double sum = m.forced_sum;
+  const auto fits = [&] { return at ? sum <= p : sum < p; };
+  // The forced columns are the start of the prefix: one that has crossed already takes nothing more.
+  if (m.forced > 0 && !fits()) return 0;
+  int64_t fitting = 0;
+  for (; fitting < n; ++fitting) {
+    sum += static_cast<double>(value_of(keys[fitting]));
+    if (!fits()) break;
+  }
+  if (rule.crossing == Crossing::kExclude) return fitting;
+  if (fitting == n && rule.crossing == Crossing::kInclude && rule.needs_reach) return 0;
+  return std::min(n, fitting + 1);
+}
+
+bool top_p(const SelectKernel& kernel, const Middle& m, bool magnitude, const RowRule& rule, double p, float* scratch, Cut* cut) {
+  const Census found = kernel.census(m.scores, m.n, magnitude, kLowest, kInfinity, scratch);
+  if (found.nan || std::isnan(m.forced_sum)) return false;
+  const int64_t n = found.between;
+  uint32_t* keys = keys_after(scratch, m.n);
+  for (int64_t i = 0; i < n; ++i) keys[i] = key_of(scratch[i]);
+  sort_keys(keys, n, keys + n);
+  int64_t kept = top_p_count(keys, n, m, rule, p);
+  kept = std::min({n, std::max(kept, rule.least - m.forced), std::max<int64_t>(0, rule.most - m.forced)});
+  if (kept == 0) return *cut = kNothing, true;
+  const uint32_t last = keys[kept - 1];
+  *cut = {value_of(last), kept - (std::lower_bound(keys, keys + kept, last) - keys)};
+  return true;
+}
+
+bool threshold(const SelectKernel& kernel, const Middle& m, bool magnitude, const RowRule& rule, float bound, bool strict, float* scratch,
+               Cut* cut) {
+  bound = std::max(bound, kLowest);
+  const Census found = kernel.census(m.scores, m.n, magnitude, bound, bound, scratch);
+  if (found.nan) return false;
+  *cut = {bound, strict ? 0 : std::numeric_limits<int64_t>::max()};
+  const int64_t most = std::max<int64_t>(0, rule.most - m.forced);
+  if (found.above + (strict ? 0 : found.between) <= most) return true;
+  return top_k(kernel, m, magnitude, most, scratch, cut);
+}
+
+// mean + amount * standard deviation of the finite scores, in double.
+float gaussian_bound(const Middle& m, bool magnitude, double amount) {
+  double sum = 0, squares = 0;
+  int64_t n = 0;
+  for (int64_t i = 0; i < m.n; ++i) {
+    const double x = magnitude ? std::fabs(m.scores[i]) : m.scores[i];
+    if (!std::isfinite(x)) continue;
+    sum += x;
+    squares += x * x;
+    ++n;
+  }
+  if (n == 0) return kLowest;
+  const double mean = sum / static_cast<double>(n);
+  return static_cast<float>(mean + amount * std::sqrt(std::max(0.0, squares / static_cast<double>(n) - mean * mean)));
+}
+
+}  // namespace
+
+bool cut_row(const SelectKernel& kernel, const Middle& m, bool magnitude, const RowRule& rule, int64_t row, float* scratch, Cut* cut) {
+  switch (rule.rule) {
+    case Rule::kTopK: return top_k(kernel, m, magnitude, std::min<int64_t>(rule.k[row], rule.most) - m.forced, scratch, cut);
+    case Rule::kTopP: return top_p(kernel, m, magnitude, rule, rule.amount[row], scratch, cut);
+    case Rule::kThreshold: return threshold(kernel, m, magnitude, rule, rule.amount[row], rule.strict, scratch, cut);
+    case Rule::kGaussian: return threshold(kernel, m, magnitude, rule, gaussian_bound(m, magnitude, rule.amount[row]), true, scratch, cut);
+  }
+  return true;
+}
+
+}  // namespace sk
