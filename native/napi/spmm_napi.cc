@@ -1,4 +1,5 @@
 #include "../spmm/spmm.h"
+#include "addon.h"
 #include "args.h"
 #include "plan_object.h"
 #include "run.h"
@@ -52,13 +53,23 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
 
   // run(x, tokens, y, privateY, cancelToken | undefined) -> Promise<void>
   Napi::Value run(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
     const Operands o = operands(info);
-    const size_t x_bytes = static_cast<size_t>(o.x.length) * sizeof(float);
-    return run_async(
-        info.Env(), {{o.x.data, x_bytes}}, {{info[2], info[3].ToBoolean()}}, CancelToken::flag_of(info[4]),
-        [plan = live(info.Env()), tokens = o.tokens](const void* const* in, void* const* out, const std::atomic<bool>* cancel) {
-          return plan->run(static_cast<const float*>(in[0]), tokens, static_cast<float*>(out[0]), cancel);
-        });
+    CancelFlag cancel = CancelToken::flag_of(info[4]);
+    // The worker must not touch x (see run.cc). Instead of copying x for it we pack x here and now, with all threads.
+    const auto staging = env.GetInstanceData<Addon>()->staging();
+    const auto give_back = [staging](SpmmInput* input) {
+      staging->give(std::move(input->x));
+      delete input;
+    };
+    const auto plan = live(env);
+    const std::shared_ptr<SpmmInput> input(new SpmmInput(plan->input(o.tokens)), give_back);
+    input->x = staging->take(static_cast<size_t>(input->floats) * sizeof(float));
+    if (const Status status = plan->pack(o.x.data, input.get()); !status.ok()) throw to_error(env, status);
+    return run_async(env, {}, {{info[2], info[3].ToBoolean()}}, std::move(cancel),
+                     [plan, input](const void* const*, void* const* out, const std::atomic<bool>* flag) {
+                       return plan->multiply(*input, static_cast<float*>(out[0]), flag);
+                     });
   }
 
   // runSync(x, tokens, y)

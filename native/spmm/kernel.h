@@ -29,6 +29,7 @@ struct PackedNm {
   int64_t out, out_padded;  // output rows; rounded up to lanes
   int64_t k_block;          // inputs per k block (the last may be shorter, always whole units)
   int64_t row_block;        // rows per row block (the last may be shorter, always whole row groups)
+  int panel_vectors;        // width of full panels of x
   const float* values;      // [out_padded * in_padded / m * n]
   const uint32_t* fields;   // [out_padded * in_padded / m * n / F]
 };

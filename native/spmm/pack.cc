@@ -88,13 +88,16 @@ Status pack_row(const MatrixView& weight, const PackedNm& p, int64_t row, float*
 
 int nm_field_bits(int m) { return m == 4 ? 2 : m <= 16 ? 4 : 8; }
 
-void nm_layout(int n, int m, int lanes, int64_t out, int64_t in, int64_t row_block, PackedNm* packed) {
+// Rows that keep few weights spend their time on loading and storing accumulators, once per k block. Half the width allows k blocks of
+// twice the length in the same 16 KB of L1.
+int nm_panel_vectors(int n, int m, int most) { return 4 * n <= m ? std::min(4, most) : most; }
+
+void nm_layout(int n, int m, int lanes, int panel_vectors, int64_t out, int64_t in, int64_t row_block, PackedNm* packed) {
   const int64_t fields = 32 / nm_field_bits(m);
   const int64_t unit = m * fields / std::gcd<int64_t>(n, fields);
-  // 64 inputs of a panel are 16 KB (8 vectors of 8 lanes): they stay in L1 beside the weights. Patterns that keep few weights of so
-  // many inputs would spend their time on loading and storing accumulators: they get twice the length.
-  const int64_t k_block = round_up(n * 64 / m >= 16 ? 64 : 128, unit);
-  *packed = {n, m, lanes, in, round_up(in, unit), out, round_up(out, lanes), k_block, row_block, nullptr, nullptr};
+  // 64 inputs of a panel of eight vectors of eight lanes are 16 KB: they stay in L1 beside the weights.
+  const int64_t k_block = round_up(panel_vectors > 4 ? 64 : 128, unit);
+  *packed = {n, m, lanes, in, round_up(in, unit), out, round_up(out, lanes), k_block, row_block, panel_vectors, nullptr, nullptr};
 }
 
 bool nm_kept(const PackedNm& packed, int64_t* kept) {

@@ -30,36 +30,8 @@ const Row kRows[] = {
 #include "kernels.def"
 };
 
-// A run of tokens that one kernel call handles, and where its copy of x lies in the workspace.
-struct Strip {
-  int64_t first, tokens;
-  int vectors;  // of the panel; 0: few()
-  int64_t x;
-};
-
-// Largest packed copy of x that a run makes at a time. Longer runs go in batches; each streams the weight from memory once.
+// Largest packed copy of x that run() makes at a time. Longer runs go in batches; each streams the weight from memory once.
 constexpr int64_t kBatchFloats = 2 << 20;
-
-// Tokens of [first, end) that fit one batch, cut into panels of full width and a tail. Up to two calls' worth of tokens in the tail go
-// to few(): it does half the multiply-adds a cycle, but a panel of two vectors mostly empty does worse.
-std::vector<Strip> cut(const SpmmKernel& kernel, int64_t in_padded, int64_t first, int64_t end) {
-  std::vector<Strip> strips;
-  const int64_t width = static_cast<int64_t>(kernel.panel_vectors) * kernel.lanes;
-  const int64_t few = 2 * kernel.few_tokens;
-  int64_t x = 0;
-  while (first < end && (strips.empty() || x + width * in_padded <= kBatchFloats)) {
-    const int64_t left = end - first;
-    Strip strip = {first, std::min(left, width), 0, x};
-    if (left <= few)
-      strip.tokens = left > kernel.few_tokens ? ceil_div(left, 2) : left;
-    else
-      strip.vectors = static_cast<int>(std::max<int64_t>(2, ceil_div(strip.tokens, kernel.lanes)));
-    x += (strip.vectors ? strip.vectors * kernel.lanes : strip.tokens) * in_padded;
-    first += strip.tokens;
-    strips.push_back(strip);
-  }
-  return strips;
-}
 
 void copy_rows(const float* x, int64_t tokens, int64_t in, int64_t in_padded, float* to) {
   for (int64_t t = 0; t < tokens; ++t, x += in, to += in_padded) {
@@ -70,11 +42,10 @@ void copy_rows(const float* x, int64_t tokens, int64_t in, int64_t in_padded, fl
 
 // Row blocks: long enough that loading a panel of x is repaid, short enough that the accumulators of a block (rows * 256 bytes) stay in
 // L2, and enough of them that every thread gets several tasks.
-int64_t choose_row_block(const SpmmKernel& kernel, int64_t out, int64_t tokens, int threads) {
-  const int64_t width = static_cast<int64_t>(kernel.panel_vectors) * kernel.lanes;
-  const int64_t strips = std::clamp<int64_t>(tokens / width, 1, 1024);
+int64_t choose_row_block(int64_t panel, int lanes, int64_t out, int64_t tokens, int threads) {
+  const int64_t strips = std::clamp<int64_t>(tokens / panel, 1, 1024);
   const int64_t wanted = ceil_div(out * strips, 4 * static_cast<int64_t>(threads));
-  return round_up(std::clamp<int64_t>(wanted, 64, 256), kernel.lanes);
+  return round_up(std::clamp<int64_t>(wanted, 64, 256), lanes);
 }
 
 }  // namespace
@@ -96,8 +67,10 @@ Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPl
   plan->threads_ = options.threads > 0 ? options.threads : 1024;
   plan->activation_ = options.activation;
   PackedNm& packed = plan->packed_;
-  nm_layout(n, m, kernel.lanes, options.weight.rows, options.weight.columns,
-            choose_row_block(kernel, options.weight.rows, options.tokens, std::min(plan->threads_, pool)), &packed);
+  const int vectors = nm_panel_vectors(n, m, kernel.panel_vectors);
+  const int64_t row_block =
+      choose_row_block(vectors * kernel.lanes, kernel.lanes, options.weight.rows, options.tokens, std::min(plan->threads_, pool));
+  nm_layout(n, m, kernel.lanes, vectors, options.weight.rows, options.weight.columns, row_block, &packed);
   int64_t kept;
   if (!nm_kept(packed, &kept)) return Status(Code::kMemory, "the packed weight does not fit in memory");
   const int64_t words = kept / (32 / nm_field_bits(m));
@@ -116,58 +89,112 @@ Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPl
   return Status();
 }
 
-Status SpmmPlan::run(const float* x, int64_t tokens, float* y, const std::atomic<bool>* cancel) const {
+// Panels of full width and a tail. Up to two calls' worth of tokens in the tail go to few(): it does half the multiply-adds a cycle, but a
+// panel of two vectors mostly empty does worse.
+void SpmmPlan::cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const {
   const SpmmKernel& kernel = *kernel_;
-  const int slots = std::min(threads_, ThreadPool::instance().threads());  // set_threads() may be called meanwhile: this number holds
-  const int64_t row_blocks = ceil_div(packed_.out_padded, packed_.row_block);
-  const int64_t acc = packed_.row_block * kernel.panel_vectors * kernel.lanes;
-  const auto cancelled = [cancel] { return cancel && cancel->load(std::memory_order_relaxed); };
-
-  for (int64_t first = 0; first < tokens && !cancelled();) {
-    const std::vector<Strip> strips = cut(kernel, packed_.in_padded, first, tokens);
-    const Strip& last = strips.back();
-    const int64_t x_floats = last.x + (last.vectors ? last.vectors * kernel.lanes : last.tokens) * packed_.in_padded;
-    float* workspace = static_cast<float*>(thread_scratch(static_cast<size_t>(x_floats + slots * acc) * sizeof(float)));
-    if (workspace == nullptr) return Status(Code::kMemory, "no memory for the workspace of a run");
-
-    const int64_t k_blocks = ceil_div(packed_.in_padded, packed_.k_block);
-    const int64_t pack_tasks = std::min<int64_t>(k_blocks, 2 * slots);  // of each strip
-    parallel_for(static_cast<int64_t>(strips.size()) * pack_tasks, slots, [&](int64_t task, int) {
-      const Strip& strip = strips[static_cast<size_t>(task / pack_tasks)];
-      const float* from = x + strip.first * packed_.in;
-      float* to = workspace + strip.x;
-      const int64_t part = task % pack_tasks;
-      if (strip.vectors) {
-        const int64_t k0 = k_blocks * part / pack_tasks * packed_.k_block;
-        const int64_t k1 = std::min(k_blocks * (part + 1) / pack_tasks * packed_.k_block, packed_.in_padded);
-        kernel.pack(from, strip.tokens, packed_.in, k0, k1, strip.vectors, to);
-      } else if (part == 0) {
-        copy_rows(from, strip.tokens, packed_.in, packed_.in_padded, to);
-      }
-    });
-
-    const int64_t count = static_cast<int64_t>(strips.size());
-    parallel_for(row_blocks * count, slots, [&](int64_t task, int slot) {
-      if (cancelled()) return;
-      const Strip& strip = strips[static_cast<size_t>(task % count)];  // strips innermost: they share a row block's weights in L3
-      const int64_t row = task / count * packed_.row_block;
-      const SpmmTile tile = {&packed_,
-                             bias_.as<float>(),
-                             activation_,
-                             row,
-                             std::min(packed_.row_block, packed_.out_padded - row),
-                             workspace + strip.x,
-                             strip.tokens,
-                             y + strip.first * packed_.out,
-                             workspace + x_floats + slot * acc};
-      if (strip.vectors)
-        kernel.many(tile, strip.vectors);
-      else
-        kernel.few(tile);
-    });
-    first = last.first + last.tokens;
+  const int64_t width = static_cast<int64_t>(packed_.panel_vectors) * kernel.lanes;
+  const int64_t few = 2 * kernel.few_tokens;
+  input->strips.clear();
+  int64_t first = 0, x = 0;
+  while (first < tokens && (input->strips.empty() || most_floats - x >= width * packed_.in_padded)) {
+    const int64_t left = tokens - first;
+    SpmmInput::Strip strip = {first, std::min(left, width), 0, x};
+    if (left <= few)
+      strip.tokens = left > kernel.few_tokens ? ceil_div(left, 2) : left;
+    else
+      strip.vectors = static_cast<int>(std::max<int64_t>(2, ceil_div(strip.tokens, kernel.lanes)));
+    x += (strip.vectors ? strip.vectors * kernel.lanes : strip.tokens) * packed_.in_padded;
+    first += strip.tokens;
+    input->strips.push_back(strip);
   }
+  input->tokens = first;
+  input->floats = x;
+}
+
+void SpmmPlan::pack_strips(const float* x, const SpmmInput& input, int slots, float* packed_x) const {
+  const int64_t k_blocks = ceil_div(packed_.in_padded, packed_.k_block);
+  const int64_t tasks = std::min<int64_t>(k_blocks, 2 * slots);  // of each strip
+  parallel_for(static_cast<int64_t>(input.strips.size()) * tasks, slots, [&](int64_t task, int) {
+    const SpmmInput::Strip& strip = input.strips[static_cast<size_t>(task / tasks)];
+    const float* from = x + strip.first * packed_.in;
+    float* to = packed_x + strip.x;
+    const int64_t part = task % tasks;
+    if (strip.vectors) {
+      const int64_t k0 = k_blocks * part / tasks * packed_.k_block;
+      const int64_t k1 = std::min(k_blocks * (part + 1) / tasks * packed_.k_block, packed_.in_padded);
+      kernel_->pack(from, strip.tokens, packed_.in, k0, k1, strip.vectors, to);
+    } else if (part == 0) {
+      copy_rows(from, strip.tokens, packed_.in, packed_.in_padded, to);
+    }
+  });
+}
+
+Status SpmmPlan::multiply_strips(const SpmmInput& input, const float* packed_x, int slots, float* accumulators, float* y,
+                                 const std::atomic<bool>* cancel) const {
+  const SpmmKernel& kernel = *kernel_;
+  const int64_t acc = accumulator_floats();
+  const auto cancelled = [cancel] { return cancel && cancel->load(std::memory_order_relaxed); };
+  const int64_t count = static_cast<int64_t>(input.strips.size());
+  parallel_for(ceil_div(packed_.out_padded, packed_.row_block) * count, slots, [&](int64_t task, int slot) {
+    if (cancelled()) return;
+    const SpmmInput::Strip& strip = input.strips[static_cast<size_t>(task % count)];  // innermost: they share a row block's weights in L3
+    const int64_t row = task / count * packed_.row_block;
+    const SpmmTile tile = {&packed_,
+                           bias_.as<float>(),
+                           activation_,
+                           row,
+                           std::min(packed_.row_block, packed_.out_padded - row),
+                           packed_x + strip.x,
+                           strip.tokens,
+                           y + strip.first * packed_.out,
+                           accumulators + slot * acc};
+    if (strip.vectors)
+      kernel.many(tile, strip.vectors);
+    else
+      kernel.few(tile);
+  });
   return cancelled() ? Status(Code::kAborted, "the run was aborted") : Status();
+}
+
+// Of a run that starts now; set_threads() may be called meanwhile.
+int SpmmPlan::run_threads() const { return std::min(threads_, ThreadPool::instance().threads()); }
+
+// Of one thread.
+int64_t SpmmPlan::accumulator_floats() const { return packed_.row_block * packed_.panel_vectors * kernel_->lanes; }
+
+SpmmInput SpmmPlan::input(int64_t tokens) const {
+  SpmmInput input;
+  cut(tokens, INT64_MAX, &input);
+  return input;
+}
+
+Status SpmmPlan::pack(const float* x, SpmmInput* input) const {
+  if (!input->x.reserve(static_cast<size_t>(input->floats) * sizeof(float)))
+    return Status(Code::kMemory, "no memory for the packed x of an asynchronous run");
+  pack_strips(x, *input, run_threads(), input->x.as<float>());
+  return Status();
+}
+
+Status SpmmPlan::multiply(const SpmmInput& input, float* y, const std::atomic<bool>* cancel) const {
+  const int slots = run_threads();
+  void* scratch = thread_scratch(static_cast<size_t>(slots * accumulator_floats()) * sizeof(float));
+  if (scratch == nullptr) return Status(Code::kMemory, "no memory for the workspace of a run");
+  return multiply_strips(input, input.x.as<float>(), slots, static_cast<float*>(scratch), y, cancel);
+}
+
+Status SpmmPlan::run(const float* x, int64_t tokens, float* y, const std::atomic<bool>* cancel) const {
+  const int slots = run_threads();
+  SpmmInput input;
+  for (int64_t first = 0; first < tokens; first += input.tokens) {
+    cut(tokens - first, kBatchFloats, &input);
+    auto* scratch = static_cast<float*>(thread_scratch(static_cast<size_t>(input.floats + slots * accumulator_floats()) * sizeof(float)));
+    if (scratch == nullptr) return Status(Code::kMemory, "no memory for the workspace of a run");
+    pack_strips(x + first * packed_.in, input, slots, scratch);
+    const Status status = multiply_strips(input, scratch, slots, scratch + input.floats, y + first * packed_.out, cancel);
+    if (!status.ok()) return status;
+  }
+  return Status();
 }
 
 void SpmmPlan::to_dense(float* dense) const { nm_unpack(packed_, dense); }

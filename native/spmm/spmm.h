@@ -30,6 +30,18 @@ struct SpmmOptions {
   int threads = 0;      // at most so many threads a run; 0: all of the pool
 };
 
+// An x that has been packed for a plan, and where the tokens of each kernel call lie in it.
+struct SpmmInput {
+  struct Strip {
+    int64_t first, tokens;
+    int vectors;  // of its panel; 0: rows for few()
+    int64_t x;    // offset of its floats
+  };
+  std::vector<Strip> strips;
+  int64_t tokens = 0, floats = 0;
+  AlignedBuffer x;
+};
+
 // Immutable: checked structure + packed weight + chosen kernel. run() may be called from any number of threads at once.
 class SpmmPlan {
  public:
@@ -37,6 +49,12 @@ class SpmmPlan {
 
   // x [tokens, in], y [tokens, out]; they must not overlap. `cancel` (may be null) is polled between tiles.
   Status run(const float* x, int64_t tokens, float* y, const std::atomic<bool>* cancel) const;
+
+  // run() in two halves, of which only the first needs x: pack() into the room of an input() (input.x may be given memory before), then
+  // multiply(), on any thread.
+  SpmmInput input(int64_t tokens) const;
+  Status pack(const float* x, SpmmInput* input) const;
+  Status multiply(const SpmmInput& input, float* y, const std::atomic<bool>* cancel) const;
 
   // The pruned weight [out, in].
   void to_dense(float* dense) const;
@@ -48,6 +66,13 @@ class SpmmPlan {
 
  private:
   SpmmPlan() = default;
+
+  void cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const;
+  void pack_strips(const float* x, const SpmmInput& input, int slots, float* packed_x) const;
+  Status multiply_strips(const SpmmInput& input, const float* packed_x, int slots, float* accumulators, float* y,
+                         const std::atomic<bool>* cancel) const;
+  int run_threads() const;
+  int64_t accumulator_floats() const;
 
   const SpmmKernel* kernel_ = nullptr;
   PackedNm packed_ = {};
