@@ -1,7 +1,7 @@
 # ISA name -> compiler flags. The only file that names -mavx2 and its like; core/cpu.cc asks the machine for the same extensions.
 set(SK_ISA_FLAGS_scalar -O2)
 set(SK_ISA_FLAGS_scalar16 -O1) # runs in tests only: compile it fast
-set(SK_ISA_FLAGS_avx2 -mavx2 -mfma -mbmi2)
+set(SK_ISA_FLAGS_avx2 -mavx2 -mfma -mbmi2 -mf16c)
 set(SK_ISA_FLAGS_avx512 -mavx512f -mavx512vl -mavx512dq -mavx512bw -mfma -mbmi2 -mprefer-vector-width=512)
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")

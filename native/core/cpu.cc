@@ -70,7 +70,7 @@ bool isa_in(Isa isa, const CpuidBits& bits) {
   const bool os_saves_ymm = (bits.xcr0 & 0x06) == 0x06;
   const bool os_saves_zmm = (bits.xcr0 & 0xE6) == 0xE6;
   const bool avx2 = os_saves_ymm && bit(bits.leaf1_ecx, 27) && bit(bits.leaf1_ecx, 28) /* AVX */ && bit(bits.leaf1_ecx, 12) /* FMA */ &&
-                    bit(bits.leaf7_ebx, 5) /* AVX2 */ && bit(bits.leaf7_ebx, 8) /* BMI2 */;
+                    bit(bits.leaf1_ecx, 29) /* F16C */ && bit(bits.leaf7_ebx, 5) /* AVX2 */ && bit(bits.leaf7_ebx, 8) /* BMI2 */;
   switch (isa) {
     case Isa::kScalar:
     case Isa::kScalar16: return true;

@@ -1,9 +1,11 @@
-// AVX2 + FMA words for the kernels: 8 lanes of float32. vec_portable.h says what each word means.
+// AVX2 + FMA + F16C words for the kernels: 8 lanes of float32. vec_portable.h says what each word means.
 #pragma once
 
 #include <immintrin.h>
 
 #include <cstdint>
+
+#include "half.h"
 
 namespace sk {
 namespace {
@@ -30,6 +32,23 @@ struct Avx2 {
   static inline F32 loadu(const float* p) { return _mm256_loadu_ps(p); }
   static inline void store(float* p, F32 a) { _mm256_store_ps(p, a); }
   static inline void storeu(float* p, F32 a) { _mm256_storeu_ps(p, a); }
+  static inline F32 load(const Half* p) { return _mm256_cvtph_ps(bits128(p)); }
+  static inline F32 load(const BHalf* p) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits128(p)), 16)); }
+  static inline F32 load(const int8_t* p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bits64(p))); }
+  static inline void store(Half* p, F32 a) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+  static inline void store(BHalf* p, F32 a) {
+    const __m256i bits = _mm256_castps_si256(a), odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
+    const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+    const __m256 is_nan = _mm256_cmp_ps(a, a, _CMP_UNORD_Q);
+    const __m256i upper =
+        _mm256_srli_epi32(_mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(rounded), _mm256_castsi256_ps(quiet), is_nan)), 16);
+    const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(upper, upper), 0xD8);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(packed));
+  }
+
   static inline F32 fma(F32 a, F32 b, F32 c) { return _mm256_fmadd_ps(a, b, c); }
   // maxps returns its second operand when either is NaN, so the order of the operands keeps NaN.
   static inline F32 relu(F32 a) { return _mm256_max_ps(_mm256_setzero_ps(), a); }
@@ -37,14 +56,18 @@ struct Avx2 {
 
   using Quad = __m256;
   static inline Quad load_quad(const float* p) { return _mm256_broadcast_ps(reinterpret_cast<const __m128*>(p)); }
+  static inline Quad load_quad(const Half* p) { return _mm256_cvtph_ps(twice(p)); }
+  static inline Quad load_quad(const BHalf* p) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(twice(p)), 16)); }
+  static inline Quad load_quad(const int8_t* p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_set1_epi32(bits32(p)))); }
   template <int kI>
   static inline F32 splat(Quad q) {
     return _mm256_permute_ps(q, kI * 0x55);
   }
-  static inline void load_quads(const float* p, F32 (&out)[4]) {
+  template <class T>
+  static inline void load_quads(const T* p, F32 (&out)[4]) {
     // Vector i holds the quads of lanes i and i + 4, one per 128-bit half.
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) out[i] = _mm256_load_ps(p + 8 * i);
+    for (int i = 0; i < 4; ++i) out[i] = load(p + 8 * i);
     transpose_quads(out);
   }
 
@@ -103,6 +126,19 @@ struct Avx2 {
 
   template <int kM>
   struct Table;
+
+  static inline __m128i bits128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+  static inline __m128i bits64(const void* p) { return _mm_loadl_epi64(static_cast<const __m128i*>(p)); }
+  static inline int bits32(const void* p) {
+    int bits;
+    __builtin_memcpy(&bits, p, 4);
+    return bits;
+  }
+  static inline __m128i twice(const void* p) {  // eight bytes
+    long long bits;
+    __builtin_memcpy(&bits, p, 8);
+    return _mm_set1_epi64x(bits);
+  }
 
   static inline void transpose(F32 (&r)[8]) {
     const __m256 t0 = _mm256_unpacklo_ps(r[0], r[1]), t1 = _mm256_unpackhi_ps(r[0], r[1]);

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "half.h"
+
 namespace sk {
 namespace {
 
@@ -19,6 +21,22 @@ struct Avx512 {
   static inline F32 loadu(const float* p) { return _mm512_loadu_ps(p); }
   static inline void store(float* p, F32 a) { _mm512_store_ps(p, a); }
   static inline void storeu(float* p, F32 a) { _mm512_storeu_ps(p, a); }
+  static inline F32 load(const Half* p) { return _mm512_cvtph_ps(bits256(p)); }
+  static inline F32 load(const BHalf* p) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits256(p)), 16)); }
+  static inline F32 load(const int8_t* p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
+  static inline void store(Half* p, F32 a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+  static inline void store(BHalf* p, F32 a) {
+    const __m512i bits = _mm512_castps_si512(a), odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
+    const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+    const __m512i upper = _mm512_srli_epi32(_mm512_mask_mov_epi32(rounded, _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), quiet), 16);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(upper));
+  }
+
   static inline F32 fma(F32 a, F32 b, F32 c) { return _mm512_fmadd_ps(a, b, c); }
   // maxps returns its second operand when either is NaN, so the order of the operands keeps NaN.
   static inline F32 relu(F32 a) { return _mm512_max_ps(_mm512_setzero_ps(), a); }
@@ -26,14 +44,22 @@ struct Avx512 {
 
   using Quad = __m512;
   static inline Quad load_quad(const float* p) { return _mm512_broadcast_f32x4(_mm_load_ps(p)); }
+  static inline Quad load_quad(const Half* p) { return _mm512_cvtph_ps(repeated(p)); }
+  static inline Quad load_quad(const BHalf* p) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(repeated(p)), 16)); }
+  static inline Quad load_quad(const int8_t* p) {
+    int bits;
+    __builtin_memcpy(&bits, p, 4);
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_set1_epi32(bits)));
+  }
   template <int kI>
   static inline F32 splat(Quad q) {
     return _mm512_permute_ps(q, kI * 0x55);
   }
-  static inline void load_quads(const float* p, F32 (&out)[4]) {
+  template <class T>
+  static inline void load_quads(const T* p, F32 (&out)[4]) {
     // Vector i holds the quads of lanes i, i + 4, i + 8 and i + 12, one per 128-bit part.
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) out[i] = _mm512_load_ps(p + 16 * i);
+    for (int i = 0; i < 4; ++i) out[i] = load(p + 16 * i);
     transpose_quads(out);
   }
 
@@ -89,6 +115,13 @@ struct Avx512 {
 
   template <int kM>
   struct Table;
+
+  static inline __m256i bits256(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+  static inline __m256i repeated(const void* p) {  // eight bytes, four times
+    long long bits;
+    __builtin_memcpy(&bits, p, 8);
+    return _mm256_set1_epi64x(bits);
+  }
 
   static inline void transpose(F32 (&r)[16]) {
     __m512 t[16];

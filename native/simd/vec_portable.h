@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "half.h"
+
 namespace sk {
 namespace {
 
@@ -43,6 +45,17 @@ struct Portable {
   }
   static inline void store(float* p, F32 a) { *reinterpret_cast<F32*>(p) = a; }
   static inline void storeu(float* p, F32 a) { __builtin_memcpy(p, &a, sizeof(a)); }
+  // 16-bit floats, any alignment: widened exactly (a NaN becomes quiet); rounded to nearest, ties to even.
+  static inline F32 load(const Half* p) { return widened(p); }
+  static inline F32 load(const BHalf* p) { return widened(p); }
+  static inline void store(Half* p, F32 a) { narrowed(p, a); }
+  static inline void store(BHalf* p, F32 a) { narrowed(p, a); }
+  static inline F32 load(const int8_t* p) {
+    F32 a;
+    for (int i = 0; i < kLanes; ++i) a[i] = p[i];
+    return a;
+  }
+
   static inline F32 fma(F32 a, F32 b, F32 c) { return a * b + c; }  // fused or not, as the target likes
   static inline F32 relu(F32 a) {                                   // NaN stays NaN
     for (int i = 0; i < kLanes; ++i) a[i] = a[i] < 0 ? 0 : a[i];
@@ -55,16 +68,20 @@ struct Portable {
   struct Quad {
     float v[4];
   };
-  static inline Quad load_quad(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
+  template <class T>
+  static inline Quad load_quad(const T* p) {  // T: float (aligned to 16 bytes), Half, BHalf, int8_t
+    return {{element(p), element(p + 1), element(p + 2), element(p + 3)}};
+  }
   template <int kI>
   static inline F32 splat(const Quad& q) {
     return set1(q.v[kI]);
   }
   // Transposing load of the quads of kLanes rows: out[i], lane l = float i of lane l's quad. The quads lie in the order that makes this a
   // 4x4 transpose inside 128-bit parts: lanes 0, 4, 8 .., then 1, 5, 9 .., then 2, 6, 10 .., then 3, 7, 11 ..; p is aligned to the vector.
-  static inline void load_quads(const float* p, F32 (&out)[4]) {
+  template <class T>
+  static inline void load_quads(const T* p, F32 (&out)[4]) {
     for (int i = 0; i < 4; ++i)
-      for (int l = 0; l < kLanes; ++l) out[i][l] = p[4 * (l % 4 * (kLanes / 4) + l / 4) + i];
+      for (int l = 0; l < kLanes; ++l) out[i][l] = element(p + 4 * (l % 4 * (kLanes / 4) + l / 4) + i);
   }
 
   static inline U32 load_u32(const uint32_t* p) { return *reinterpret_cast<const U32*>(p); }
@@ -164,6 +181,21 @@ struct Portable {
       return a;
     }
   };
+
+  static inline float element(const float* p) { return *p; }
+  static inline float element(const Half* p) { return widen(*p); }
+  static inline float element(const BHalf* p) { return widen(*p); }
+  static inline float element(const int8_t* p) { return *p; }
+  template <class T>
+  static inline F32 widened(const T* p) {
+    F32 a;
+    for (int i = 0; i < kLanes; ++i) a[i] = widen(p[i]);
+    return a;
+  }
+  template <class T>
+  static inline void narrowed(T* p, F32 a) {
+    for (int i = 0; i < kLanes; ++i) narrow(a[i], p + i);
+  }
 
   // Row i, lane j <-> row j, lane i.
   static inline void transpose(F32 (&r)[kLaneCount]) {

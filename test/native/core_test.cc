@@ -133,7 +133,8 @@ void arithmetic() {
 void isa() {
   constexpr uint32_t kFma = 1u << 12, kOsxsave = 1u << 27, kAvx = 1u << 28;
   constexpr uint32_t kAvx2 = 1u << 5, kBmi2 = 1u << 8, kF = 1u << 16, kDq = 1u << 17, kBw = 1u << 30, kVl = 1u << 31;
-  constexpr uint32_t kLeaf1 = kFma | kOsxsave | kAvx, kHaswell = kAvx2 | kBmi2, kSkylake = kHaswell | kF | kDq | kBw | kVl;
+  constexpr uint32_t kF16c = 1u << 29, kLeaf1 = kFma | kOsxsave | kAvx | kF16c, kHaswell = kAvx2 | kBmi2,
+                     kSkylake = kHaswell | kF | kDq | kBw | kVl;
   constexpr uint64_t kX87 = 1, kXmm = 2, kYmm = 4, kMask = 0x20, kZmmLow = 0x40, kZmmHigh = 0x80;
   constexpr uint64_t kAvxState = kX87 | kXmm | kYmm, kZmmState = kAvxState | kMask | kZmmLow | kZmmHigh;
 
@@ -154,6 +155,7 @@ void isa() {
   } lacks[] = {{"FMA", kFma, 0, 0, false, false},
                {"OSXSAVE", kOsxsave, 0, 0, false, false},
                {"AVX", kAvx, 0, 0, false, false},
+               {"F16C", kF16c, 0, 0, false, false},
                {"AVX2", 0, kAvx2, 0, false, false},
                {"BMI2", 0, kBmi2, 0, false, false},
                {"xmm state", 0, 0, kXmm, false, false},
@@ -175,9 +177,9 @@ void isa() {
   check(sk::isa_supported(Isa::kScalar) && sk::isa_supported(Isa::kScalar16), "isa_supported: the scalar rows run here");
   check(sk::isa_supported(Isa::kAvx2) || !sk::isa_supported(Isa::kAvx512), "isa_supported: AVX-512 implies AVX2");
 #if defined(__x86_64__)
-  check(
-      sk::isa_supported(Isa::kAvx2) == (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")),
-      "isa_supported: AVX2 as the compiler's runtime sees it");
+  check(sk::isa_supported(Isa::kAvx2) == (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                                          __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c")),
+        "isa_supported: AVX2 as the compiler's runtime sees it");
   check(sk::isa_supported(Isa::kAvx512) ==
             (sk::isa_supported(Isa::kAvx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")),

@@ -99,8 +99,8 @@ function rowsOfThisMachine(): string[] {
   const cpuinfo = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
   const flags = new Set(/^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.split(' '));
   const needs: Record<string, string[]> = {
-    avx2: ['avx2', 'fma', 'bmi2'],
-    avx512: ['avx2', 'fma', 'bmi2', 'avx512f', 'avx512vl', 'avx512dq', 'avx512bw'],
+    avx2: ['avx2', 'fma', 'bmi2', 'f16c'],
+    avx512: ['avx2', 'fma', 'bmi2', 'f16c', 'avx512f', 'avx512vl', 'avx512dq', 'avx512bw'],
     scalar: [],
     scalar16: [],
   };

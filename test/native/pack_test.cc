@@ -19,7 +19,7 @@ using sk::PackedNm;
 
 struct Packed {
   Packed(Pattern p, int lanes, int64_t out, int64_t in, int64_t row_block) {
-    sk::nm_layout(p.n, p.m, lanes, out, in, row_block, &layout);
+    sk::nm_layout(p.n, p.m, lanes, sk::nm_panel_vectors(p.n, p.m, 8), out, in, row_block, &layout);
     size_ok = sk::nm_kept(layout, &kept);
     words = kept / (32 / sk::nm_field_bits(p.m));
   }
@@ -125,11 +125,11 @@ void sizes() {
         "pack: 3:16 keeps 3/16 of the weights with 4 bits each");
   check(Packed({1, 32}, 4, 4, 1, 64).kept == 4 * 4 && Packed({1, 32}, 4, 4, 1, 64).words == 4, "pack: one input is padded to one unit");
   PackedNm huge;
-  sk::nm_layout(2, 4, 8, int64_t{1} << 31, int64_t{1} << 30, 64, &huge);
+  sk::nm_layout(2, 4, 8, 8, int64_t{1} << 31, int64_t{1} << 30, 64, &huge);
   check(sk::nm_kept(huge, &kept) && kept == int64_t{1} << 60, "pack: 2^60 weights can be counted");
-  sk::nm_layout(2, 4, 8, int64_t{1} << 31, int64_t{1} << 31, 64, &huge);
+  sk::nm_layout(2, 4, 8, 8, int64_t{1} << 31, int64_t{1} << 31, 64, &huge);
   check(!sk::nm_kept(huge, &kept), "pack: 2^63 bytes of weights are too many");
-  sk::nm_layout(31, 32, 16, int64_t{1} << 40, int64_t{1} << 40, 64, &huge);
+  sk::nm_layout(31, 32, 16, 8, int64_t{1} << 40, int64_t{1} << 40, 64, &huge);
   check(!sk::nm_kept(huge, &kept), "pack: 2^80 weights are too many");
 }
 

@@ -16,6 +16,13 @@ struct __m512 {
 struct __m512i {
   uint32_t u[16];
 };
+struct __m128i {
+  uint8_t b[16];
+};
+struct __m256i {
+  uint16_t h[16];
+};
+using __mmask16 = uint16_t;
 
 using __mmask16 = uint16_t;
 
@@ -23,6 +30,9 @@ using __mmask16 = uint16_t;
 #define _CMP_UNORD_Q 3
 #define _CMP_GT_OQ 30
 #define _MM_HINT_T0 3
+#define _MM_FROUND_TO_NEAREST_INT 0
+#define _MM_FROUND_NO_EXC 8
+#define _CMP_UNORD_Q 3
 #define _mm_prefetch(p, hint) __builtin_prefetch(p)  // clang knows a function of that name without any header
 
 namespace {
@@ -139,6 +149,110 @@ inline __m512 _mm512_max_ps(__m512 a, __m512 b) {  // MAX(a, b) of the guide: b 
 inline __m512i _mm512_srli_epi32(__m512i a, unsigned bits) {
   for (uint32_t& u : a.u) u = bits > 31 ? 0 : u >> bits;
   return a;
+}
+
+inline __m512i _mm512_slli_epi32(__m512i a, unsigned bits) {
+  for (uint32_t& u : a.u) u = bits > 31 ? 0 : u << bits;
+  return a;
+}
+template <class F>
+__m512i each_u(F&& lane) {
+  __m512i r;
+  for (int i = 0; i < 16; ++i) r.u[i] = lane(i);
+  return r;
+}
+inline __m512i _mm512_set1_epi32(int x) {
+  return each_u([&](int) { return static_cast<uint32_t>(x); });
+}
+inline __m512i _mm512_and_si512(__m512i a, __m512i b) {
+  return each_u([&](int i) { return a.u[i] & b.u[i]; });
+}
+inline __m512i _mm512_or_si512(__m512i a, __m512i b) {
+  return each_u([&](int i) { return a.u[i] | b.u[i]; });
+}
+inline __m512i _mm512_add_epi32(__m512i a, __m512i b) {
+  return each_u([&](int i) { return a.u[i] + b.u[i]; });
+}
+inline __mmask16 _mm512_cmp_ps_mask(__m512 a, __m512 b, int op) {
+  if (op != _CMP_UNORD_Q) __builtin_trap();  // the only comparison in use
+  unsigned mask = 0;
+  for (int i = 0; i < 16; ++i) mask |= static_cast<unsigned>(a.f[i] != a.f[i] || b.f[i] != b.f[i]) << i;
+  return static_cast<__mmask16>(mask);
+}
+inline __m512i _mm512_mask_mov_epi32(__m512i a, __mmask16 mask, __m512i b) {
+  return each_u([&](int i) { return mask >> i & 1 ? b.u[i] : a.u[i]; });
+}
+
+// ---- reinterpretation and conversion
+inline __m512i _mm512_castps_si512(__m512 a) { return read<__m512i>(&a); }
+inline __m512 _mm512_castsi512_ps(__m512i a) { return read<__m512>(&a); }
+inline __m128i _mm_loadu_si128(const __m128i* p) { return read<__m128i>(p); }
+inline __m256i _mm256_loadu_si256(const __m256i* p) { return read<__m256i>(p); }
+inline void _mm256_storeu_si256(__m256i* p, __m256i a) { __builtin_memcpy(p, &a, sizeof(a)); }
+inline __m128i _mm_set1_epi32(int x) {
+  __m128i r;
+  for (int i = 0; i < 4; ++i) __builtin_memcpy(r.b + 4 * i, &x, 4);
+  return r;
+}
+inline __m256i _mm256_set1_epi64x(long long x) {
+  __m256i r;
+  for (int i = 0; i < 4; ++i) __builtin_memcpy(r.h + 4 * i, &x, 8);
+  return r;
+}
+inline __m512i _mm512_cvtepu16_epi32(__m256i a) {
+  return each_u([&](int i) { return a.h[i]; });
+}
+inline __m512i _mm512_cvtepi8_epi32(__m128i a) {
+  return each_u([&](int i) { return static_cast<uint32_t>(static_cast<int8_t>(a.b[i])); });
+}
+inline __m512 _mm512_cvtepi32_ps(__m512i a) {
+  return each([&](int i) { return static_cast<float>(static_cast<int32_t>(a.u[i])); });
+}
+inline __m256i _mm512_cvtepi32_epi16(__m512i a) {
+  __m256i r;
+  for (int i = 0; i < 16; ++i) r.h[i] = static_cast<uint16_t>(a.u[i]);
+  return r;
+}
+// By arithmetic on the value, not on the bits, so that this shares nothing with native/simd/half.h.
+inline float half_value(uint16_t h) {
+  const int exponent = h >> 10 & 31, fraction = h & 1023;
+  double x = exponent == 31 ? (fraction ? __builtin_nan("") : __builtin_inf())
+                            : __builtin_ldexp(exponent ? 1024 + fraction : fraction, (exponent ? exponent : 1) - 25);
+  uint32_t bits;
+  float f = static_cast<float>(x);
+  __builtin_memcpy(&bits, &f, 4);
+  if (x != x) bits = 0x7FC00000u | static_cast<uint32_t>(fraction) << 13;
+  bits = (bits & 0x7FFFFFFFu) | static_cast<uint32_t>(h >> 15) << 31;
+  __builtin_memcpy(&f, &bits, 4);
+  return f;
+}
+inline uint16_t half_nearest(float f) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &f, 4);
+  const uint16_t sign = bits >> 31 ? 0x8000 : 0;
+  if (f != f) return static_cast<uint16_t>(sign | 0x7E00 | (bits >> 13 & 0x3FF));
+  const double x = f < 0 ? -static_cast<double>(f) : f;
+  if (x >= 65520) return sign | 0x7C00;
+  uint16_t low = 0, high = 0x7BFF;  // largest half at most x
+  while (low < high) {
+    const uint16_t middle = static_cast<uint16_t>((low + high + 1) / 2);
+    if (static_cast<double>(half_value(middle)) <= x)
+      low = middle;
+    else
+      high = static_cast<uint16_t>(middle - 1);
+  }
+  const double below = half_value(low), above = low == 0x7BFF ? 65536 : static_cast<double>(half_value(static_cast<uint16_t>(low + 1)));
+  const bool up = x - below > above - x || (x - below == above - x && low % 2);
+  return static_cast<uint16_t>(sign | (low + up));
+}
+inline __m512 _mm512_cvtph_ps(__m256i a) {
+  return each([&](int i) { return half_value(a.h[i]); });
+}
+inline __m256i _mm512_cvtps_ph(__m512 a, int rounding) {
+  if (rounding != (_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)) __builtin_trap();
+  __m256i r;
+  for (int i = 0; i < 16; ++i) r.h[i] = half_nearest(a.f[i]);
+  return r;
 }
 
 // ---- broadcast
