@@ -24,15 +24,12 @@ struct __m256i {
 };
 using __mmask16 = uint16_t;
 
-using __mmask16 = uint16_t;
-
 #define _CMP_EQ_OQ 0
 #define _CMP_UNORD_Q 3
 #define _CMP_GT_OQ 30
 #define _MM_HINT_T0 3
 #define _MM_FROUND_TO_NEAREST_INT 0
 #define _MM_FROUND_NO_EXC 8
-#define _CMP_UNORD_Q 3
 #define _mm_prefetch(p, hint) __builtin_prefetch(p)  // clang knows a function of that name without any header
 
 namespace {
@@ -155,37 +152,11 @@ inline __m512i _mm512_slli_epi32(__m512i a, unsigned bits) {
   for (uint32_t& u : a.u) u = bits > 31 ? 0 : u << bits;
   return a;
 }
-template <class F>
-__m512i each_u(F&& lane) {
-  __m512i r;
-  for (int i = 0; i < 16; ++i) r.u[i] = lane(i);
-  return r;
-}
-inline __m512i _mm512_set1_epi32(int x) {
-  return each_u([&](int) { return static_cast<uint32_t>(x); });
-}
-inline __m512i _mm512_and_si512(__m512i a, __m512i b) {
-  return each_u([&](int i) { return a.u[i] & b.u[i]; });
-}
-inline __m512i _mm512_or_si512(__m512i a, __m512i b) {
-  return each_u([&](int i) { return a.u[i] | b.u[i]; });
-}
-inline __m512i _mm512_add_epi32(__m512i a, __m512i b) {
-  return each_u([&](int i) { return a.u[i] + b.u[i]; });
-}
-inline __mmask16 _mm512_cmp_ps_mask(__m512 a, __m512 b, int op) {
-  if (op != _CMP_UNORD_Q) __builtin_trap();  // the only comparison in use
-  unsigned mask = 0;
-  for (int i = 0; i < 16; ++i) mask |= static_cast<unsigned>(a.f[i] != a.f[i] || b.f[i] != b.f[i]) << i;
-  return static_cast<__mmask16>(mask);
-}
 inline __m512i _mm512_mask_mov_epi32(__m512i a, __mmask16 mask, __m512i b) {
-  return each_u([&](int i) { return mask >> i & 1 ? b.u[i] : a.u[i]; });
+  return each_u32([&](int i) { return mask >> i & 1 ? b.u[i] : a.u[i]; });
 }
 
-// ---- reinterpretation and conversion
-inline __m512i _mm512_castps_si512(__m512 a) { return read<__m512i>(&a); }
-inline __m512 _mm512_castsi512_ps(__m512i a) { return read<__m512>(&a); }
+// ---- 16-bit floats and conversion
 inline __m128i _mm_loadu_si128(const __m128i* p) { return read<__m128i>(p); }
 inline __m256i _mm256_loadu_si256(const __m256i* p) { return read<__m256i>(p); }
 inline void _mm256_storeu_si256(__m256i* p, __m256i a) { __builtin_memcpy(p, &a, sizeof(a)); }
@@ -200,10 +171,10 @@ inline __m256i _mm256_set1_epi64x(long long x) {
   return r;
 }
 inline __m512i _mm512_cvtepu16_epi32(__m256i a) {
-  return each_u([&](int i) { return a.h[i]; });
+  return each_u32([&](int i) { return a.h[i]; });
 }
 inline __m512i _mm512_cvtepi8_epi32(__m128i a) {
-  return each_u([&](int i) { return static_cast<uint32_t>(static_cast<int8_t>(a.b[i])); });
+  return each_u32([&](int i) { return static_cast<uint32_t>(static_cast<int8_t>(a.b[i])); });
 }
 inline __m512 _mm512_cvtepi32_ps(__m512i a) {
   return each([&](int i) { return static_cast<float>(static_cast<int32_t>(a.u[i])); });
