@@ -12,6 +12,7 @@
  * - `ERR_SK_SPARSITY` weights with more non-zeros in a group than the pattern allows (SparseKernelsError)
  * - `ERR_SK_SINGULAR` calibration data that do not determine the weights (SparseKernelsError)
  * - `ERR_SK_NAN` NaN among numbers that are to be compared (SparseKernelsError)
+ * - `ERR_SK_COORDINATES` sites outside their grid, repeated, or not those that a map was made for (SparseKernelsError)
  * - `ERR_SK_ISA` an instruction set that is unknown or that this machine lacks (SparseKernelsError)
  * - `ERR_SK_MEMORY` not enough memory, or more elements than an array can hold (SparseKernelsError)
  * - `ERR_SK_DISPOSED` use of a plan after `dispose()` (SparseKernelsError)
@@ -28,6 +29,7 @@ export type ErrorCode =
   | 'ERR_SK_SPARSITY'
   | 'ERR_SK_SINGULAR'
   | 'ERR_SK_NAN'
+  | 'ERR_SK_COORDINATES'
   | 'ERR_SK_ISA'
   | 'ERR_SK_MEMORY'
   | 'ERR_SK_DISPOSED'

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export * as conv from './conv/index.js';
 export {
   type CpuInfo,
   cpu,

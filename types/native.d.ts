@@ -1,4 +1,8 @@
 /** The contract of the raw addon: what native/napi exports and lib/native.ts returns. Nobody but lib/ calls it. */
+import type { NativeCancelToken } from './cancel.js';
+import type { NativeConv } from './conv.js';
+
+export type { NativeCancelToken };
 
 /** One row of a verb's kernels.def. */
 export interface NativeKernelRow {
@@ -98,11 +102,7 @@ export interface NativeSelectRowsOptions extends NativeMaskOutput {
   threads: number;
 }
 
-export interface NativeCancelToken {
-  cancel(): void;
-}
-
-export interface NativeAddon {
+export interface NativeAddon extends NativeConv {
   SpmmPlan: new (options: NativeSpmmOptions) => NativeSpmmPlan;
   CancelToken: new () => NativeCancelToken;
   selectGroups(options: NativeSelectGroupsOptions): void;

@@ -13,6 +13,7 @@ const char* code_name(Code code) {
     case Code::kAborted: return "ERR_SK_ABORTED";
     case Code::kDisposed: return "ERR_SK_DISPOSED";
     case Code::kNan: return "ERR_SK_NAN";
+    case Code::kCoordinates: return "ERR_SK_COORDINATES";
   }
   return "ERR_SK_INTERNAL";
 }

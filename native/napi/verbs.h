@@ -16,5 +16,7 @@ struct Verb {
 
 extern const Verb kSelect;
 extern const Verb kSpmm;
+extern const Verb kMap;
+extern const Verb kMapmm;
 
 }  // namespace sk::napi

@@ -1,10 +1,12 @@
 import type { KernelInfo } from 'sparse-kernels';
 import type { Check } from './check.js';
+import { mapmmChecks } from './conv-parity.js';
 import { spmmChecks } from './nm-parity.js';
 import { selectChecks } from './select-parity.js';
 
 /** Every verb that has kernels: how a row of it is exercised. `rows` are all rows of the verb. */
 export const verbs: Readonly<Record<string, (row: KernelInfo, rows: readonly KernelInfo[]) => Iterable<Check>>> = {
+  mapmm: mapmmChecks,
   spmm: spmmChecks,
   select: selectChecks,
 };

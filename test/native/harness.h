@@ -33,5 +33,6 @@ void edges_suite();
 void plan_suite();
 void fuzz_suite();
 void select_suite();
+void conv_suite();
 
 }  // namespace sk_test

@@ -1,0 +1,209 @@
+import type { NativeMapmmPlan } from '../../types/conv.js';
+import { type Isa, isaOption } from '../device.js';
+import { rangeError, typeError } from '../errors.js';
+import { cancellable, guarded, NativeHandle } from '../handle.js';
+import { native } from '../native.js';
+import { allocate, overlaps, type TensorLike, tensor, typedArray } from '../tensor.js';
+import { describe, integer, oneOf, options } from '../validate.js';
+import { ConvMap } from './map.js';
+import { expectSameSites, rowsOf } from './sites.js';
+import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
+
+/** Function applied to every output in the same pass. */
+export type Activation = 'none' | 'relu';
+
+/** In the order of enum MapActivation in native/mapmm/kernel.h. */
+const activations: readonly Activation[] = ['none', 'relu'];
+
+/** Options of {@link layer}. */
+export interface LayerOptions {
+  /**
+   * float32 [out channels, ...kernel, in channels / groups] (KRSC, as spconv has it; the kernel may also be one axis of its volume). Copied: it
+   * may change or be freed afterwards.
+   */
+  readonly weight: TensorLike;
+  /** float32 [out channels]: added before the activation, at every output site. Default: none. */
+  readonly bias?: TensorLike | Float32Array;
+  /** Default `'none'`. */
+  readonly activation?: Activation;
+  /** Channel groups; groups = in channels = out channels is a depthwise convolution. Default 1. */
+  readonly groups?: number;
+  /** Forces the kernels of one instruction set. Default: `SK_ISA` from the environment, else the best that the machine has. */
+  readonly isa?: Isa;
+  /** Most threads of one run. Default: all that `getNumThreads()` allows. */
+  readonly threads?: number;
+}
+
+/** Options of {@link Layer.run}. */
+export interface RunOptions {
+  /** Where to write the features of the result, output sites x channels; it must not overlap x. Default: a new array. */
+  readonly out?: Float32Array;
+  /** Aborts the run between blocks: the promise then rejects with the signal's `reason`. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@link Layer.runSync}. */
+export type RunSyncOptions = Pick<RunOptions, 'out'>;
+
+/**
+ * A sparse convolution: its weight packed, its kernel chosen. Which sites it works on, a map says. Immutable; any number of runs may be under
+ * way at once. Made by {@link layer}.
+ *
+ * Every output sums its terms in the same order, so results are reproducible bit for bit on one instruction set, for any number of threads.
+ */
+export class Layer {
+  /** Channels of x. */
+  readonly inChannels: number;
+  /** Channels of the result. */
+  readonly outChannels: number;
+  /** Channel groups. */
+  readonly groups: number;
+  /** Extents of the kernel, or its volume alone, as the weight has them. */
+  readonly kernelSize: readonly number[];
+  readonly #handle: NativeHandle<NativeMapmmPlan>;
+
+  /** @internal */
+  constructor(layerOptions: LayerOptions) {
+    const o = options<LayerOptions>(layerOptions, 'options', ['weight', 'bias', 'activation', 'groups', 'isa', 'threads']);
+    const { data, dims } = tensor(o.weight, 'weight', ['float32']);
+    if (dims.length < 3 || dims.length > 6 || data.length === 0) {
+      throw rangeError(
+        'ERR_SK_SHAPE',
+        `expected weight to be [out, 1 to 4 axes of the kernel, in / groups] but received dims ${describe(dims)}`,
+      );
+    }
+    const [out, inputs] = [dims[0] as number, dims.at(-1) as number];
+    this.groups = integer(o.groups ?? 1, 'groups', 1, 2 ** 20);
+    if (out % this.groups !== 0) {
+      throw rangeError('ERR_SK_SHAPE', `expected the ${out} out channels of weight to be a multiple of ${this.groups} groups`);
+    }
+    this.inChannels = inputs * this.groups;
+    this.outChannels = out;
+    this.kernelSize = dims.slice(1, -1);
+    const settings = {
+      weight: data,
+      transposed: false,
+      groups: this.kernelSize.reduce((a, b) => a * b, 1),
+      in: inputs,
+      out: out / this.groups,
+      splits: this.groups,
+      bias: o.bias === undefined ? undefined : biasData(o.bias, out),
+      activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),
+      isa: isaOption(o.isa),
+      threads: o.threads === undefined ? 0 : integer(o.threads, 'threads', 1, 1024),
+    };
+    this.#handle = new NativeHandle('the layer', () => new native.MapmmPlan(settings));
+  }
+
+  /** Name of the kernel that runs, for instance `mapmm_f32_dense_avx2`. */
+  get kernel(): string {
+    return this.#handle.live().kernel;
+  }
+
+  /** Bytes of the packed weight and bias. */
+  get bytes(): number {
+    return this.#handle.live().bytes;
+  }
+
+  /**
+   * The convolution of x over a map, off the event loop. The features of x are copied before the call returns.
+   *
+   * @param x - a tensor at the input sites of `map`
+   * @param map - a map whose kernel has the extents of the weight
+   * @returns a tensor at the output sites of `map`
+   * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OVERLAP`, SparseKernelsError
+   * `ERR_SK_COORDINATES` (the map of another tensor) / `ERR_SK_DISPOSED` / `ERR_SK_MEMORY`, or the reason of `signal`
+   * @example
+   * ```ts
+   * import { conv } from 'sparse-kernels';
+   * const x = conv.tensor({ coords: Int32Array.of(0, 2, 0, 3), features: Float32Array.of(1, 10), spatialShape: [8] });
+   * const layer = conv.layer({ weight: { data: Float32Array.of(1, 2, 3), dims: [1, 3, 1] } });
+   * const y = await layer.run(x, conv.map(x, { kernelSize: 3 }));
+   * y.features; // Float32Array [32, 21]
+   * ```
+   */
+  async run(x: SparseTensor, map: ConvMap, runOptions: RunOptions = {}): Promise<SparseTensor> {
+    const { out, signal } = options<RunOptions>(runOptions, 'options', ['out', 'signal']);
+    const { features, y } = this.#arguments(x, map, out);
+    await cancellable(signal, (token) => this.#handle.use((plan) => plan.run(map.handle.live(), features, y, out === undefined, token)));
+    return withFeatures(map.output, y, this.outChannels);
+  }
+
+  /**
+   * {@link Layer.run} on the calling thread (and the pool): for scripts and small work. x is read in place.
+   *
+   * @throws as {@link Layer.run}
+   * @example
+   * ```ts
+   * import { conv } from 'sparse-kernels';
+   * const x = conv.tensor({ coords: Int32Array.of(0, 2), features: Float32Array.of(-5), spatialShape: [8] });
+   * const layer = conv.layer({ weight: { data: Float32Array.of(1, 2, 3), dims: [1, 3, 1] }, activation: 'relu' });
+   * layer.runSync(x, conv.map(x, { kernelSize: 3 })).features; // Float32Array [0]
+   * ```
+   */
+  runSync(x: SparseTensor, map: ConvMap, runOptions: RunSyncOptions = {}): SparseTensor {
+    const { out } = options<RunSyncOptions>(runOptions, 'options', ['out']);
+    const { features, y } = this.#arguments(x, map, out);
+    guarded(() => this.#handle.live().runSync(map.handle.live(), features, y));
+    return withFeatures(map.output, y, this.outChannels);
+  }
+
+  /** Frees the packed weight as soon as no run is under way; later use throws `ERR_SK_DISPOSED`. Calling it twice is fine. */
+  dispose(): void {
+    this.#handle.dispose();
+  }
+
+  /** `using layer = conv.layer(...)` disposes at the end of the block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #arguments(x: SparseTensor, map: ConvMap, out: Float32Array | undefined): { features: Float32Array; y: Float32Array } {
+    const input = sparseTensor(x, 'x');
+    if (!(map instanceof ConvMap)) throw typeError('ERR_SK_TYPE', `expected map to be a map (conv.map) but received ${describe(map)}`);
+    const volume = this.kernelSize.reduce((a, b) => a * b, 1);
+    const extents = this.kernelSize.length === 1 ? undefined : map.kernelSize; // a flat kernel fits every map of its volume
+    if (map.kernelVolume !== volume || (extents && String(extents) !== String(this.kernelSize))) {
+      throw rangeError(
+        'ERR_SK_SHAPE',
+        `expected map to have a kernel of ${describe(this.kernelSize)}, as the weight, but received ${describe(map.kernelSize ?? [map.kernelVolume])}`,
+      );
+    }
+    if (input.channels !== this.inChannels) {
+      throw rangeError('ERR_SK_SHAPE', `expected x to have ${this.inChannels} channels but received ${input.channels}`);
+    }
+    expectSameSites(input, map.input, 'x to be at the sites that the map was made for');
+    const length = rowsOf(map.output) * this.outChannels;
+    if (out === undefined) return { features: input.features, y: allocate('float32', length, 'the output') };
+    const y = typedArray(out, 'float32', 'out', length);
+    if (y.length !== length) throw rangeError('ERR_SK_SHAPE', `expected out to hold ${length} numbers but received ${y.length}`);
+    if (overlaps(input.features, y)) throw rangeError('ERR_SK_OVERLAP', 'expected out not to share memory with the features of x');
+    return { features: input.features, y };
+  }
+}
+
+function biasData(bias: TensorLike | Float32Array, out: number): Float32Array {
+  const data =
+    typeof bias === 'object' && bias !== null && 'dims' in bias
+      ? tensor(bias, 'bias', ['float32']).data
+      : typedArray(bias, 'float32', 'bias');
+  if (data.length === out) return data;
+  throw rangeError('ERR_SK_SHAPE', `expected bias to hold ${out} elements but received ${data.length}`);
+}
+
+/**
+ * Packs the weight of a sparse convolution and chooses its kernel: expensive once, cheap ever after.
+ *
+ * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`, SparseKernelsError
+ * `ERR_SK_ISA` / `ERR_SK_MEMORY`
+ * @example
+ * ```ts
+ * import { conv } from 'sparse-kernels';
+ * const weight = { data: new Float32Array(64 * 27 * 32), dims: [64, 3, 3, 3, 32] };
+ * using layer = conv.layer({ weight, bias: new Float32Array(64), activation: 'relu' });
+ * layer.outChannels; // 64
+ * ```
+ */
+export function layer(layerOptions: LayerOptions): Layer {
+  return new Layer(layerOptions);
+}

@@ -1,0 +1,208 @@
+import type { NativeKernelMap } from '../../types/conv.js';
+import { rangeError, SparseKernelsError, typeError } from '../errors.js';
+import { NativeHandle } from '../handle.js';
+import { native } from '../native.js';
+import { allocate } from '../tensor.js';
+import { describe, oneOf, options } from '../validate.js';
+import { type Geometry, geometry, type KernelOptions, type MapMode } from './geometry.js';
+import { expectSameSites, type Sites } from './sites.js';
+import { type SparseTensor, sparseTensor } from './tensor.js';
+
+const modes: readonly MapMode[] = ['submanifold', 'sparse', 'pool', 'transposed', 'inverse'];
+
+/** Options of {@link map}. */
+export interface MapOptions extends KernelOptions {
+  /** Default `'submanifold'`. */
+  readonly mode?: MapMode;
+  /**
+   * Modes `sparse` and `pool`: the output sites. `'reached'` (default): all that some input reaches; `'floor'`: floor(coordinate / stride) of
+   * every input (MinkowskiEngine); or those of a tensor, in its grid (SparK: the mask of the stage; coordinates of another branch).
+   */
+  readonly outputs?: 'reached' | 'floor' | SparseTensor;
+  /** Mode `inverse`: the map that is undone. */
+  readonly paired?: ConvMap;
+}
+
+const optionNames = [
+  ...['mode', 'kernelSize', 'stride', 'padding', 'dilation', 'outputPadding', 'offsets', 'outputShape', 'outputs', 'paired'],
+] as (keyof MapOptions)[];
+
+/** The pairs of a map as {@link ConvMap.pairs} copies them out. */
+export interface PairLists {
+  /** int32 [offsets + 1]: those of offset k are starts[k] to starts[k + 1]. */
+  readonly starts: Int32Array;
+  /** int32 [pairs]: input rows, ascending under each offset. */
+  readonly in: Int32Array;
+  /** int32 [pairs]: output rows, ascending under each offset. */
+  readonly out: Int32Array;
+}
+
+/**
+ * Which input row meets which output row under which offset of the kernel (the rulebook), for the sites of one tensor. Immutable; every
+ * layer on the same sites may use it. Made by {@link map}.
+ */
+export class ConvMap {
+  /** How it was made. */
+  readonly mode: MapMode;
+  /** Extents of the kernel; undefined where offsets were given. */
+  readonly kernelSize: readonly number[] | undefined;
+  /** Offsets of the kernel: the product of its extents. */
+  readonly kernelVolume: number;
+  /** Sites that a layer reads. @internal */
+  readonly input: Sites;
+  /** Sites that a layer writes. @internal */
+  readonly output: Sites;
+  /** Number of pairs: a layer does pairs x input channels x output channels multiply-adds. */
+  readonly pairCount: number;
+  /** @internal */
+  readonly handle: NativeHandle<NativeKernelMap>;
+
+  /** @internal */
+  constructor(
+    mode: MapMode,
+    kernel: Pick<ConvMap, 'kernelSize' | 'kernelVolume'>,
+    input: Sites,
+    output: Sites | undefined,
+    make: () => NativeKernelMap,
+    shape = input.spatialShape,
+  ) {
+    this.mode = mode;
+    this.kernelSize = kernel.kernelSize;
+    this.kernelVolume = kernel.kernelVolume;
+    this.handle = new NativeHandle('the map', make);
+    const live = this.handle.live();
+    this.pairCount = live.pairs;
+    this.input = { coords: input.coords, spatialShape: input.spatialShape, batchSize: input.batchSize };
+    if (output === undefined) {
+      const coords = allocate('int32', live.outRows * (1 + shape.length), 'the coordinates');
+      live.readOutCoords(coords);
+      this.output = { coords, spatialShape: shape, batchSize: input.batchSize };
+    } else {
+      this.output = { coords: output.coords, spatialShape: output.spatialShape, batchSize: output.batchSize };
+    }
+  }
+
+  /** int32 [n, 1 + axes]: the output sites. Shared with the tensors that layers return: it must not change. */
+  get coords(): Int32Array {
+    return this.output.coords;
+  }
+
+  /** Extents of the output grid. */
+  get spatialShape(): readonly number[] {
+    return this.output.spatialShape;
+  }
+
+  /** Bytes of the pairs. */
+  get bytes(): number {
+    return this.handle.live().bytes;
+  }
+
+  /**
+   * A copy of the pairs.
+   *
+   * @throws SparseKernelsError `ERR_SK_MEMORY` / `ERR_SK_DISPOSED`
+   * @example
+   * ```ts
+   * import { conv } from 'sparse-kernels';
+   * const x = conv.tensor({ coords: Int32Array.of(0, 2, 0, 3), features: Float32Array.of(1, 1), spatialShape: [8] });
+   * conv.map(x, { kernelSize: 3 }).pairs(); // { starts: [0, 1, 3, 4], in: [0, 0, 1, 1], out: [1, 0, 1, 0] }
+   * ```
+   */
+  pairs(): PairLists {
+    const live = this.handle.live();
+    const lists = {
+      starts: allocate('int32', this.kernelVolume + 1, 'the starts'),
+      in: allocate('int32', this.pairCount, 'the pairs'),
+      out: allocate('int32', this.pairCount, 'the pairs'),
+    };
+    live.readPairs(lists.starts, lists.in, lists.out);
+    return lists;
+  }
+
+  /** Frees the pairs as soon as no run uses them; later use throws `ERR_SK_DISPOSED`. Without it the garbage collector does. */
+  dispose(): void {
+    this.handle.dispose();
+  }
+
+  /** `using map = conv.map(...)` disposes at the end of the block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Builds the map of a convolution or pooling over the sites of a tensor.
+ *
+ * Output extents are those of dense layers: floor((n + 2 padding - dilation (k - 1) - 1) / stride) + 1, transposed
+ * (n - 1) stride - 2 padding + dilation (k - 1) + 1 + outputPadding. Weights of offset r multiply input `o * stride - padding + r * dilation`,
+ * with r in row-major order, last axis fastest. Output rows are in ascending linear key. No output sites are a legal result.
+ *
+ * @throws TypeError `ERR_SK_TYPE`, RangeError `ERR_SK_OPTION` / `ERR_SK_SHAPE`, SparseKernelsError `ERR_SK_COORDINATES` (rows that are not in
+ * ascending order or outside the grid; a map that is not paired with x; a grid of 2^63 sites and more) / `ERR_SK_MEMORY`
+ * @example
+ * ```ts
+ * import { conv } from 'sparse-kernels';
+ * const x = conv.tensor({ coords: Int32Array.of(0, 0, 0, 0, 3, 4), features: Float32Array.of(1, 2), spatialShape: [8, 8] });
+ * const same = conv.map(x, { kernelSize: 3 }); // submanifold: the same two sites
+ * const down = conv.map(x, { mode: 'sparse', kernelSize: 3, stride: 2, padding: 1 }); // on a grid of 4 x 4
+ * down.coords; // Int32Array [0, 0, 0,  0, 1, 2,  0, 2, 2]
+ * ```
+ */
+export function map(x: SparseTensor, mapOptions: MapOptions): ConvMap {
+  const o = options<MapOptions>(mapOptions, 'options', optionNames);
+  const mode = oneOf(o.mode ?? 'submanifold', 'mode', modes);
+  const input = sparseTensor(x, 'x');
+  if (mode === 'inverse') return inverse(input, o);
+  if (o.paired !== undefined) throw rangeError('ERR_SK_OPTION', "expected paired only in mode 'inverse'");
+  const g = geometry(mode, input.spatialShape, o);
+  const given = givenOutputs(mode, input, g, o.outputs);
+  const outputs = mode === 'submanifold' ? 0 : given ? 2 : 1;
+  const make = () => nativeMap(input, g, outputs, given, mode === 'transposed');
+  const kernelVolume = g.offsets.length / input.spatialShape.length;
+  return new ConvMap(mode, { kernelSize: g.kernelSize, kernelVolume }, input, mode === 'submanifold' ? input : given, make, g.outShape);
+}
+
+/** `outputs` as in native/map/map.h, enum MapOutputs. */
+function nativeMap(input: Sites, g: Geometry, outputs: number, given: Sites | undefined, transposed: boolean): NativeKernelMap {
+  return new native.KernelMap({
+    coords: input.coords,
+    batch: input.batchSize,
+    inShape: Int32Array.from(input.spatialShape),
+    outShape: Int32Array.from(given?.spatialShape ?? g.outShape),
+    stride: Int32Array.from(g.stride),
+    offsets: g.offsets,
+    outputs,
+    outCoords: given?.coords,
+    transposed,
+  });
+}
+
+function inverse(input: SparseTensor, { paired, mode: _, ...others }: MapOptions): ConvMap {
+  if (!(paired instanceof ConvMap)) throw typeError('ERR_SK_TYPE', `expected paired to be a map but received ${describe(paired)}`);
+  for (const [name, value] of Object.entries(others)) {
+    if (value !== undefined) throw rangeError('ERR_SK_OPTION', `expected no ${name} in mode 'inverse': paired decides it`);
+  }
+  expectSameSites(input, paired.output, 'x to be at the output sites of paired');
+  const swapped = () => new native.KernelMap({ swapped: paired.handle.live() });
+  return new ConvMap('inverse', paired, paired.output, paired.input, swapped);
+}
+
+/** The output sites, where they do not follow from the offsets. */
+function givenOutputs(mode: MapMode, input: SparseTensor, g: Geometry, outputs: MapOptions['outputs']): Sites | undefined {
+  if (outputs === undefined || outputs === 'reached') return undefined;
+  if (mode !== 'sparse' && mode !== 'pool') {
+    throw rangeError('ERR_SK_OPTION', `expected outputs only in modes 'sparse' and 'pool' but received them in mode '${mode}'`);
+  }
+  if (typeof outputs === 'object') {
+    const given = sparseTensor(outputs, 'outputs');
+    if (given.batchSize === input.batchSize && given.spatialShape.length === input.spatialShape.length) return given;
+    throw new SparseKernelsError('ERR_SK_COORDINATES', 'expected outputs to have the batch size and the number of axes of x');
+  }
+  oneOf(outputs, 'outputs', ['reached', 'floor']);
+  // floor(i / stride) is what all offsets of [0, stride) reach.
+  const outShape = input.spatialShape.map((extent, axis) => Math.ceil(extent / (g.stride[axis] as number)));
+  const cells = geometry('sparse', input.spatialShape, { kernelSize: g.stride, stride: g.stride });
+  const make = () => nativeMap(input, { ...cells, outShape }, 1, undefined, false);
+  using floor = new ConvMap('sparse', { kernelSize: g.stride, kernelVolume: 1 }, input, undefined, make, outShape);
+  return floor.output;
+}

@@ -1,0 +1,144 @@
+#include <algorithm>
+#include <limits>
+
+#include "args.h"
+#include "map_object.h"
+#include "verbs.h"
+
+namespace sk::napi {
+namespace {
+
+constexpr int64_t kMaxExtent = std::numeric_limits<int32_t>::max();
+
+// batch x shape
+Grid grid(const Napi::Value& batch, const Napi::Value& shape, const char* name) {
+  const auto extents = span<int32_t>(shape, name);
+  expect_length(shape.Env(), extents.length, name, 1, std::clamp<int64_t>(extents.length, 1, kMaxAxes));
+  Grid result;
+  result.axes = static_cast<int>(extents.length);
+  result.batch = integer(batch, "batch", 1, kMaxExtent);
+  std::copy(extents.data, extents.data + extents.length, result.extent);
+  return result;
+}
+
+Sites sites(const Napi::Value& coords, const char* name, int axes) {
+  const auto array = span<int32_t>(coords, name);
+  expect_length(coords.Env(), array.length, name, array.length / (1 + axes), 1 + axes);
+  return {array.data, array.length / (1 + axes)};
+}
+
+// { coords, batch, inShape, outShape, stride, offsets, outputs, outCoords, transposed }
+Status build(const Napi::Object& o, std::shared_ptr<const Map>* map) {
+  MapOptions options;
+  options.in_grid = grid(o.Get("batch"), o.Get("inShape"), "inShape");
+  options.out_grid = grid(o.Get("batch"), o.Get("outShape"), "outShape");
+  const int axes = options.in_grid.axes;
+  options.in = sites(o.Get("coords"), "coords", axes);
+  options.outputs = static_cast<MapOutputs>(integer(o.Get("outputs"), "outputs", 0, 2));
+  if (options.outputs == MapOutputs::kGiven) options.out = sites(o.Get("outCoords"), "outCoords", axes);
+  options.transposed = o.Get("transposed").ToBoolean();
+  const auto stride = span<int32_t>(o.Get("stride"), "stride");
+  expect_length(o.Env(), stride.length, "stride", 1, axes);
+  std::copy(stride.data, stride.data + axes, options.stride);
+  const auto offsets = span<int32_t>(o.Get("offsets"), "offsets");
+  expect_length(o.Env(), offsets.length, "offsets", offsets.length / axes, axes);
+  options.offsets = offsets.data;
+  options.groups = offsets.length / axes;
+  return Map::build(options, map);
+}
+
+// sortSites(coords, batch, shape, order) -> whether the rows were in order
+Napi::Value sort(const Napi::CallbackInfo& info) {
+  const Grid g = grid(info[1], info[2], "shape");
+  const Sites rows = sites(info[0], "coords", g.axes);
+  const auto order = span<int32_t>(info[3], "order");
+  expect_length(info.Env(), order.length, "order", rows.rows, 1);
+  bool sorted = true;
+  if (const Status status = sort_sites(g, rows, order.data, &sorted); !status.ok()) throw to_error(info.Env(), status);
+  return Napi::Boolean::New(info.Env(), sorted);
+}
+
+}  // namespace
+
+Napi::Function MapObject::define(Napi::Env env) {
+  return DefineClass(env, "KernelMap",
+                     {InstanceAccessor<&MapObject::in_rows>("inRows"), InstanceAccessor<&MapObject::out_rows>("outRows"),
+                      InstanceAccessor<&MapObject::pairs>("pairs"), InstanceAccessor<&MapObject::bytes>("bytes"),
+                      InstanceMethod<&MapObject::read_coords>("readOutCoords"), InstanceMethod<&MapObject::read_pairs>("readPairs"),
+                      InstanceMethod<&MapObject::dispose>("dispose")});
+}
+
+// new KernelMap({ coords, .. }) or new KernelMap({ swapped: map })
+MapObject::MapObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MapObject>(info) {
+  const Napi::Object o = object(info[0], "options");
+  Status status;
+  if (o.Has("swapped"))
+    map_ = of(o.Get("swapped"))->swapped();
+  else
+    status = build(o, &map_);
+  if (!status.ok()) throw to_error(info.Env(), status);
+  info.This().As<Napi::Object>().TypeTag(&kTag);
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), static_cast<int64_t>(map_->bytes()));
+}
+
+std::shared_ptr<const Map> MapObject::of(const Napi::Value& value) {
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kTag)) throw type_error(value.Env(), "expected map to be a KernelMap");
+  return Unwrap(value.As<Napi::Object>())->live(value.Env());
+}
+
+const std::shared_ptr<const Map>& MapObject::live(Napi::Env env) const {
+  if (!map_) throw to_error(env, Status(Code::kDisposed, "the map was used after dispose()"));
+  return map_;
+}
+
+Napi::Value MapObject::in_rows(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(live(info.Env())->in_rows()));
+}
+
+Napi::Value MapObject::out_rows(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(live(info.Env())->out_rows()));
+}
+
+Napi::Value MapObject::pairs(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(live(info.Env())->pairs()));
+}
+
+Napi::Value MapObject::bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(live(info.Env())->bytes()));
+}
+
+// readOutCoords(coords [outRows, 1 + axes]): of a map that found its output sites itself
+Napi::Value MapObject::read_coords(const Napi::CallbackInfo& info) {
+  const auto& map = live(info.Env());
+  const auto coords = span<int32_t>(info[0], "coords");
+  expect_length(info.Env(), coords.length, "coords", map->out_rows(), map->out_width());
+  std::copy(map->out_coords(), map->out_coords() + coords.length, coords.data);
+  return info.Env().Undefined();
+}
+
+// readPairs(starts [groups + 1], in [pairs], out [pairs])
+Napi::Value MapObject::read_pairs(const Napi::CallbackInfo& info) {
+  const auto& map = live(info.Env());
+  const auto starts = span<int32_t>(info[0], "starts"), in = span<int32_t>(info[1], "in"), out = span<int32_t>(info[2], "out");
+  expect_length(info.Env(), starts.length, "starts", 1, map->groups() + 1);
+  expect_length(info.Env(), in.length, "in", 1, map->pairs());
+  expect_length(info.Env(), out.length, "out", 1, map->pairs());
+  if (map->pairs() > kMaxExtent) throw to_error(info.Env(), Status(Code::kMemory, "expected less than 2^31 pairs to read"));
+  std::copy(map->starts(), map->starts() + starts.length, starts.data);
+  std::copy(map->in(), map->in() + in.length, in.data);
+  std::copy(map->out(), map->out() + out.length, out.data);
+  return info.Env().Undefined();
+}
+
+void MapObject::Finalize(Napi::BasicEnv env) {
+  if (map_) Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(map_->bytes()));
+  map_.reset();
+}
+
+const Verb kMap = {[](Napi::Env env, Napi::Object exports) {
+                     exports.Set("KernelMap", MapObject::define(env));
+                     exports.Set("sortSites", Napi::Function::New(env, sort, "sortSites"));
+                   },
+                   nullptr};
+
+}  // namespace sk::napi

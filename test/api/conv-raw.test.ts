@@ -1,0 +1,96 @@
+/** The raw addon below conv: lengths and kinds are checked again, for whoever calls it past lib/. */
+import { expect, test } from 'vitest';
+import { native } from '../../lib/native.js';
+import type { NativeMapmmOptions, NativeMapOptions } from '../../types/conv.js';
+
+const mapOptions: NativeMapOptions = {
+  coords: Int32Array.of(0, 0, 0, 0, 1, 1),
+  batch: 1,
+  inShape: Int32Array.of(3, 3),
+  outShape: Int32Array.of(3, 3),
+  stride: Int32Array.of(1, 1),
+  offsets: Int32Array.of(0, 0, 1, 1),
+  outputs: 0,
+  outCoords: undefined,
+  transposed: false,
+};
+const makeMap = (change: object) => new native.KernelMap({ ...mapOptions, ...change });
+const map = makeMap({});
+const reached = makeMap({ outputs: 1 });
+
+const planOptions: NativeMapmmOptions = {
+  weight: new Float32Array(12),
+  transposed: false,
+  groups: 2,
+  in: 3,
+  out: 2,
+  splits: 1,
+  bias: undefined,
+  activation: 0,
+  isa: '',
+  threads: 0,
+};
+const makePlan = (change: object) => new native.MapmmPlan({ ...planOptions, ...change });
+const plan = makePlan({});
+const [x, y] = [new Float32Array(6), new Float32Array(4)];
+const disposed = makeMap({});
+disposed.dispose();
+
+test.each<[string, () => unknown, string]>([
+  ['half a site', () => makeMap({ coords: new Int32Array(5) }), 'ERR_SK_SHAPE'],
+  ['float coordinates', () => makeMap({ coords: new Float32Array(6) }), 'ERR_SK_TYPE'],
+  ['a site outside', () => makeMap({ coords: Int32Array.of(0, 0, 0, 0, 1, 3) }), 'ERR_SK_COORDINATES'],
+  ['a batch index outside', () => makeMap({ coords: Int32Array.of(0, 0, 0, 1, 1, 1) }), 'ERR_SK_COORDINATES'],
+  ['descending sites', () => makeMap({ coords: Int32Array.of(0, 1, 1, 0, 0, 0) }), 'ERR_SK_COORDINATES'],
+  ['descending sites of a strided map', () => makeMap({ coords: Int32Array.of(0, 1, 1, 0, 0, 0), outputs: 1 }), 'ERR_SK_COORDINATES'],
+  ['given outputs that descend', () => makeMap({ outputs: 2, outCoords: Int32Array.of(0, 1, 1, 0, 0, 0) }), 'ERR_SK_COORDINATES'],
+  ['given outputs that are not there', () => makeMap({ outputs: 2 }), 'ERR_SK_TYPE'],
+  ['no extents', () => makeMap({ inShape: new Int32Array(0) }), 'ERR_SK_SHAPE'],
+  ['five extents', () => makeMap({ inShape: new Int32Array(5).fill(1) }), 'ERR_SK_SHAPE'],
+  ['an extent of 0', () => makeMap({ inShape: Int32Array.of(3, 0), outShape: Int32Array.of(3, 0) }), 'ERR_SK_SHAPE'],
+  ['a negative output extent', () => makeMap({ outShape: Int32Array.of(3, -3), outputs: 1 }), 'ERR_SK_SHAPE'],
+  ['other axes of the output', () => makeMap({ outShape: Int32Array.of(3), outputs: 1 }), 'ERR_SK_SHAPE'],
+  ['a grid that overflows', () => makeMap({ inShape: new Int32Array(2).fill(2 ** 31 - 1), batch: 9, outputs: 1 }), 'ERR_SK_COORDINATES'],
+  ['a stride of 0', () => makeMap({ stride: Int32Array.of(1, 0), outputs: 1 }), 'ERR_SK_SHAPE'],
+  ['a stride of another rank', () => makeMap({ stride: Int32Array.of(1) }), 'ERR_SK_SHAPE'],
+  ['a stride where outputs are inputs', () => makeMap({ stride: Int32Array.of(1, 2) }), 'ERR_SK_SHAPE'],
+  ['another grid where outputs are inputs', () => makeMap({ outShape: Int32Array.of(3, 4) }), 'ERR_SK_SHAPE'],
+  ['transposed where outputs are inputs', () => makeMap({ transposed: true }), 'ERR_SK_SHAPE'],
+  ['no offsets', () => makeMap({ offsets: new Int32Array(0) }), 'ERR_SK_SHAPE'],
+  ['half an offset', () => makeMap({ offsets: new Int32Array(3) }), 'ERR_SK_SHAPE'],
+  ['unknown kind of outputs', () => makeMap({ outputs: 3 }), 'ERR_SK_OPTION'],
+  ['swapped from something else', () => new native.KernelMap({ swapped: plan as never }), 'ERR_SK_TYPE'],
+  ['coordinates of a map that found none', () => map.readOutCoords(new Int32Array(6)), 'ERR_SK_SHAPE'],
+  ['coordinates into too little room', () => reached.readOutCoords(new Int32Array(5)), 'ERR_SK_SHAPE'],
+  ['pairs into too little room', () => map.readPairs(new Int32Array(3), new Int32Array(2), new Int32Array(3)), 'ERR_SK_SHAPE'],
+  ['starts into too little room', () => map.readPairs(new Int32Array(2), new Int32Array(3), new Int32Array(3)), 'ERR_SK_SHAPE'],
+  ['an order too short', () => native.sortSites(mapOptions.coords, 1, mapOptions.inShape, new Int32Array(1)), 'ERR_SK_SHAPE'],
+  ['weight one element short', () => makePlan({ weight: new Float32Array(11) }), 'ERR_SK_SHAPE'],
+  ['weight one element long', () => makePlan({ weight: new Float32Array(13) }), 'ERR_SK_SHAPE'],
+  ['bias one element short', () => makePlan({ bias: new Float32Array(1) }), 'ERR_SK_SHAPE'],
+  ['channels that overflow', () => makePlan({ in: 2 ** 21 }), 'ERR_SK_OPTION'],
+  ['0 groups', () => makePlan({ groups: 0 }), 'ERR_SK_OPTION'],
+  ['unknown activation', () => makePlan({ activation: 2 }), 'ERR_SK_OPTION'],
+  ['unknown isa', () => makePlan({ isa: 'mmx' }), 'ERR_SK_ISA'],
+  ['x one element short', () => plan.runSync(map, new Float32Array(5), y), 'ERR_SK_SHAPE'],
+  ['y one element short', () => plan.runSync(map, x, new Float32Array(3)), 'ERR_SK_SHAPE'],
+  ['y one element long', () => plan.runSync(map, x, new Float32Array(5)), 'ERR_SK_SHAPE'],
+  ['a map of other groups', () => makePlan({ groups: 1, weight: new Float32Array(6) }).runSync(map, x, y), 'ERR_SK_SHAPE'],
+  ['a map of another class', () => plan.runSync(plan as never, x, y), 'ERR_SK_TYPE'],
+  ['no map', () => plan.runSync(undefined as never, x, y), 'ERR_SK_TYPE'],
+  ['a disposed map', () => plan.runSync(disposed, x, y), 'ERR_SK_DISPOSED'],
+  ['asynchronous x too short', () => plan.run(map, new Float32Array(5), y, true, undefined), 'ERR_SK_SHAPE'],
+])('%s', (_, call, code) => {
+  expect(call).toThrow(expect.objectContaining({ code }));
+});
+
+test('a map of other groups, asynchronously', async () => {
+  const other = makePlan({ groups: 1, weight: new Float32Array(6) });
+  await expect(other.run(map, x, y, true, undefined)).rejects.toMatchObject({ code: 'ERR_SK_SHAPE' });
+});
+
+test('the valid ones run', () => {
+  expect([map.inRows, map.outRows, map.pairs]).toEqual([2, 2, 3]);
+  plan.runSync(map, x, y);
+  expect(native.sortSites(Int32Array.of(0, 1, 1, 0, 0, 2), 1, mapOptions.inShape, new Int32Array(2))).toBe(false);
+});

@@ -1,0 +1,103 @@
+import { conv, type KernelInfo } from 'sparse-kernels';
+import { type ConvCase, denseCases, depthwiseCases } from '../cases/conv.js';
+import { dotTolerance, firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
+import { activeRows, denseConv, type Volume } from '../reference/conv.js';
+import { misaligned, smallIntegers, uniform } from '../support/random.js';
+import { randomVolume, sparse } from '../support/volumes.js';
+import type { Check } from './check.js';
+
+export function* mapmmChecks(row: KernelInfo): Iterable<Check> {
+  for (const c of row.pattern === 'depthwise' ? depthwiseCases : denseCases) {
+    yield { name: c.name, run: () => compareWithOracle(c, row, smallIntegers, true) ?? compareWithOracle(c, row, uniform, false) };
+  }
+}
+
+type Fill = (length: number, seed: number) => Float32Array;
+
+/** Runs one case on one kernel row, synchronously; sites and features must be those of the oracle. */
+function compareWithOracle(c: ConvCase, row: KernelInfo, fill: Fill, exact: boolean): Mismatch | null {
+  const axes = c.shape.length;
+  const ones = new Array<number>(axes).fill(1);
+  const zeros = new Array<number>(axes).fill(0);
+  const { size, stride = ones, dilation = ones, groups = 1 } = c;
+  const padding = c.mode === 'submanifold' ? size.map((k, a) => ((k - 1) / 2) * (dilation[a] as number)) : (c.padding ?? zeros);
+  const volume = randomVolume(c.batch ?? 1, c.shape, c.inputs, c.density, fill);
+  const place = c.misaligned ? misaligned : (a: Float32Array) => a;
+  const weight = place(fill((c.outputs * size.reduce((a, b) => a * b, 1) * c.inputs) / groups, 3));
+  const bias = c.bias ? fill(c.outputs, 4) : undefined;
+  const kernel = { weight, bias, out: c.outputs, groups, size, stride, padding, dilation, relu: c.relu ?? false };
+  using layer = conv.layer({
+    weight: { data: weight, dims: [c.outputs, ...size, c.inputs / groups] },
+    ...(bias && { bias }),
+    activation: c.relu ? 'relu' : 'none',
+    groups,
+    isa: row.isa,
+  });
+  if (layer.kernel !== row.name) throw new Error(`expected kernel ${row.name} but ${layer.kernel} was chosen`);
+  const { x, map, expected } = prepare(c, volume, kernel);
+  const wanted = activeRows(expected);
+  const misplaced = firstMismatch(map.coords, wanted.coords, 0);
+  if (misplaced) return misplaced;
+  const out = place(new Float32Array(wanted.features.length).fill(Number.NaN)); // an element that is not written fails
+  const y = layer.runSync({ ...x, features: place(x.features) }, map, { out });
+  const terms = (size.reduce((a, b) => a * b, 1) * c.inputs) / groups;
+  const tolerance = exact ? 0 : dotTolerance(terms, maxAbs(volume.data), maxAbs(weight), bias ? maxAbs(bias) : 0);
+  return firstMismatch(y.features, wanted.features, tolerance);
+}
+
+/** The tensor and the map of a case, and what the oracle makes of them. */
+function prepare(c: ConvCase, volume: Volume, kernel: Parameters<typeof denseConv>[1]) {
+  const { size, stride, padding, dilation } = kernel;
+  const span = size.map((k, a) => (dilation[a] as number) * (k - 1) + 1);
+  const down = c.shape.map((n, a) => Math.floor((n + 2 * (padding[a] as number) - (span[a] as number)) / (stride[a] as number)) + 1);
+  const up = c.shape.map(
+    (n, a) => (n - 1) * (stride[a] as number) - 2 * (padding[a] as number) + (span[a] as number) + (c.outputPadding?.[a] ?? 0),
+  );
+  const x = sparse(volume);
+  const options = { kernelSize: size, stride, padding, dilation };
+  switch (c.mode) {
+    case 'submanifold':
+      return {
+        x,
+        map: conv.map(x, { kernelSize: size, dilation }),
+        expected: denseConv(volume, kernel, c.shape, false, volume.active),
+      };
+    case 'sparse':
+      return { x, map: conv.map(x, { ...options, mode: 'sparse' }), expected: denseConv(volume, kernel, down, false) };
+    case 'masked': {
+      const mask = randomVolume(volume.batch, down, 1, 0.5, smallIntegers, 9);
+      return {
+        x,
+        map: conv.map(x, { ...options, mode: 'sparse', outputs: sparse(mask) }),
+        expected: denseConv(volume, kernel, down, false, mask.active),
+      };
+    }
+    case 'transposed':
+      return {
+        x,
+        map: conv.map(x, { ...options, mode: 'transposed', ...(c.outputPadding && { outputPadding: c.outputPadding }) }),
+        expected: denseConv(volume, kernel, up, true),
+      };
+    case 'inverse': {
+      // x is at the output sites of a strided map; its inverse leads back to the sites of `fine`.
+      const fine = randomVolume(volume.batch, c.shape, 1, c.density, smallIntegers, 5);
+      const paired = conv.map(sparse(fine), { ...options, mode: 'sparse' });
+      const coarse = denseConv(
+        fine,
+        { ...kernel, weight: new Float32Array(size.reduce((a, b) => a * b, 1)), out: 1, groups: 1, bias: [1] },
+        down,
+        false,
+      );
+      const features = randomVolume(volume.batch, down, c.inputs, 1, (n, seed) =>
+        Float32Array.from(volume.data.subarray(0, n), (v) => v || seed),
+      );
+      const at: Volume = {
+        ...features,
+        active: coarse.active,
+        data: features.data.map((v, e) => (coarse.active[Math.floor(e / c.inputs)] ? v : 0)),
+      };
+      const y = sparse(at);
+      return { x: y, map: conv.map(y, { mode: 'inverse', paired }), expected: denseConv(at, kernel, c.shape, true, fine.active) };
+    }
+  }
+}

@@ -1,0 +1,218 @@
+// Maps and mapmm, each operand directly beside pages that trap. Pairs are compared with those that trying every input, offset and output
+// gives; outputs with a float64 sum over these pairs.
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "../../native/core/parallel.h"
+#include "../../native/map/map.h"
+#include "../../native/mapmm/mapmm.h"
+#include "guarded.h"
+#include "harness.h"
+#include "oracle.h"
+
+namespace sk_test {
+namespace {
+
+struct Problem {
+  int axes;
+  int64_t batch, in_extent[sk::kMaxAxes], out_extent[sk::kMaxAxes], stride[sk::kMaxAxes];
+  std::vector<int32_t> in, out, offsets;  // out: given sites
+  sk::MapOutputs outputs;
+  bool transposed;
+  Edge edge;
+};
+
+struct Pairs {
+  std::vector<std::vector<std::pair<int32_t, int32_t>>> groups;
+  std::vector<int32_t> out_sites;
+};
+
+// Some sites of a grid, ascending.
+std::vector<int32_t> some_sites(Random& random, int axes, int64_t batch, const int64_t* extent, int percent) {
+  std::vector<int32_t> sites, site(static_cast<size_t>(1 + axes));
+  for (;;) {
+    if (random.below(100) < percent) sites.insert(sites.end(), site.begin(), site.end());
+    int a = axes;
+    for (; a >= 0; --a) {
+      if (++site[static_cast<size_t>(a)] < (a == 0 ? batch : extent[a - 1])) break;
+      site[static_cast<size_t>(a)] = 0;
+    }
+    if (a < 0) return sites;
+  }
+}
+
+Problem random_problem(Random& random) {
+  Problem p;
+  p.axes = 1 + random.below(4);
+  p.batch = 1 + random.below(2);
+  p.outputs = static_cast<sk::MapOutputs>(random.below(3));
+  p.transposed = p.outputs != sk::MapOutputs::kSame && random.below(2);
+  p.edge = random.below(2) ? Edge::kEnd : Edge::kStart;
+  for (int a = 0; a < p.axes; ++a) {
+    p.in_extent[a] = 1 + random.below(p.axes > 2 ? 4 : 8);
+    p.out_extent[a] = p.outputs == sk::MapOutputs::kSame ? p.in_extent[a] : 1 + random.below(8);
+    p.stride[a] = p.outputs == sk::MapOutputs::kSame ? 1 : 1 + random.below(3);
+  }
+  p.in = some_sites(random, p.axes, p.batch, p.in_extent, random.below(101));
+  if (p.outputs == sk::MapOutputs::kGiven) p.out = some_sites(random, p.axes, p.batch, p.out_extent, random.below(101));
+  for (int i = (1 + random.below(9)) * p.axes; i > 0; --i) p.offsets.push_back(random.below(9) - 4);
+  return p;
+}
+
+Pairs expected_pairs(const Problem& p) {
+  const size_t width = static_cast<size_t>(1 + p.axes), groups = p.offsets.size() / static_cast<size_t>(p.axes);
+  Pairs result;
+  std::vector<std::vector<std::pair<int32_t, std::vector<int32_t>>>> met(groups);  // input row, output site
+  std::map<std::vector<int32_t>, int32_t> rows;                                    // of the output sites
+  for (size_t g = 0; g < groups; ++g)
+    for (size_t i = 0; i * width < p.in.size(); ++i) {
+      std::vector<int32_t> site(p.in.begin() + static_cast<int64_t>(i * width), p.in.begin() + static_cast<int64_t>((i + 1) * width));
+      bool there = true;
+      for (int a = 0; a < p.axes; ++a) {
+        int32_t& c = site[static_cast<size_t>(1 + a)];
+        const int32_t d = p.offsets[g * static_cast<size_t>(p.axes) + static_cast<size_t>(a)], s = static_cast<int32_t>(p.stride[a]);
+        if (p.transposed) {
+          c = c * s + d;
+        } else {
+          there &= (c - d) % s == 0;
+          c = (c - d) / s;
+        }
+        there &= c >= 0 && c < p.out_extent[a];
+      }
+      if (!there) continue;
+      met[g].push_back({static_cast<int32_t>(i), site});
+      if (p.outputs == sk::MapOutputs::kReached) rows[site] = 0;
+    }
+  const std::vector<int32_t>& given = p.outputs == sk::MapOutputs::kSame ? p.in : p.out;
+  for (size_t i = 0; i < given.size(); i += width)
+    rows[std::vector<int32_t>(given.begin() + static_cast<int64_t>(i), given.begin() + static_cast<int64_t>(i + width))] = 0;
+  int32_t row = 0;
+  for (auto& [site, number] : rows) {
+    number = row++;
+    result.out_sites.insert(result.out_sites.end(), site.begin(), site.end());
+  }
+  for (const auto& list : met) {
+    result.groups.emplace_back();
+    for (const auto& [in, site] : list)
+      if (const auto found = rows.find(site); found != rows.end()) result.groups.back().push_back({in, found->second});
+  }
+  return result;
+}
+
+std::string compare(const sk::Map& map, const Pairs& expected) {
+  if (map.groups() != static_cast<int64_t>(expected.groups.size())) return "another number of groups";
+  for (size_t g = 0; g < expected.groups.size(); ++g) {
+    const int64_t first = map.starts()[g], count = map.starts()[g + 1] - first;
+    if (count != static_cast<int64_t>(expected.groups[g].size())) return "group " + std::to_string(g) + " has another number of pairs";
+    for (int64_t p = 0; p < count; ++p)
+      if (expected.groups[g][static_cast<size_t>(p)] != std::pair(map.in()[first + p], map.out()[first + p]))
+        return "group " + std::to_string(g) + ", pair " + std::to_string(p) + " differs";
+  }
+  return "";
+}
+
+std::string build(const Problem& p, const Pairs& expected, std::shared_ptr<const sk::Map>* map) {
+  const Guarded<int32_t> in(p.in, p.edge), out(p.out, p.edge), offsets(p.offsets, p.edge);
+  sk::MapOptions o;
+  o.in_grid.axes = o.out_grid.axes = p.axes;
+  o.in_grid.batch = o.out_grid.batch = p.batch;
+  for (int a = 0; a < p.axes; ++a) {
+    o.in_grid.extent[a] = p.in_extent[a];
+    o.out_grid.extent[a] = p.out_extent[a];
+    o.stride[a] = p.stride[a];
+  }
+  o.in = {in.data(), static_cast<int64_t>(p.in.size()) / (1 + p.axes)};
+  o.out = {out.data(), static_cast<int64_t>(p.out.size()) / (1 + p.axes)};
+  o.outputs = p.outputs;
+  o.transposed = p.transposed;
+  o.offsets = offsets.data();
+  o.groups = static_cast<int64_t>(p.offsets.size()) / p.axes;
+  if (const sk::Status status = sk::Map::build(o, map); !status.ok()) return status.message();
+  if (!in.slack_untouched() || !out.slack_untouched() || !offsets.slack_untouched()) return "build() wrote beside its inputs";
+  if ((*map)->out_rows() * (1 + p.axes) != static_cast<int64_t>(expected.out_sites.size())) return "another number of output sites";
+  if (p.outputs == sk::MapOutputs::kReached)
+    for (size_t i = 0; i < expected.out_sites.size(); ++i)
+      if ((*map)->out_coords()[i] != expected.out_sites[i]) return "output sites differ";
+  return compare(**map, expected);
+}
+
+// Runs a random layer over the map and over its swapped twin, with the weight transposed.
+std::string multiply(Random& random, const sk::Map& map, Edge edge, bool depthwise, const char* isa, bool transposed, std::string* kernel) {
+  const int64_t splits = depthwise ? 2 + random.below(70) : 1 + random.below(3);
+  const int64_t in = depthwise ? 1 : 1 + random.below(random.below(4) ? 40 : 600);
+  const int64_t out = depthwise ? 1 : 1 + random.below(random.below(4) ? 70 : 300);
+  const int64_t groups = map.groups();
+  const bool relu = random.below(2);
+  const std::vector<float> weight = random_dense(random, splits * out * groups * in, true), bias = random_dense(random, splits * out, true);
+  const std::vector<float> x = random_dense(random, map.in_rows() * splits * in, true);
+  std::vector<double> y(static_cast<size_t>(map.out_rows() * splits * out));
+  for (size_t i = 0; i < y.size(); ++i) y[i] = bias[i % static_cast<size_t>(splits * out)];
+  for (int64_t g = 0; g < groups; ++g)
+    for (int64_t p = map.starts()[g]; p < map.starts()[g + 1]; ++p)
+      for (int64_t s = 0; s < splits; ++s)
+        for (int64_t o = 0; o < out; ++o)
+          for (int64_t i = 0; i < in; ++i) {
+            const int64_t w = transposed ? ((s * in + i) * groups + g) * out + o : ((s * out + o) * groups + g) * in + i;
+            y[static_cast<size_t>((map.out()[p] * splits + s) * out + o)] +=
+                static_cast<double>(weight[static_cast<size_t>(w)]) * x[static_cast<size_t>((map.in()[p] * splits + s) * in + i)];
+          }
+  if (relu)
+    for (double& v : y) v = v < 0 ? 0 : v;
+
+  std::shared_ptr<const sk::MapmmPlan> plan;
+  {
+    const Guarded<float> guarded_weight(weight, edge), guarded_bias(bias, edge);
+    sk::MapmmOptions o;
+    o.weight = guarded_weight.data();
+    o.bias = guarded_bias.data();
+    o.transposed = transposed;
+    o.groups = groups, o.in = in, o.out = out, o.splits = splits;
+    o.activation = relu ? sk::MapActivation::kRelu : sk::MapActivation::kNone;
+    o.isa = isa;
+    if (const sk::Status status = sk::MapmmPlan::create(o, &plan); !status.ok()) return status.message();
+  }
+  *kernel = plan->kernel().name;
+  const Guarded<float> guarded_x(x, edge), guarded_y(y.size(), edge);
+  const sk::PairsView pairs = {groups, map.starts(), map.in(), map.out(), map.in_rows(), map.out_rows()};
+  if (const sk::Status status = plan->run(pairs, guarded_x.data(), guarded_y.data(), nullptr); !status.ok()) return status.message();
+  if (!guarded_y.slack_untouched()) return "run() wrote beside y";
+  if (!same_bits(guarded_x.data(), x.data(), static_cast<int64_t>(x.size()))) return "run() wrote to x";
+  const int64_t i = first_difference(guarded_y.data(), y, 0);
+  return i < 0 ? "" : "y[" + std::to_string(i) + "] differs";
+}
+
+}  // namespace
+
+void conv_suite() {
+  sk::ThreadPool& pool = sk::ThreadPool::instance();
+  pool.retain();
+  pool.set_threads(2);
+  Random random(4);
+  std::vector<const char*> isas;
+  for (const sk::KernelRow& row : sk::mapmm_kernels())
+    if (row.supported && std::string(row.pattern) == "dense") isas.push_back(row.isa);
+  std::map<std::string, int> ran;
+  std::string problem;
+  for (int i = 0; i < 600 && problem.empty(); ++i) {
+    at("problem %d", i);
+    const Problem p = random_problem(random);
+    const Pairs expected = expected_pairs(p);
+    std::shared_ptr<const sk::Map> map;
+    problem = build(p, expected, &map);
+    if (!problem.empty()) break;
+    if (i % 3) continue;  // products cost more
+    const bool depthwise = random.below(3) == 0, transposed = random.below(2);
+    const char* isa = isas[static_cast<size_t>(i / 3) % isas.size()];
+    std::string kernel;
+    problem = multiply(random, transposed ? *map->swapped() : *map, p.edge, depthwise, isa, transposed, &kernel);
+    ++ran[kernel];
+  }
+  check(problem.empty(), problem.empty() ? "600 maps, and products over 200 of them" : std::string(current_case) + ": " + problem);
+  for (const sk::KernelRow& row : sk::mapmm_kernels())
+    if (row.supported) check(ran[row.name] > 0, std::string("row ") + row.name + " was exercised");
+  pool.set_threads(1);
+  pool.release();
+}
+
+}  // namespace sk_test

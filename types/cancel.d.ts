@@ -1,0 +1,4 @@
+/** The signal that stops an asynchronous run of any verb. */
+export interface NativeCancelToken {
+  cancel(): void;
+}

@@ -1,0 +1,65 @@
+/** The verbs below conv, part of the contract of the raw addon. */
+import type { NativeCancelToken } from './cancel.js';
+
+export interface NativeMapOptions {
+  /** [n, 1 + axes], batch index first, ascending. */
+  coords: Int32Array;
+  batch: number;
+  inShape: Int32Array;
+  outShape: Int32Array;
+  stride: Int32Array;
+  /** [groups, axes] */
+  offsets: Int32Array;
+  /** native/map/map.h, enum MapOutputs. */
+  outputs: number;
+  /** Output sites, where they are given. */
+  outCoords: Int32Array | undefined;
+  transposed: boolean;
+}
+
+export interface NativeKernelMap {
+  readonly inRows: number;
+  readonly outRows: number;
+  readonly pairs: number;
+  readonly bytes: number;
+  /** coords [outRows, 1 + axes], of a map that found its output sites itself. */
+  readOutCoords(coords: Int32Array): void;
+  /** starts [groups + 1], in [pairs], out [pairs] */
+  readPairs(starts: Int32Array, inRows: Int32Array, outRows: Int32Array): void;
+  dispose(): void;
+}
+
+export interface NativeMapmmOptions {
+  /** [splits * out, groups, in], or if transposed [splits * in, groups, out] */
+  weight: Float32Array;
+  transposed: boolean;
+  /** Of the map: kernel offsets. */
+  groups: number;
+  /** Channels of one split. */
+  in: number;
+  out: number;
+  /** Channel groups of a grouped convolution. */
+  splits: number;
+  /** [splits * out] */
+  bias: Float32Array | undefined;
+  /** native/mapmm/kernel.h, enum MapActivation. */
+  activation: number;
+  isa: string;
+  threads: number;
+}
+
+export interface NativeMapmmPlan {
+  /** x [inRows, splits * in], y [outRows, splits * out]; copies and privateY as in NativeSpmmPlan. */
+  run(map: NativeKernelMap, x: Float32Array, y: Float32Array, privateY: boolean, cancel: NativeCancelToken | undefined): Promise<void>;
+  runSync(map: NativeKernelMap, x: Float32Array, y: Float32Array): void;
+  dispose(): void;
+  readonly kernel: string;
+  readonly bytes: number;
+}
+
+export interface NativeConv {
+  KernelMap: new (options: NativeMapOptions | { swapped: NativeKernelMap }) => NativeKernelMap;
+  /** order [n]: the rows of coords [n, 1 + axes] in ascending key; true if they were so already. */
+  sortSites(coords: Int32Array, batch: number, shape: Int32Array, order: Int32Array): boolean;
+  MapmmPlan: new (options: NativeMapmmOptions) => NativeMapmmPlan;
+}
