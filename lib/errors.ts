@@ -13,6 +13,9 @@
  * - `ERR_SK_SINGULAR` calibration data that do not determine the weights (SparseKernelsError)
  * - `ERR_SK_NAN` NaN among numbers that are to be compared (SparseKernelsError)
  * - `ERR_SK_COORDINATES` sites outside their grid, repeated, or not those that a map was made for (SparseKernelsError)
+ * - `ERR_SK_FILE` bytes that are not what they should be: truncated, damaged or of another format (SparseKernelsError)
+ * - `ERR_SK_CHECKSUM` a file whose checksum does not fit its contents (SparseKernelsError)
+ * - `ERR_SK_VERSION` a file of a version that this library does not know (SparseKernelsError)
  * - `ERR_SK_ISA` an instruction set that is unknown or that this machine lacks (SparseKernelsError)
  * - `ERR_SK_MEMORY` not enough memory, or more elements than an array can hold (SparseKernelsError)
  * - `ERR_SK_DISPOSED` use of a plan after `dispose()` (SparseKernelsError)
@@ -30,6 +33,9 @@ export type ErrorCode =
   | 'ERR_SK_SINGULAR'
   | 'ERR_SK_NAN'
   | 'ERR_SK_COORDINATES'
+  | 'ERR_SK_FILE'
+  | 'ERR_SK_CHECKSUM'
+  | 'ERR_SK_VERSION'
   | 'ERR_SK_ISA'
   | 'ERR_SK_MEMORY'
   | 'ERR_SK_DISPOSED'

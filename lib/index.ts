@@ -16,6 +16,7 @@ export {
   setNumThreads,
 } from './device.js';
 export { type ErrorCode, SparseKernelsError } from './errors.js';
+export * as files from './files/index.js';
 export * as nm from './nm/index.js';
 export * as prune from './prune/index.js';
 export type { DType, Tensor, TensorLike } from './tensor.js';

@@ -1,5 +1,5 @@
-import { rangeError, typeError } from '../errors.js';
-import type { TensorLike } from '../tensor.js';
+import { typeError } from '../errors.js';
+import { allocate, type TensorLike } from '../tensor.js';
 import { describe, options } from '../validate.js';
 import { type Matrix, matrix, type Pruned, pruned } from './matrix.js';
 import { fraction, parseScope, type Scope } from './scope.js';
@@ -54,15 +54,13 @@ export function essential(weights: readonly TensorLike[], essentialOptions: Esse
   if (!Array.isArray(weights)) throw typeError('ERR_SK_TYPE', `expected weights to be an array but received ${describe(weights)}`);
   const layers: Matrix[] = weights.map((weight, i) => matrix(weight, `weights[${i}]`));
   const count = layers.reduce((sum, { data }) => sum + data.length, 0);
-  if (count > 2 ** 32) throw rangeError('ERR_SK_SHAPE', `expected at most 2^32 weights in all but received ${count}`);
-  const keys = new Float32Array(count);
+  const keys = allocate('float32', count, 'the magnitudes of all layers');
   let at = 0;
   for (const { data } of layers) {
     keys.set(data.map(Math.abs), at);
     at += data.length;
   }
-  const mask = new Uint8Array(count);
-  keepLargest(keys, keptOf(count, sparsity), mask);
+  const mask = keepLargest(keys, 1, count, keptOf(count, sparsity));
   at = 0;
   return layers.map((layer) => {
     const end = at + layer.data.length;

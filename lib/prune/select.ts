@@ -1,19 +1,21 @@
-/** From scores to masks: the only place that decides who stays. Larger first, then lower index; NaN is smaller than everything. */
+/** From scores to masks: scopes in terms of the selections of lib/select.ts. Larger first, then lower index; NaN is smallest. */
+import { groupMask, topKMask } from '../select.js';
+import { allocate } from '../tensor.js';
 import type { ParsedScope } from './scope.js';
 import { bestTile } from './tile.js';
 
 /** 1 where a weight stays. */
-export function selectMask(scores: Float32Array, rows: number, columns: number, scope: ParsedScope): Uint8Array<ArrayBuffer> {
+export function selectMask(data: Float32Array, rows: number, columns: number, scope: ParsedScope): Uint8Array {
   switch (scope.kind) {
     case 'global':
     case 'row':
-      return largestBlocks(scores, rows, columns, scope.block, scope.sparsity, scope.kind);
+      return largestBlocks(data, rows, columns, scope.block, scope.sparsity, scope.kind);
     case 'nm':
-      return bands(scores, rows, columns, scope.rows, (sums, mask) => groups(sums, columns, scope.n, scope.m, mask));
+      return bandGroups(data, rows, columns, scope.rows, scope.n, scope.m);
     case 'venom':
-      return venom(scores, rows, columns, scope);
+      return venom(data, rows, columns, scope);
     case 'transposable':
-      return tiles(scores, rows, columns, scope.n);
+      return tiles(data, rows, columns, scope.n);
   }
 }
 
@@ -22,134 +24,118 @@ export function keptOf(count: number, sparsity: number): number {
   return count - Math.floor(count * sparsity);
 }
 
-/** Marks the `keep` largest. */
-export function keepLargest(keys: Float32Array, keep: number, mask: Uint8Array): void {
-  if (keep <= 0) return;
-  const sorted = keys.map((key) => (Number.isNaN(key) ? -Infinity : key)).sort();
-  const threshold = sorted[sorted.length - keep] as number;
-  let above = 0;
-  for (let i = sorted.length - 1; i >= 0 && (sorted[i] as number) > threshold; i--) above++;
-  let ties = keep - above;
-  for (let i = 0; i < keys.length; i++) {
-    const key = Number.isNaN(keys[i]) ? -Infinity : (keys[i] as number);
-    if (key > threshold || (key === threshold && ties-- > 0)) mask[i] = 1;
-  }
+/** The k largest of each row; if there are k elements that is how many stay, whatever they are. */
+export function keepLargest(data: Float32Array, rows: number, columns: number, k: number): Uint8Array {
+  if (data.length === 0) return new Uint8Array(0);
+  return topKMask({ data: comparable(data), rows, columns }, { k });
+}
+
+/** The selection keeps no -Infinity and takes no NaN: here the smallest number stands for both. */
+function comparable(data: Float32Array): Float32Array {
+  const lowest = -(2 - 2 ** -23) * 2 ** 127;
+  const first = data.findIndex((value) => !(value >= lowest));
+  return first < 0 ? data : data.map((value) => (value >= lowest ? value : lowest));
 }
 
 /** Whole blocks by the sum of their scores; a block of [1, 1] is an element. */
 function largestBlocks(
-  scores: Float32Array,
+  data: Float32Array,
   rows: number,
   columns: number,
   [height, width]: readonly [number, number],
   sparsity: number,
   kind: 'global' | 'row',
-): Uint8Array<ArrayBuffer> {
+): Uint8Array {
   const [down, across] = [Math.ceil(rows / height), Math.ceil(columns / width)];
-  const sums = height * width === 1 ? scores : blockSums(scores, rows, columns, height, width);
-  const kept = new Uint8Array(down * across);
-  if (kind === 'global') {
-    keepLargest(sums, keptOf(kept.length, sparsity), kept);
-  } else {
-    for (let r = 0; r < down; r++) {
-      keepLargest(sums.subarray(r * across, (r + 1) * across), keptOf(across, sparsity), kept.subarray(r * across, (r + 1) * across));
-    }
-  }
+  const sums = blockSums(data, rows, columns, height, width);
+  const [sets, each] = kind === 'global' ? [1, down * across] : [down, across];
+  const kept = keepLargest(sums, sets, each, keptOf(each, sparsity));
   if (height * width === 1) return kept;
-  const mask = new Uint8Array(rows * columns);
+  const mask = allocate('uint8', rows * columns, 'the mask');
   for (let r = 0; r < rows; r++) {
     for (let c = 0; c < columns; c++) mask[r * columns + c] = kept[Math.floor(r / height) * across + Math.floor(c / width)] as number;
   }
   return mask;
 }
 
-function blockSums(scores: Float32Array, rows: number, columns: number, height: number, width: number): Float32Array {
+function blockSums(data: Float32Array, rows: number, columns: number, height: number, width: number): Float32Array {
+  if (height * width === 1) return data;
   const across = Math.ceil(columns / width);
   const sums = new Float64Array(Math.ceil(rows / height) * across);
   for (let r = 0; r < rows; r++) {
     const to = Math.floor(r / height) * across;
     for (let c = 0; c < columns; c++) {
       const at = to + Math.floor(c / width);
-      sums[at] = (sums[at] as number) + (scores[r * columns + c] as number);
+      sums[at] = (sums[at] as number) + (data[r * columns + c] as number);
     }
   }
   return Float32Array.from(sums);
 }
 
-/** Lets `choose` fill one mask row for each band of `height` rows from the sums of the band, and gives it to all its rows. */
-function bands(
-  scores: Float32Array,
-  rows: number,
-  columns: number,
-  height: number,
-  choose: (sums: Float32Array, mask: Uint8Array) => void,
-): Uint8Array<ArrayBuffer> {
-  const mask = new Uint8Array(rows * columns);
-  const sums = height === 1 ? scores : blockSums(scores, rows, columns, height, 1);
-  for (let r = 0; r < rows; r += height) {
-    const band = r / height;
-    const first = mask.subarray(r * columns, (r + 1) * columns);
-    choose(sums.subarray(band * columns, (band + 1) * columns), first);
-    for (let other = r + 1; other < Math.min(r + height, rows); other++) mask.set(first, other * columns);
+/** N of every M columns, by the sums of `height` rows, which all get the same. */
+function bandGroups(data: Float32Array, rows: number, columns: number, height: number, n: number, m: number): Uint8Array {
+  const bands = Math.ceil(rows / height);
+  const chosen = groups(blockSums(data, rows, columns, height, 1), bands, columns, n, m);
+  if (height === 1) return chosen;
+  const mask = allocate('uint8', rows * columns, 'the mask');
+  for (let r = 0; r < rows; r++) {
+    const band = Math.floor(r / height);
+    mask.set(chosen.subarray(band * columns, (band + 1) * columns), r * columns);
   }
   return mask;
 }
 
-/** Marks N of every M of one row, by rank: so many are larger, or equal and before it. */
-function groups(keys: Float32Array, columns: number, n: number, m: number, mask: Uint8Array): void {
-  for (let first = 0; first < columns; first += m) {
-    const end = Math.min(first + m, columns);
-    for (let i = first; i < end; i++) {
-      const key = orderKey(keys[i] as number);
-      let rank = 0;
-      for (let j = first; j < end; j++) {
-        const other = orderKey(keys[j] as number);
-        if (other > key || (other === key && j < i)) rank++;
-      }
-      if (rank < n) mask[i] = 1;
-    }
-  }
-}
-
-function orderKey(key: number): number {
-  return Number.isNaN(key) ? -Infinity : key;
+/** N of every M columns of each row. For an M that has no kernel each group becomes a row, its edge filled with what is never kept. */
+function groups(data: Float32Array, rows: number, columns: number, n: number, m: number): Uint8Array {
+  if (data.length === 0) return new Uint8Array(0);
+  if ([2, 4, 8, 16, 32].includes(m)) return groupMask({ data, rows, columns }, { n, m });
+  const width = Math.ceil(columns / m) * m;
+  const padded = allocate('float32', rows * width, 'the scores').fill(-Infinity);
+  const numbers = comparable(data);
+  for (let r = 0; r < rows; r++) padded.set(numbers.subarray(r * columns, (r + 1) * columns), r * width);
+  const chosen = topKMask({ data: padded, rows: (rows * width) / m, columns: m }, { k: n });
+  const mask = allocate('uint8', data.length, 'the mask');
+  for (let r = 0; r < rows; r++) mask.set(chosen.subarray(r * width, r * width + columns), r * columns);
+  return mask;
 }
 
 const VENOM_COLUMNS = 4;
 
 function venom(
-  scores: Float32Array,
+  data: Float32Array,
   rows: number,
   columns: number,
   { n, m, rows: height }: { n: number; m: number; rows: number },
-): Uint8Array<ArrayBuffer> {
-  const mask = bands(scores, rows, columns, height, (sums, row) => groups(sums, columns, VENOM_COLUMNS, m, row));
-  const columnsKept = new Int32Array(VENOM_COLUMNS);
-  const keys = new Float32Array(VENOM_COLUMNS);
-  const kept = new Uint8Array(VENOM_COLUMNS);
+): Uint8Array {
+  const mask = m === VENOM_COLUMNS ? new Uint8Array(data.length).fill(1) : bandGroups(data, rows, columns, height, VENOM_COLUMNS, m);
+  if (n === VENOM_COLUMNS) return mask;
+  const width = Math.ceil(columns / m) * VENOM_COLUMNS;
+  const scores = allocate('float32', rows * width, 'the scores').fill(-Infinity);
+  const places = new Int32Array(rows * width).fill(-1);
+  const numbers = comparable(data); // so that the filling is smaller than any of them
   for (let r = 0; r < rows; r++) {
-    for (let first = r * columns; first < (r + 1) * columns; first += m) {
-      let count = 0;
-      for (let i = first; i < Math.min(first + m, (r + 1) * columns); i++) {
-        if (mask[i] === 0) continue;
-        columnsKept[count] = i;
-        keys[count++] = scores[i] as number;
-      }
-      groups(keys, count, n, count, kept.fill(0));
-      for (let k = 0; k < count; k++) mask[columnsKept[k] as number] = kept[k] as number;
+    for (let c = 0, next = 0; c < columns; c++) {
+      if (c % m === 0) next = r * width + (c / m) * VENOM_COLUMNS;
+      if (mask[r * columns + c] === 0) continue;
+      places[next] = r * columns + c;
+      scores[next++] = numbers[r * columns + c] as number;
     }
   }
+  const kept = groups(scores, rows, width, n, VENOM_COLUMNS);
+  places.forEach((place, i) => {
+    if (place >= 0) mask[place] = kept[i] as number;
+  });
   return mask;
 }
 
-function tiles(scores: Float32Array, rows: number, columns: number, n: number): Uint8Array<ArrayBuffer> {
-  const mask = new Uint8Array(rows * columns);
+function tiles(data: Float32Array, rows: number, columns: number, n: number): Uint8Array {
+  const mask = allocate('uint8', rows * columns, 'the mask');
   const tile = new Float64Array(16);
   for (let r = 0; r < rows; r += 4) {
     for (let c = 0; c < columns; c += 4) {
       for (let i = 0; i < 16; i++) {
         const [y, x] = [r + (i >> 2), c + (i & 3)];
-        tile[i] = y < rows && x < columns ? (scores[y * columns + x] as number) : 0; // what hangs over the edge is free to choose
+        tile[i] = y < rows && x < columns ? (data[y * columns + x] as number) : 0; // what hangs over the edge is free to choose
       }
       const best = bestTile(tile, n);
       for (let i = 0; i < 16; i++) {

@@ -1,0 +1,105 @@
+/**
+ * Packed weights on disk: one canonical order, whatever the machine. Plans reorder when they load.
+ *
+ * ```
+ * nm     <name>.values   [bands, groups * N] (rows > 1: [bands, groups * N, rows])   what stays, group after group, ascending columns
+ *        <name>.indices  uint8 [bands, bytes]   the column of each value within its group: ceil(log2 M) bits, least significant first;
+ *                        for 2:4 these are the metadata words of the sparse tensor cores before their reordering
+ * block  <name>.values   [blocks, rows, columns]    <name>.columns  int32 [blocks]    <name>.offsets  int32 [bands + 1]
+ * csr    <name>.values   [non-zeros]                <name>.columns  int32             <name>.offsets  int32 [out + 1]
+ * ```
+ *
+ * A group with fewer than N non-zeros is filled up from its highest unused columns, with zeros, as PyTorch does. Edges are padded with
+ * zeros to whole groups, bands and blocks.
+ */
+import { rangeError } from '../errors.js';
+import { describe, integer, oneOf, options } from '../validate.js';
+import { damaged, type FileTensor } from './tensor.js';
+
+/** How a weight is packed. */
+export type PackFormat =
+  | {
+      /** At most N of every M consecutive inputs. */
+      readonly kind: 'nm';
+      /** `'N:M'` with 1 <= N < M <= 256. */
+      readonly pattern: `${number}:${number}`;
+      /** Output rows that share their columns. Default 1. */
+      readonly rows?: number;
+    }
+  | {
+      /** Blocks of which at least one element is not zero. */
+      readonly kind: 'block';
+      /** Rows and columns of a block. */
+      readonly block: readonly [number, number];
+    }
+  | {
+      /** Compressed sparse rows: each non-zero element by itself. */
+      readonly kind: 'csr';
+    };
+
+/**
+ * A packed weight [out, in]: how, and its parts by name (`values`, `indices`, `columns`, `offsets`).
+ *
+ * @example
+ * ```ts
+ * import { files } from 'sparse-kernels';
+ * const weight: files.FileTensor = { type: 'float32', data: Float32Array.of(0, 7, 0, 8), dims: [1, 4] };
+ * const packed: files.PackedTensor = files.pack(weight, { kind: 'nm', pattern: '2:4' });
+ * packed.parts.values?.data; // Float32Array [7, 8]
+ * ```
+ */
+export interface PackedTensor {
+  /** How it is packed. */
+  readonly format: PackFormat;
+  /** [out, in]. */
+  readonly dims: readonly [number, number];
+  /** Its parts. */
+  readonly parts: Readonly<Record<string, FileTensor>>;
+}
+
+/** A format whose values are valid. */
+export function checkFormat(format: PackFormat): PackFormat {
+  const { kind } = options<{ kind: unknown }>(format, 'format', ['kind', 'pattern', 'rows', 'block'] as 'kind'[]);
+  switch (oneOf(kind, 'format.kind', ['nm', 'block', 'csr'] as const)) {
+    case 'csr':
+      return { kind: 'csr' };
+    case 'block': {
+      const { block } = format as { block?: unknown };
+      const [height, width] = Array.isArray(block) && block.length === 2 ? block : [];
+      return { kind: 'block', block: [integer(height, 'format.block[0]', 1, 2 ** 20), integer(width, 'format.block[1]', 1, 2 ** 20)] };
+    }
+    case 'nm': {
+      const { pattern, rows } = format as { pattern: `${number}:${number}`; rows?: unknown };
+      parsePattern(pattern);
+      const band = integer(rows ?? 1, 'format.rows', 1, 2 ** 20);
+      return { kind: 'nm', pattern, ...(band > 1 && { rows: band }) };
+    }
+  }
+}
+
+export function parsePattern(pattern: unknown): { n: number; m: number } {
+  const match = typeof pattern === 'string' ? /^([1-9]\d{0,2}):([1-9]\d{0,2})$/.exec(pattern) : null;
+  const [n, m] = [Number(match?.[1]), Number(match?.[2])];
+  if (n < m && m <= 256) return { n, m };
+  throw rangeError('ERR_SK_PATTERN', `expected pattern to be 'N:M' with 1 <= N < M <= 256 but received ${describe(pattern)}`);
+}
+
+/** Names of the parts of a format. */
+export function partNames(format: PackFormat): string[] {
+  return format.kind === 'nm' ? ['values', 'indices'] : ['values', 'columns', 'offsets'];
+}
+
+/** Checks type and dims of a part. */
+export function expectPart(
+  parts: Record<string, FileTensor>,
+  part: string,
+  dims: readonly number[],
+  type: string | undefined,
+  name: string,
+): void {
+  const found = parts[part] as FileTensor;
+  const fits = found.dims.length === dims.length && found.dims.every((dim, i) => dim === dims[i]);
+  if (fits && (type === undefined || found.type === type)) return;
+  const got = `${found.type} ${describe(found.dims)}`;
+  throw damaged(`expected ${name}.${part} to be ${type ?? 'a tensor'} ${describe(dims)} but received ${got}`);
+}

@@ -1,0 +1,104 @@
+/** The N:M order of files: see packed-format.ts. */
+import { SparseKernelsError } from '../errors.js';
+import { expectPart, type PackFormat, parsePattern } from './packed-format.js';
+import { damaged, type FileArray, type FileTensor, isNonZero, newArray, nonZero, put } from './tensor.js';
+
+export interface Nm {
+  n: number;
+  m: number;
+  rows: number;
+  bits: number;
+  groups: number;
+  bands: number;
+  rowBytes: number;
+}
+
+export function nmOf(format: PackFormat & { kind: 'nm' }, out: number, inputs: number): Nm {
+  const { n, m } = parsePattern(format.pattern);
+  const rows = format.rows ?? 1;
+  const [bits, groups] = [Math.ceil(Math.log2(m)), Math.ceil(inputs / m)];
+  return { n, m, rows, bits, groups, bands: Math.ceil(out / rows), rowBytes: Math.ceil((groups * n * bits) / 8) };
+}
+
+export function packNm(w: FileTensor, nm: Nm): Record<string, FileTensor> {
+  const [out, inputs] = w.dims as [number, number];
+  const each = nm.groups * nm.n;
+  const values = newArray(w, nm.bands * each * nm.rows);
+  const indices = new Uint8Array(nm.bands * nm.rowBytes);
+  const used = nonZero(w);
+  for (let band = 0; band < nm.bands; band++) {
+    const rows = Array.from({ length: Math.min(nm.rows, out - band * nm.rows) }, (_, v) => band * nm.rows + v);
+    for (let group = 0; group < nm.groups; group++) {
+      const kept: number[] = [];
+      for (let c = group * nm.m; c < Math.min((group + 1) * nm.m, inputs); c++) {
+        if (rows.some((r) => used(r * inputs + c))) kept.push(c - group * nm.m);
+      }
+      if (kept.length > nm.n) {
+        const where = nm.rows === 1 ? `row ${band}` : `rows ${band * nm.rows} to ${band * nm.rows + rows.length - 1}`;
+        const message = `expected at most ${nm.n} non-zero columns in each group of ${nm.m} but ${where}, group ${group} has ${kept.length}`;
+        throw new SparseKernelsError('ERR_SK_SPARSITY', `${message}; prune the weight first`);
+      }
+      for (let c = nm.m - 1; kept.length < nm.n; c--) if (!kept.includes(c)) kept.push(c);
+      kept.sort((a, b) => a - b);
+      kept.forEach((index, k) => {
+        const i = group * nm.n + k;
+        writeBits(indices, band * nm.rowBytes * 8 + i * nm.bits, nm.bits, index);
+        const column = group * nm.m + index;
+        rows.forEach((r, v) => {
+          if (column < inputs) values[(band * each + i) * nm.rows + v] = w.data[r * inputs + column] as never;
+        });
+      });
+    }
+  }
+  return {
+    values: { type: w.type, data: values, dims: nm.rows === 1 ? [nm.bands, each] : [nm.bands, each, nm.rows] },
+    indices: { type: 'uint8', data: indices, dims: [nm.bands, nm.rowBytes] },
+  };
+}
+
+/** Writes what {@link checkNm} has checked into a matrix of zeros. */
+export function unpackNm(data: FileArray, out: number, inputs: number, parts: Record<string, FileTensor>, nm: Nm): void {
+  const values = (parts.values as FileTensor).data;
+  const indices = (parts.indices as FileTensor).data as Uint8Array;
+  const each = nm.groups * nm.n;
+  for (let band = 0; band < nm.bands; band++) {
+    for (let i = 0; i < each; i++) {
+      const column = Math.floor(i / nm.n) * nm.m + readBits(indices, band * nm.rowBytes * 8 + i * nm.bits, nm.bits);
+      for (let v = 0; v < nm.rows; v++) put(data, out, inputs, band * nm.rows + v, column, values[(band * each + i) * nm.rows + v]);
+    }
+  }
+}
+
+/** Types, lengths, indices in range and ascending, zeros in the padding. */
+export function checkNm(parts: Record<string, FileTensor>, nm: Nm, inputs: number, name: string): void {
+  const each = nm.groups * nm.n;
+  expectPart(parts, 'values', nm.rows === 1 ? [nm.bands, each] : [nm.bands, each, nm.rows], undefined, name);
+  expectPart(parts, 'indices', [nm.bands, nm.rowBytes], 'uint8', name);
+  const indices = parts.indices?.data as Uint8Array;
+  const values = parts.values?.data as FileArray;
+  for (let band = 0; band < nm.bands; band++) {
+    let before = -1;
+    for (let i = 0; i < each; i++) {
+      if (i % nm.n === 0) before = -1;
+      const index = readBits(indices, band * nm.rowBytes * 8 + i * nm.bits, nm.bits);
+      const column = Math.floor(i / nm.n) * nm.m + index;
+      if (index <= before || index >= nm.m) throw damaged(`expected ascending indices below ${nm.m} in ${name}.indices, band ${band}`);
+      before = index;
+      if (column < inputs) continue;
+      const at = (band * each + i) * nm.rows;
+      if (values.subarray(at, at + nm.rows).some(isNonZero)) throw damaged(`expected the padding of ${name}.values to be 0, band ${band}`);
+    }
+  }
+}
+
+/** Fields of at most 8 bits at any bit, least significant first. */
+function readBits(bytes: Uint8Array, at: number, bits: number): number {
+  const word = (bytes[at >> 3] as number) | ((bytes[(at >> 3) + 1] ?? 0) << 8);
+  return (word >> (at & 7)) & ((1 << bits) - 1);
+}
+
+function writeBits(bytes: Uint8Array, at: number, bits: number, value: number): void {
+  const shifted = value << (at & 7);
+  bytes[at >> 3] = (bytes[at >> 3] as number) | shifted;
+  if ((at & 7) + bits > 8) bytes[(at >> 3) + 1] = shifted >> 8;
+}

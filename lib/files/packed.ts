@@ -1,0 +1,70 @@
+/** Packed weights of files: dense to packed and back, and what must hold for a packed weight that comes from outside. */
+import { rangeError } from '../errors.js';
+import { describe, options } from '../validate.js';
+import { blockOf, checkBlocks, packBlocks, unpackBlocks } from './packed-blocks.js';
+import { checkFormat, type PackedTensor, type PackFormat, partNames } from './packed-format.js';
+import { checkNm, nmOf, packNm, unpackNm } from './packed-nm.js';
+import { damaged, type FileTensor, fileTensor, newArray } from './tensor.js';
+
+/**
+ * Packs a sparse weight into the canonical order of files.
+ *
+ * @param weight - [out, in] of any type; zeros are what goes
+ * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE`, RangeError `ERR_SK_SHAPE` / `ERR_SK_PATTERN` / `ERR_SK_OPTION`, SparseKernelsError
+ * `ERR_SK_SPARSITY` where a group has more than N non-zeros
+ * @example
+ * ```ts
+ * import { files } from 'sparse-kernels';
+ * const packed = files.pack({ type: 'float32', data: Float32Array.of(0, 7, 0, 8), dims: [2, 2] }, { kind: 'csr' });
+ * packed.parts.columns?.data; // Int32Array [1, 1]
+ * ```
+ */
+export function pack(weight: FileTensor, format: PackFormat): PackedTensor {
+  const w = fileTensor(weight, 'weight');
+  const [out, inputs] = w.dims;
+  if (w.dims.length !== 2 || out === undefined || inputs === undefined) {
+    throw rangeError('ERR_SK_SHAPE', `expected weight to be [out, in] but received dims ${describe(w.dims)}`);
+  }
+  const checked = checkFormat(format);
+  const parts = checked.kind === 'nm' ? packNm(w, nmOf(checked, out, inputs)) : packBlocks(w, out, inputs, blockOf(checked));
+  if (checked.kind === 'csr') parts.values = { ...(parts.values as FileTensor), dims: [(parts.values as FileTensor).data.length] };
+  return { format: checked, dims: [out, inputs], parts };
+}
+
+/**
+ * The dense weight of a packed one.
+ *
+ * @returns [out, in] of the type of its values
+ * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE`, RangeError `ERR_SK_SHAPE`, SparseKernelsError `ERR_SK_FILE` where its parts do not fit
+ * @example
+ * ```ts
+ * import { files } from 'sparse-kernels';
+ * const packed = files.pack({ type: 'float32', data: Float32Array.of(0, 7, 0, 8), dims: [1, 4] }, { kind: 'nm', pattern: '2:4' });
+ * files.unpack(packed).data; // Float32Array [0, 7, 0, 8]
+ * ```
+ */
+export function unpack(packed: PackedTensor): FileTensor {
+  const { format, dims, parts } = checkPacked(packed, 'the packed tensor');
+  const [out, inputs] = dims;
+  const values = parts.values as FileTensor;
+  const data = newArray(values, out * inputs);
+  if (format.kind === 'nm') unpackNm(data, out, inputs, parts, nmOf(format, out, inputs));
+  else unpackBlocks(data, out, inputs, parts, blockOf(format));
+  return { type: values.type, data, dims: [out, inputs] };
+}
+
+/** Everything that unpacking relies on. */
+export function checkPacked(value: PackedTensor, name: string): PackedTensor & { readonly parts: Record<string, FileTensor> } {
+  const packed = options<PackedTensor>(value, name, ['format', 'dims', 'parts']);
+  const format = checkFormat(packed.format);
+  const [out, inputs] = packed.dims ?? [];
+  const valid = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
+  if (!valid(out) || !valid(inputs) || packed.dims.length !== 2 || !Number.isSafeInteger(out * inputs)) {
+    throw damaged(`expected the dims of ${describe(name)} to be [out, in] but received ${describe(packed.dims)}`);
+  }
+  const parts: Record<string, FileTensor> = {};
+  for (const part of partNames(format)) parts[part] = fileTensor(packed.parts?.[part], `${name}.${part}`);
+  if (format.kind === 'nm') checkNm(parts, nmOf(format, out, inputs), inputs, name);
+  else checkBlocks(parts, out, inputs, format, name);
+  return { format, dims: [out, inputs], parts };
+}
