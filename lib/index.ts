@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export * as attention from './attention/index.js';
 export * as conv from './conv/index.js';
 export {
   type CpuInfo,

@@ -1,6 +1,7 @@
 /** The contract of the raw addon: what native/napi exports and lib/native.ts returns. Nobody but lib/ calls it. */
 import type { NativeCancelToken } from './cancel.js';
 import type { NativeConv } from './conv.js';
+import type { NativeScores } from './scores.js';
 
 export type { NativeCancelToken };
 
@@ -102,7 +103,7 @@ export interface NativeSelectRowsOptions extends NativeMaskOutput {
   threads: number;
 }
 
-export interface NativeAddon extends NativeConv {
+export interface NativeAddon extends NativeConv, NativeScores {
   SpmmPlan: new (options: NativeSpmmOptions) => NativeSpmmPlan;
   CancelToken: new () => NativeCancelToken;
   selectGroups(options: NativeSelectGroupsOptions): void;

@@ -14,6 +14,8 @@ struct Verb {
   std::vector<KernelRow> (*kernels)();  // null: a verb without kernels.def
 };
 
+extern const Verb kPool;
+extern const Verb kScore;
 extern const Verb kSelect;
 extern const Verb kSpmm;
 extern const Verb kMap;

@@ -52,6 +52,7 @@ struct Avx2 {
   static inline F32 fma(F32 a, F32 b, F32 c) { return _mm256_fmadd_ps(a, b, c); }
   // maxps returns its second operand when either is NaN, so the order of the operands keeps NaN.
   static inline F32 relu(F32 a) { return _mm256_max_ps(_mm256_setzero_ps(), a); }
+  static inline F32 max(F32 a, F32 b) { return _mm256_max_ps(a, b); }
   static inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
   using Quad = __m256;
@@ -84,6 +85,10 @@ struct Avx2 {
   static inline U32 or_u32(U32 a, U32 b) { return _mm256_or_si256(a, b); }
   static inline U32 xor_u32(U32 a, U32 b) { return _mm256_xor_si256(a, b); }
   static inline U32 greater_i32(U32 a, U32 b) { return _mm256_cmpgt_epi32(a, b); }
+  template <int kBits>
+  static inline U32 shift_left(U32 a) {
+    return _mm256_slli_epi32(a, kBits);
+  }
   template <int kBits>
   static inline U32 shift_right(U32 a) {
     return _mm256_srli_epi32(a, kBits);

@@ -40,6 +40,7 @@ struct Avx512 {
   static inline F32 fma(F32 a, F32 b, F32 c) { return _mm512_fmadd_ps(a, b, c); }
   // maxps returns its second operand when either is NaN, so the order of the operands keeps NaN.
   static inline F32 relu(F32 a) { return _mm512_max_ps(_mm512_setzero_ps(), a); }
+  static inline F32 max(F32 a, F32 b) { return _mm512_max_ps(a, b); }
   static inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
   using Quad = __m512;
@@ -76,6 +77,10 @@ struct Avx512 {
   static inline U32 or_u32(U32 a, U32 b) { return _mm512_or_si512(a, b); }
   static inline U32 xor_u32(U32 a, U32 b) { return _mm512_xor_si512(a, b); }
   static inline U32 greater_i32(U32 a, U32 b) { return _mm512_movm_epi32(_mm512_cmpgt_epi32_mask(a, b)); }
+  template <int kBits>
+  static inline U32 shift_left(U32 a) {
+    return _mm512_slli_epi32(a, kBits);
+  }
   template <int kBits>
   static inline U32 shift_right(U32 a) {
     return _mm512_srli_epi32(a, kBits);

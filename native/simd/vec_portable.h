@@ -61,6 +61,10 @@ struct Portable {
     for (int i = 0; i < kLanes; ++i) a[i] = a[i] < 0 ? 0 : a[i];
     return a;
   }
+  static inline F32 max(F32 a, F32 b) {  // b where either is NaN
+    for (int i = 0; i < kLanes; ++i) a[i] = a[i] > b[i] ? a[i] : b[i];
+    return a;
+  }
   static inline void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
 
   // Quad: four consecutive floats repeated in every 128-bit part; splat<i> fills the vector with the i-th of them.
@@ -108,6 +112,10 @@ struct Portable {
     U32 c;
     for (int l = 0; l < kLanes; ++l) c[l] = static_cast<int32_t>(a[l]) > static_cast<int32_t>(b[l]) ? 0xFFFFFFFFu : 0u;
     return c;
+  }
+  template <int kBits>
+  static inline U32 shift_left(U32 a) {
+    return a << kBits;
   }
   template <int kBits>
   static inline U32 shift_right(U32 a) {

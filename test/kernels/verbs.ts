@@ -2,6 +2,8 @@ import type { KernelInfo } from 'sparse-kernels';
 import type { Check } from './check.js';
 import { mapmmChecks } from './conv-parity.js';
 import { spmmChecks } from './nm-parity.js';
+import { poolChecks } from './pool-parity.js';
+import { scoreChecks } from './score-parity.js';
 import { selectChecks } from './select-parity.js';
 
 /** Every verb that has kernels: how a row of it is exercised. `rows` are all rows of the verb. */
@@ -9,4 +11,6 @@ export const verbs: Readonly<Record<string, (row: KernelInfo, rows: readonly Ker
   mapmm: mapmmChecks,
   spmm: spmmChecks,
   select: selectChecks,
+  pool: poolChecks,
+  score: scoreChecks,
 };

@@ -128,6 +128,15 @@ struct Words {
     }
     return ok;
   }
+  static bool max() {
+    bool ok = true;
+    for (int j = 0; j < kTrickyCount; ++j)
+      for (int k = 0; k < kTrickyCount; ++k) {
+        const Lanes a = tricky_lanes(j), b = tricky_lanes(k), r = out_of(V::max(V::load(a.v), V::load(b.v)));
+        for (int l = 0; l < kLanes; ++l) ok &= same(r.v[l], a.v[l] > b.v[l] ? a.v[l] : b.v[l]);
+      }
+    return ok;
+  }
   static bool prefetch() {  // a hint: it may name any address
     const float x = 0;
     V::prefetch(&x);
@@ -386,9 +395,10 @@ struct Words {
   }
   template <int kBits>
   static bool shifts() {
-    const Indices a = some_indices(1), b = out_of_u32(V::template shift_right<kBits>(V::load_u32(a.v)));
+    const Indices a = some_indices(1), b = out_of_u32(V::template shift_right<kBits>(V::load_u32(a.v))),
+                  c = out_of_u32(V::template shift_left<kBits>(V::load_u32(a.v)));
     bool ok = true;
-    for (int l = 0; l < kLanes; ++l) ok &= b.v[l] == a.v[l] >> kBits;
+    for (int l = 0; l < kLanes; ++l) ok &= b.v[l] == a.v[l] >> kBits && c.v[l] == a.v[l] << kBits;
     return ok;
   }
   template <int kM>
@@ -415,6 +425,7 @@ struct Words {
     check(loadu_storeu(), type, "loadu, storeu at every offset");
     check(fma(), type, kFused ? "fma rounds once" : "fma rounds once or twice");
     check(relu(), type, "relu keeps NaN and -0");
+    check(max(), type, "max");
     check(prefetch(), type, "prefetch");
     check(quad(), type, "load_quad, splat");
     check(load_quads(), type, "load_quads");
@@ -430,7 +441,7 @@ struct Words {
     check(parts(), type, "load_parts, store_parts");
     check(transpose_quads(), type, "transpose_quads");
     check(load_u32(), type, "load_u32");
-    check(shifts<2>() && shifts<4>() && shifts<8>(), type, "shift_right");
+    check(shifts<2>() && shifts<4>() && shifts<8>(), type, "shift_right, shift_left");
     check(pick<4>(), type, "Table<4>");
     check(pick<8>(), type, "Table<8>");
     check(pick<16>(), type, "Table<16>");

@@ -143,6 +143,10 @@ inline __m512 _mm512_fmadd_ps(__m512 a, __m512 b, __m512 c) {
 inline __m512 _mm512_max_ps(__m512 a, __m512 b) {  // MAX(a, b) of the guide: b where either is NaN and where both are zeros
   return each([&](int i) { return a.f[i] > b.f[i] ? a.f[i] : b.f[i]; });
 }
+inline __m512i _mm512_slli_epi32(__m512i a, unsigned bits) {
+  for (uint32_t& u : a.u) u = bits > 31 ? 0 : u << bits;
+  return a;
+}
 inline __m512i _mm512_srli_epi32(__m512i a, unsigned bits) {
   for (uint32_t& u : a.u) u = bits > 31 ? 0 : u >> bits;
   return a;

@@ -1,0 +1,34 @@
+/** q, k and v as the addon takes them: heads of tokens with strides. */
+import { rangeError } from '../errors.js';
+import { type TensorLike, tensor } from '../tensor.js';
+import { describe } from '../validate.js';
+import type { Layout } from './types.js';
+
+/** A checked [batch, heads, tokens, dim], in either layout. */
+export interface Heads {
+  readonly data: Float32Array;
+  readonly batch: number;
+  readonly heads: number;
+  readonly tokens: number;
+  readonly dim: number;
+  /** Floats from one batch entry, head and token to the next. */
+  readonly strides: Int32Array;
+}
+
+/** Checks a float32 tensor of four axes. */
+export function headsOf(value: TensorLike, name: string, layout: Layout): Heads {
+  const { data, dims } = tensor(value, name, ['float32']);
+  if (dims.length !== 4) {
+    const axes = layout === 'BHSD' ? '[batch, heads, tokens, dim]' : '[batch, tokens, heads, dim]';
+    throw rangeError('ERR_SK_SHAPE', `expected ${name} to be ${axes} but received dims ${describe(dims)}`);
+  }
+  const [batch, a, b, dim] = dims as [number, number, number, number];
+  const [heads, tokens] = layout === 'BHSD' ? [a, b] : [b, a];
+  // An axis of one element needs no stride, and a large one might not fit.
+  const strides = [heads * tokens * dim, layout === 'BHSD' ? tokens * dim : dim, layout === 'BHSD' ? dim : heads * dim];
+  const needed = strides.map((stride, axis) => ([batch, heads, tokens][axis] === 1 ? 0 : stride));
+  if (needed.some((stride) => stride >= 2 ** 31)) {
+    throw rangeError('ERR_SK_SHAPE', `expected ${name} to have less than 2^31 numbers a batch entry but received dims ${describe(dims)}`);
+  }
+  return { data, batch, heads, tokens, dim, strides: Int32Array.from(needed) };
+}

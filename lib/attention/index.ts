@@ -1,0 +1,16 @@
+/** Dynamic sparse attention: exact attention over the keys that lists name, for prefill and decoding. */
+export { type Pooled, type PoolKind, type PoolOptions, pool, poolSync } from './pool.js';
+export {
+  type AntidiagonalOptions,
+  antidiagonal,
+  type Lines,
+  type LinesOptions,
+  lines,
+  type PoolScoresOptions,
+  poolScores,
+  type ScoreOptions,
+  score,
+  scoreSync,
+} from './score.js';
+export { type Crossing, type ForceOptions, type Selection, type SelectOptions, select, selectSync } from './select.js';
+export type { Layout, Rows } from './types.js';

@@ -1,0 +1,16 @@
+// AVX-512: 16 lanes.
+#include "../simd/vec_avx512.h"
+#include "tile.h"
+
+namespace sk {
+
+using V = Avx512;
+using S = Scores<V, 12>;
+
+#define SK_SCORE_AVX512(row)                                                                                   \
+  extern const ScoreKernel score_##row##_avx512 = {                                                            \
+      "score_" #row "_avx512", V::kLanes,    S::kPanel, &S::pack, &S::tile, &S::one, &S::bounds, &S::greatest, \
+      &S::exponentials,        &S::multiply, &S::add};
+#include "kernels.def"
+
+}  // namespace sk

@@ -1,0 +1,16 @@
+// The AVX-512 instantiation on portable vectors, for tests on machines without AVX-512.
+#include "../simd/vec_portable.h"
+#include "tile.h"
+
+namespace sk {
+
+using V = Portable<16>;
+using S = Scores<V, 12>;
+
+#define SK_SCORE_SCALAR16(row)                                                                                   \
+  extern const ScoreKernel score_##row##_scalar16 = {                                                            \
+      "score_" #row "_scalar16", V::kLanes,    S::kPanel, &S::pack, &S::tile, &S::one, &S::bounds, &S::greatest, \
+      &S::exponentials,          &S::multiply, &S::add};
+#include "kernels.def"
+
+}  // namespace sk

@@ -1,0 +1,195 @@
+// Products of queries and keys, and what is done with rows of them.
+//
+//   pack    W keys -> [d][W]: keys in lanes
+//   tile    rows of q broadcast over a panel: kRows x 2 accumulators               floor: 2 rows keys d FLOP at FMA peak
+//   one     one query: L keys at a time, dims in lanes, transposed to add up       floor: the bytes of the keys, once
+#pragma once
+
+#include "../simd/exp.h"
+#include "kernel.h"
+
+namespace sk {
+namespace {
+
+template <class V, int kRows>
+struct Scores {
+  using F32 = typename V::F32;
+  static constexpr int kLanes = V::kLanes, kPanel = 2 * kLanes;
+
+  static void pack(const float* k, int64_t stride, int64_t keys, int64_t d, float* panel) {
+    for (int half = 0; half < 2; ++half, k += kLanes * stride, keys -= kLanes) {
+      float* to = panel + half * kLanes;
+      int64_t c = 0;
+      for (; keys >= kLanes && c + kLanes <= d; c += kLanes) {
+        F32 r[kLanes];
+#pragma GCC unroll 16
+        for (int l = 0; l < kLanes; ++l) r[l] = V::loadu(k + l * stride + c);
+        V::transpose(r);
+#pragma GCC unroll 16
+        for (int l = 0; l < kLanes; ++l) V::store(to + (c + l) * kPanel, r[l]);
+      }
+      for (; c < d; ++c)
+        for (int l = 0; l < kLanes; ++l) to[c * kPanel + l] = l < keys ? k[l * stride + c] : 0;
+    }
+  }
+
+  template <int kCount>
+  static inline void rows_of(const float* q, int64_t q_stride, const float* panel, int64_t d, float scale, float* out, int64_t out_stride,
+                             int64_t keys) {
+    F32 acc[kCount][2];
+#pragma GCC unroll 12
+    for (int i = 0; i < kCount; ++i) acc[i][0] = acc[i][1] = V::zero();
+    for (int64_t c = 0; c < d; ++c, panel += kPanel) {
+      const F32 k0 = V::load(panel), k1 = V::load(panel + kLanes);
+#pragma GCC unroll 12
+      for (int i = 0; i < kCount; ++i) {
+        const F32 a = V::set1(q[i * q_stride + c]);
+        acc[i][0] = V::fma(a, k0, acc[i][0]);
+        acc[i][1] = V::fma(a, k1, acc[i][1]);
+      }
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < kCount; ++i) {
+      const F32 s0 = acc[i][0] * V::set1(scale), s1 = acc[i][1] * V::set1(scale);
+      float* to = out + i * out_stride;
+      if (keys >= kPanel) {
+        V::storeu(to, s0);
+        V::storeu(to + kLanes, s1);
+      } else {
+        alignas(64) float edge[kPanel];
+        V::store(edge, s0);
+        V::store(edge + kLanes, s1);
+        for (int64_t j = 0; j < keys; ++j) to[j] = edge[j];
+      }
+    }
+  }
+
+  template <int kCount>
+  static void rest(const float* q, int64_t q_stride, int64_t rows, const float* panel, int64_t d, float scale, float* out,
+                   int64_t out_stride, int64_t keys) {
+    if constexpr (kCount > 0) {
+      if (rows == kCount) return rows_of<kCount>(q, q_stride, panel, d, scale, out, out_stride, keys);
+      rest<kCount - 1>(q, q_stride, rows, panel, d, scale, out, out_stride, keys);
+    }
+  }
+
+  static void tile(const float* q, int64_t q_stride, int64_t rows, const float* panel, int64_t d, float scale, float* out,
+                   int64_t out_stride, int64_t keys) {
+    for (; rows >= kRows; rows -= kRows, q += kRows * q_stride, out += kRows * out_stride)
+      rows_of<kRows>(q, q_stride, panel, d, scale, out, out_stride, keys);
+    rest<kRows - 1>(q, q_stride, rows, panel, d, scale, out, out_stride, keys);
+  }
+
+  // L keys: acc[j] holds partial sums of key j.
+  static inline void row_keys(const float* q, const float* k, int64_t stride, int64_t d, float scale, float* out) {
+    F32 acc[kLanes];
+#pragma GCC unroll 16
+    for (int j = 0; j < kLanes; ++j) acc[j] = V::zero();
+    int64_t c = 0;
+    for (; c + kLanes <= d; c += kLanes) {
+      const F32 a = V::loadu(q + c);
+#pragma GCC unroll 16
+      for (int j = 0; j < kLanes; ++j) acc[j] = V::fma(a, V::loadu(k + j * stride + c), acc[j]);
+    }
+    V::transpose(acc);
+    F32 sum = acc[0];
+#pragma GCC unroll 16
+    for (int j = 1; j < kLanes; ++j) sum = sum + acc[j];
+    alignas(64) float s[kLanes];
+    V::store(s, sum);
+    for (; c < d; ++c)
+      for (int j = 0; j < kLanes; ++j) s[j] += q[c] * k[j * stride + c];
+    V::storeu(out, V::load(s) * V::set1(scale));
+  }
+
+  static void one(const float* q, const float* k, int64_t stride, int64_t keys, int64_t d, float scale, float* out) {
+    for (; keys >= kLanes; keys -= kLanes, k += kLanes * stride, out += kLanes) row_keys(q, k, stride, d, scale, out);
+    if (keys == 0) return;
+    alignas(64) float edge[kLanes];
+    float panel[kLanes];
+    for (int64_t j = 0; j < keys; ++j) {  // fewer keys than lanes: each takes the place of all
+      row_keys(q, k + j * stride, 0, d, scale, panel);
+      edge[j] = panel[0];
+    }
+    for (int64_t j = 0; j < keys; ++j) out[j] = edge[j];
+  }
+
+  // One page a pass: dims in lanes. L pages at a time add up by a transpose.
+  static inline F32 page(const float* q, const float* p, int64_t d) {
+    F32 sum = V::zero();
+    for (int64_t c = 0; c + kLanes <= d; c += kLanes) {
+      const F32 a = V::loadu(q + c);
+      sum = sum + V::max(a * V::loadu(p + c), a * V::loadu(p + d + c));
+    }
+    return sum;
+  }
+
+  static void bounds(const float* q, const float* p, int64_t pages, int64_t d, float scale, float* out) {
+    for (int64_t first = 0; first < pages; first += kLanes) {
+      F32 acc[kLanes];
+      const int64_t n = pages - first < kLanes ? pages - first : kLanes;
+      for (int j = 0; j < kLanes; ++j) acc[j] = j < n ? page(q, p + (first + j) * 2 * d, d) : V::zero();
+      V::transpose(acc);
+      F32 sum = acc[0];
+#pragma GCC unroll 16
+      for (int j = 1; j < kLanes; ++j) sum = sum + acc[j];
+      alignas(64) float s[kLanes];
+      V::store(s, sum);
+      for (int64_t c = d / kLanes * kLanes; c < d; ++c)
+        for (int64_t j = 0; j < n; ++j) {
+          const float *at = p + (first + j) * 2 * d + c, low = q[c] * at[0], high = q[c] * at[d];
+          s[j] += low > high ? low : high;
+        }
+      for (int64_t j = 0; j < n; ++j) out[first + j] = s[j] * scale;
+    }
+  }
+
+  static float greatest(const float* x, int64_t n) {
+    F32 most = V::set1(-__builtin_inff());
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) most = V::max(V::loadu(x + i), most);
+    alignas(64) float lanes[kLanes];
+    V::store(lanes, most);
+    float m = lanes[0];
+    for (int l = 1; l < kLanes; ++l) m = lanes[l] > m ? lanes[l] : m;
+    for (; i < n; ++i) m = x[i] > m ? x[i] : m;
+    return m;
+  }
+
+  static float exponentials(float* x, int64_t n, float shift) {
+    const F32 s = V::set1(shift);
+    F32 sum = V::zero();
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) {
+      const F32 e = exp<V>(V::loadu(x + i) - s);
+      V::storeu(x + i, e);
+      sum = sum + e;
+    }
+    alignas(64) float lanes[kLanes];
+    V::store(lanes, sum);
+    float total = 0;
+    for (int l = 0; l < kLanes; ++l) total += lanes[l];
+    if (i < n) {
+      for (int64_t j = i; j < n; ++j) lanes[j - i] = x[j] - shift;
+      for (int64_t j = n - i; j < kLanes; ++j) lanes[j] = -__builtin_inff();
+      V::store(lanes, exp<V>(V::load(lanes)));
+      for (int64_t j = i; j < n; ++j) total += x[j] = lanes[j - i];
+    }
+    return total;
+  }
+
+  static void multiply(float* x, int64_t n, float factor) {
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) V::storeu(x + i, V::loadu(x + i) * V::set1(factor));
+    for (; i < n; ++i) x[i] *= factor;
+  }
+
+  static void add(float* to, const float* x, int64_t n) {
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) V::storeu(to + i, V::loadu(to + i) + V::loadu(x + i));
+    for (; i < n; ++i) to[i] += x[i];
+  }
+};
+
+}  // namespace
+}  // namespace sk
