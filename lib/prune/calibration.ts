@@ -54,7 +54,7 @@ export class Calibration {
   }
 
   /**
-   * Adds the inputs of some tokens. With `hessian` this is in^2 / 2 multiplications for each token on the calling thread: about 1 ms for
+   * Adds the inputs of some tokens. With `hessian` this is in^2 / 2 multiplications for each token on the calling thread: one or two ms for
    * a token of 1536 features. Spread long calibrations over turns of the event loop, or do them in a worker.
    *
    * @param x - float32 [..., in]

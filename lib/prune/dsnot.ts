@@ -1,9 +1,9 @@
 import { rangeError } from '../errors.js';
 import type { TensorLike } from '../tensor.js';
-import { describe, integer } from '../validate.js';
+import { integer } from '../validate.js';
 import type { Calibration } from './calibration.js';
 import { type Mask, maskData, matrix, type Pruned, pruned } from './matrix.js';
-import { type ParsedScope, parseScope, type Scope } from './scope.js';
+import { nonNegative, type ParsedScope, parseScope, type Scope } from './scope.js';
 import { selectMask } from './select.js';
 import { calibrationOf, wandaScores } from './wanda.js';
 
@@ -71,11 +71,6 @@ export function dsnot(weight: TensorLike, dsnotOptions: Scope & DsnotOptions): P
     });
   }
   return pruned(w, mask);
-}
-
-function nonNegative(value: unknown, name: string): number {
-  if (typeof value === 'number' && value >= 0 && value < Infinity) return value;
-  throw rangeError('ERR_SK_OPTION', `expected ${name} to be a number >= 0 but received ${describe(value)}`);
 }
 
 /** Mean and variance over tokens; constant inputs get the smallest variance, so that they sort first rather than as NaN. */

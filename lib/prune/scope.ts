@@ -92,6 +92,12 @@ export function fraction(value: unknown, name: string): number {
   throw rangeError('ERR_SK_OPTION', `expected ${name} to be a number from 0 up to but not 1, but received ${describe(value)}`);
 }
 
+/** A finite number >= 0. */
+export function nonNegative(value: unknown, name: string): number {
+  if (typeof value === 'number' && value >= 0 && value < Infinity) return value;
+  throw rangeError('ERR_SK_OPTION', `expected ${name} to be a number >= 0 but received ${describe(value)}`);
+}
+
 export function parsePattern(pattern: unknown): { n: number; m: number } {
   const match = typeof pattern === 'string' ? /^([1-9]\d{0,2}):([1-9]\d{0,2})$/.exec(pattern) : null;
   const [n, m] = [Number(match?.[1]), Number(match?.[2])];

@@ -31,7 +31,7 @@ export function keepLargest(data: Float32Array, rows: number, columns: number, k
 }
 
 /** The selection keeps no -Infinity and takes no NaN: here the smallest number stands for both. */
-function comparable(data: Float32Array): Float32Array {
+export function comparable(data: Float32Array): Float32Array {
   const lowest = -(2 - 2 ** -23) * 2 ** 127;
   const first = data.findIndex((value) => !(value >= lowest));
   return first < 0 ? data : data.map((value) => (value >= lowest ? value : lowest));

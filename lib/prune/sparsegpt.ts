@@ -1,10 +1,10 @@
-import { rangeError, SparseKernelsError, typeError } from '../errors.js';
+import { SparseKernelsError, typeError } from '../errors.js';
 import { allocate, type TensorLike } from '../tensor.js';
-import { describe, integer } from '../validate.js';
+import { integer } from '../validate.js';
 import type { Calibration } from './calibration.js';
 import { inverseFactor } from './cholesky.js';
 import { type Matrix, matrix, newMask, type Pruned } from './matrix.js';
-import { type ParsedScope, parseScope, type Scope } from './scope.js';
+import { nonNegative, type ParsedScope, parseScope, type Scope } from './scope.js';
 import { selectMask } from './select.js';
 import { calibrationOf } from './wanda.js';
 
@@ -24,7 +24,7 @@ export interface SparseGptOptions {
  * score of a weight is `w² / [U_jj]²`, U the Cholesky factor of the inverse Hessian. A mask is chosen when the sweep reaches its columns:
  * a group of M for patterns, `blockSize` columns for the other scopes. Inputs that are always zero lose their weights.
  *
- * Takes the calling thread: about 2 s for [512, 1536], mostly in^3 / 3 multiplications for the factor. Use a worker in a server.
+ * Takes the calling thread: some 3 s for [512, 1536], mostly in^3 / 3 multiplications for the factor. Use a worker in a server.
  *
  * Frantar and Alistarh, "SparseGPT: Massive Language Models Can Be Accurately Pruned in One-Shot" (ICML 2023).
  *
@@ -44,10 +44,7 @@ export interface SparseGptOptions {
  */
 export function sparsegpt(weight: TensorLike, sparseGptOptions: Scope & SparseGptOptions): Pruned {
   const scope = parseScope(sparseGptOptions, ['calibration', 'damp', 'blockSize']);
-  const { damp = 0.01 } = sparseGptOptions;
-  if (!(typeof damp === 'number' && damp >= 0 && damp < Infinity)) {
-    throw rangeError('ERR_SK_OPTION', `expected damp to be a number >= 0 but received ${describe(damp)}`);
-  }
+  const damp = nonNegative(sparseGptOptions.damp ?? 0.01, 'damp');
   const blockSize = blockSizeOf(sparseGptOptions.blockSize, scope);
   const w = matrix(weight, 'weight');
   const calibration = calibrationOf(sparseGptOptions.calibration, w);
