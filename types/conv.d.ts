@@ -26,6 +26,8 @@ export interface NativeKernelMap {
   readOutCoords(coords: Int32Array): void;
   /** starts [groups + 1], in [pairs], out [pairs] */
   readPairs(starts: Int32Array, inRows: Int32Array, outRows: Int32Array): void;
+  /** counts [outRows]: pairs of every output row. */
+  countInputs(counts: Int32Array): void;
   dispose(): void;
 }
 
@@ -57,9 +59,43 @@ export interface NativeMapmmPlan {
   readonly bytes: number;
 }
 
+export interface NativeReduceOptions {
+  /** native/mapreduce/mapreduce.h, enum Reduction. */
+  reduction: number;
+  channels: number;
+  /** [outRows]: weight of a sum, least of a maximum. */
+  row: Float32Array | undefined;
+  /** A maximum writes it [outRows, channels], its gradient reads it [inRows, channels]. */
+  winner: Int32Array | undefined;
+}
+
+export interface NativeOuterOptions {
+  in: number;
+  out: number;
+  splits: number;
+  isa: string;
+}
+
 export interface NativeConv {
   KernelMap: new (options: NativeMapOptions | { swapped: NativeKernelMap }) => NativeKernelMap;
   /** order [n]: the rows of coords [n, 1 + axes] in ascending key; true if they were so already. */
   sortSites(coords: Int32Array, batch: number, shape: Int32Array, order: Int32Array): boolean;
   MapmmPlan: new (options: NativeMapmmOptions) => NativeMapmmPlan;
+  /** x [inRows, channels]; JavaScript must not have seen the buffers of y [outRows, channels] and of the winner that is written. */
+  mapReduce(
+    map: NativeKernelMap,
+    x: Float32Array,
+    options: NativeReduceOptions,
+    y: Float32Array,
+    cancel: NativeCancelToken | undefined,
+  ): Promise<void>;
+  /** x [inRows, splits * in], dy [outRows, splits * out]; JavaScript must not have seen the buffer of dw [splits * out, groups, in]. */
+  mapOuter(
+    map: NativeKernelMap,
+    x: Float32Array,
+    dy: Float32Array,
+    options: NativeOuterOptions,
+    dw: Float32Array,
+    cancel: NativeCancelToken | undefined,
+  ): Promise<void>;
 }

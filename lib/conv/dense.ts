@@ -1,7 +1,7 @@
 import { rangeError } from '../errors.js';
 import { allocate, tensor as checkedTensor, type Tensor, type TensorLike, type TensorView } from '../tensor.js';
 import { describe } from '../validate.js';
-import { perAxis } from './sites.js';
+import { mostExtent, perAxis, type Sites } from './sites.js';
 import { type SparseTensor, sparseTensor } from './tensor.js';
 
 /**
@@ -25,10 +25,9 @@ export function fromDense(dense: TensorLike, mask?: TensorLike): SparseTensor {
   if (shape.length < 1 || shape.length > 4 || dims.includes(0)) {
     throw rangeError('ERR_SK_SHAPE', `expected dense to be [batch, channels, 1 to 4 axes] but received dims ${describe(dims)}`);
   }
-  const spatialShape = perAxis(shape, 'dense.dims', 1, 2 ** 31 - 1);
-  const kept = mask === undefined ? undefined : maskOf(mask, batchSize, spatialShape);
+  const spatialShape = perAxis(shape, 'dense.dims', 1, mostExtent);
+  const { coords: sites } = mask === undefined ? allSites(batchSize, spatialShape) : maskSites(mask, spatialShape, batchSize);
   const volume = spatialShape.reduce((a, b) => a * b, 1);
-  const sites = keptSites(batchSize, spatialShape, kept);
   const width = 1 + spatialShape.length;
   const rows = sites.length / width;
   const features = allocate('float32', rows * channels, 'the features');
@@ -45,15 +44,35 @@ export function fromDense(dense: TensorLike, mask?: TensorLike): SparseTensor {
 
 type Mask = TensorView<'float32' | 'uint8' | 'int32'>;
 
-function maskOf(value: TensorLike, batchSize: number, spatialShape: readonly number[]): Mask {
-  const mask = checkedTensor(value, 'mask', ['float32', 'uint8', 'int32']);
-  const [batch, ...cells] = mask.dims;
-  const fits = cells.length === spatialShape.length && cells.every((n, axis) => n > 0 && (spatialShape[axis] as number) % n === 0);
-  if (batch === batchSize && fits) return mask;
+/**
+ * The sites that a mask keeps: the stages of a masked network (SparK) are its mask on grids of different extents.
+ *
+ * @param mask - [batch, ...cells], as {@link fromDense} takes it
+ * @param spatialShape - extents of the grid, multiples of the cells
+ * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`
+ * @example
+ * ```ts
+ * import { conv } from 'sparse-kernels';
+ * const mask = { data: Uint8Array.of(0, 1), dims: [1, 1, 2] };
+ * conv.maskSites(mask, [1, 4]).coords; // Int32Array [0, 0, 2,  0, 0, 3]
+ * ```
+ */
+export function maskSites(mask: TensorLike, spatialShape: readonly number[], batchSize?: number): Sites {
+  const shape = perAxis(spatialShape, 'spatialShape', 1, mostExtent);
+  const view = checkedTensor(mask, 'mask', ['float32', 'uint8', 'int32']);
+  const [batch = 0, ...cells] = view.dims;
+  const fits = cells.length === shape.length && cells.every((n, axis) => n > 0 && (shape[axis] as number) % n === 0);
+  if (fits && batch > 0 && (batchSize ?? batch) === batch) {
+    return { coords: keptSites(batch, shape, view), spatialShape: shape, batchSize: batch };
+  }
   throw rangeError(
     'ERR_SK_SHAPE',
-    `expected mask to be [${batchSize}, ...cells] with cells that divide ${spatialShape.join(' x ')} but received dims ${describe(mask.dims)}`,
+    `expected mask to be [${batchSize ?? 'batch'}, ...cells] with cells that divide ${shape.join(' x ')} but received dims ${describe(view.dims)}`,
   );
+}
+
+function allSites(batchSize: number, spatialShape: readonly number[]): Sites {
+  return { coords: keptSites(batchSize, spatialShape, undefined), spatialShape, batchSize };
 }
 
 /** Coordinates in ascending order: a counter that runs through the grid, last axis fastest. */

@@ -3,8 +3,13 @@
  *
  * @packageDocumentation
  */
-export { fromDense, toDense } from './dense.js';
+export { add, concat } from './combine.js';
+export { fromDense, maskSites, toDense } from './dense.js';
 export type { KernelOptions, MapMode } from './geometry.js';
+export { avgPoolGradient, type GradientOptions, inputGradient, maxPoolGradient, weightGradient } from './gradient.js';
 export { type Activation, Layer, type LayerOptions, layer, type RunOptions, type RunSyncOptions } from './layer.js';
 export { ConvMap, type MapOptions, map, type PairLists } from './map.js';
+export { type BatchNormOptions, batchNorm, type LayerNormOptions, layerNorm, type Moments, moments } from './norm.js';
+export { type AvgPoolOptions, avgPool, globalPool, type MaxPoolOptions, maxPool } from './pool.js';
+export type { Sites } from './sites.js';
 export { type SparseTensor, type TensorOptions, tensor } from './tensor.js';

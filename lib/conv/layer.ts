@@ -6,7 +6,7 @@ import { native } from '../native.js';
 import { allocate, overlaps, type TensorLike, tensor, typedArray } from '../tensor.js';
 import { describe, integer, oneOf, options } from '../validate.js';
 import { ConvMap } from './map.js';
-import { expectSameSites, rowsOf } from './sites.js';
+import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
 
 /** Function applied to every output in the same pass. */
@@ -172,7 +172,7 @@ export class Layer {
     if (input.channels !== this.inChannels) {
       throw rangeError('ERR_SK_SHAPE', `expected x to have ${this.inChannels} channels but received ${input.channels}`);
     }
-    expectSameSites(input, map.input, 'x to be at the sites that the map was made for');
+    expectMapOf(input, map.input);
     const length = rowsOf(map.output) * this.outChannels;
     if (out === undefined) return { features: input.features, y: allocate('float32', length, 'the output') };
     const y = typedArray(out, 'float32', 'out', length);

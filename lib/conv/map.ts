@@ -5,8 +5,7 @@ import { native } from '../native.js';
 import { allocate } from '../tensor.js';
 import { describe, oneOf, options } from '../validate.js';
 import { type Geometry, geometry, type KernelOptions, type MapMode } from './geometry.js';
-import { expectSameSites, type Sites } from './sites.js';
-import { type SparseTensor, sparseTensor } from './tensor.js';
+import { expectSameSites, rowsOf, type Sites, sitesOf } from './sites.js';
 
 const modes: readonly MapMode[] = ['submanifold', 'sparse', 'pool', 'transposed', 'inverse'];
 
@@ -16,9 +15,9 @@ export interface MapOptions extends KernelOptions {
   readonly mode?: MapMode;
   /**
    * Modes `sparse` and `pool`: the output sites. `'reached'` (default): all that some input reaches; `'floor'`: floor(coordinate / stride) of
-   * every input (MinkowskiEngine); or those of a tensor, in its grid (SparK: the mask of the stage; coordinates of another branch).
+   * every input (MinkowskiEngine); or given ones, in their grid: those of a tensor, or of a mask (SparK).
    */
-  readonly outputs?: 'reached' | 'floor' | SparseTensor;
+  readonly outputs?: 'reached' | 'floor' | Sites;
   /** Mode `inverse`: the map that is undone. */
   readonly paired?: ConvMap;
 }
@@ -54,13 +53,15 @@ export class ConvMap {
   readonly output: Sites;
   /** Number of pairs: a layer does pairs x input channels x output channels multiply-adds. */
   readonly pairCount: number;
+  /** Of the window of every output; none where the map is an inverse. @internal */
+  readonly geometry: Geometry | undefined;
   /** @internal */
   readonly handle: NativeHandle<NativeKernelMap>;
 
   /** @internal */
   constructor(
     mode: MapMode,
-    kernel: Pick<ConvMap, 'kernelSize' | 'kernelVolume'>,
+    kernel: { kernelSize: readonly number[] | undefined; kernelVolume: number; geometry?: Geometry | undefined },
     input: Sites,
     output: Sites | undefined,
     make: () => NativeKernelMap,
@@ -69,6 +70,7 @@ export class ConvMap {
     this.mode = mode;
     this.kernelSize = kernel.kernelSize;
     this.kernelVolume = kernel.kernelVolume;
+    this.geometry = kernel.geometry;
     this.handle = new NativeHandle('the map', make);
     const live = this.handle.live();
     this.pairCount = live.pairs;
@@ -119,6 +121,18 @@ export class ConvMap {
     return lists;
   }
 
+  /** @internal int32 [output sites]: how many inputs each has. */
+  countInputs(): Int32Array {
+    const counts = allocate('int32', rowsOf(this.output), 'the counts');
+    this.handle.live().countInputs(counts);
+    return counts;
+  }
+
+  /** @internal The same pairs, in and out exchanged. */
+  swapped(): NativeKernelMap {
+    return new native.KernelMap({ swapped: this.handle.live() });
+  }
+
   /** Frees the pairs as soon as no run uses them; later use throws `ERR_SK_DISPOSED`. Without it the garbage collector does. */
   dispose(): void {
     this.handle.dispose();
@@ -131,7 +145,7 @@ export class ConvMap {
 }
 
 /**
- * Builds the map of a convolution or pooling over the sites of a tensor.
+ * Builds the map of a convolution or pooling over the sites of a tensor (its features do not matter).
  *
  * Output extents are those of dense layers: floor((n + 2 padding - dilation (k - 1) - 1) / stride) + 1, transposed
  * (n - 1) stride - 2 padding + dilation (k - 1) + 1 + outputPadding. Weights of offset r multiply input `o * stride - padding + r * dilation`,
@@ -148,10 +162,10 @@ export class ConvMap {
  * down.coords; // Int32Array [0, 0, 0,  0, 1, 2,  0, 2, 2]
  * ```
  */
-export function map(x: SparseTensor, mapOptions: MapOptions): ConvMap {
+export function map(x: Sites, mapOptions: MapOptions): ConvMap {
   const o = options<MapOptions>(mapOptions, 'options', optionNames);
   const mode = oneOf(o.mode ?? 'submanifold', 'mode', modes);
-  const input = sparseTensor(x, 'x');
+  const input = sitesOf(x, 'x');
   if (mode === 'inverse') return inverse(input, o);
   if (o.paired !== undefined) throw rangeError('ERR_SK_OPTION', "expected paired only in mode 'inverse'");
   const g = geometry(mode, input.spatialShape, o);
@@ -159,7 +173,8 @@ export function map(x: SparseTensor, mapOptions: MapOptions): ConvMap {
   const outputs = mode === 'submanifold' ? 0 : given ? 2 : 1;
   const make = () => nativeMap(input, g, outputs, given, mode === 'transposed');
   const kernelVolume = g.offsets.length / input.spatialShape.length;
-  return new ConvMap(mode, { kernelSize: g.kernelSize, kernelVolume }, input, mode === 'submanifold' ? input : given, make, g.outShape);
+  const kernel = { kernelSize: g.kernelSize, kernelVolume, geometry: g };
+  return new ConvMap(mode, kernel, input, mode === 'submanifold' ? input : given, make, g.outShape);
 }
 
 /** `outputs` as in native/map/map.h, enum MapOutputs. */
@@ -177,24 +192,24 @@ function nativeMap(input: Sites, g: Geometry, outputs: number, given: Sites | un
   });
 }
 
-function inverse(input: SparseTensor, { paired, mode: _, ...others }: MapOptions): ConvMap {
+function inverse(input: Sites, { paired, mode: _, ...others }: MapOptions): ConvMap {
   if (!(paired instanceof ConvMap)) throw typeError('ERR_SK_TYPE', `expected paired to be a map but received ${describe(paired)}`);
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined) throw rangeError('ERR_SK_OPTION', `expected no ${name} in mode 'inverse': paired decides it`);
   }
   expectSameSites(input, paired.output, 'x to be at the output sites of paired');
-  const swapped = () => new native.KernelMap({ swapped: paired.handle.live() });
-  return new ConvMap('inverse', paired, paired.output, paired.input, swapped);
+  const { kernelSize, kernelVolume } = paired;
+  return new ConvMap('inverse', { kernelSize, kernelVolume }, paired.output, paired.input, () => paired.swapped());
 }
 
 /** The output sites, where they do not follow from the offsets. */
-function givenOutputs(mode: MapMode, input: SparseTensor, g: Geometry, outputs: MapOptions['outputs']): Sites | undefined {
+function givenOutputs(mode: MapMode, input: Sites, g: Geometry, outputs: MapOptions['outputs']): Sites | undefined {
   if (outputs === undefined || outputs === 'reached') return undefined;
   if (mode !== 'sparse' && mode !== 'pool') {
     throw rangeError('ERR_SK_OPTION', `expected outputs only in modes 'sparse' and 'pool' but received them in mode '${mode}'`);
   }
   if (typeof outputs === 'object') {
-    const given = sparseTensor(outputs, 'outputs');
+    const given = sitesOf(outputs, 'outputs');
     if (given.batchSize === input.batchSize && given.spatialShape.length === input.spatialShape.length) return given;
     throw new SparseKernelsError('ERR_SK_COORDINATES', 'expected outputs to have the batch size and the number of axes of x');
   }

@@ -1,11 +1,24 @@
 /** Where the rows of a sparse tensor are: what maps are made from, and what tells whether a map fits a tensor. */
 import { rangeError, SparseKernelsError, typeError } from '../errors.js';
-import { describe } from '../validate.js';
+import { typedArray } from '../tensor.js';
+import { describe, integer } from '../validate.js';
 
+/**
+ * Sites of a grid: every sparse tensor is one. Rows are in ascending linear key (batch, then the axes, last axis fastest).
+ *
+ * @example
+ * ```ts
+ * import { conv } from 'sparse-kernels';
+ * const sites: conv.Sites = conv.maskSites({ data: Uint8Array.of(1, 0), dims: [1, 2] }, [4]);
+ * sites.coords; // Int32Array [0, 0,  0, 1]
+ * ```
+ */
 export interface Sites {
-  /** [n, 1 + axes], batch index first, in ascending linear key. */
+  /** int32 [n, 1 + axes]: batch index, then one coordinate per axis, in the order of `spatialShape`. */
   readonly coords: Int32Array;
+  /** Extents of the grid. */
   readonly spatialShape: readonly number[];
+  /** Samples in the batch. */
   readonly batchSize: number;
 }
 
@@ -34,18 +47,39 @@ export function perAxis(value: unknown, name: string, low: number, high: number,
   return [...list];
 }
 
+/** Checks sites that are an argument. That they ascend inside the grid is checked where a map is made from them. */
+export function sitesOf(value: unknown, name: string): Sites {
+  if (typeof value !== 'object' || value === null || !('coords' in value)) {
+    throw typeError('ERR_SK_TYPE', `expected ${name} to be a sparse tensor (conv.tensor) but received ${describe(value)}`);
+  }
+  const { coords, spatialShape, batchSize } = value as Sites;
+  const width = 1 + perAxis(spatialShape, `${name}.spatialShape`, 1, mostExtent).length;
+  integer(batchSize, `${name}.batchSize`, 1, mostExtent);
+  if (typedArray(coords, 'int32', `${name}.coords`).length % width === 0) return value as Sites;
+  throw rangeError('ERR_SK_SHAPE', `expected ${name}.coords to be [n, ${width}] but received ${coords.length} numbers`);
+}
+
 export function rowsOf({ coords, spatialShape }: Sites): number {
   return coords.length / (1 + spatialShape.length);
 }
 
+/** Throws ERR_SK_COORDINATES unless both are on the same grid. */
+export function expectSameGrid(received: Sites, expected: Sites, what: string): void {
+  if (sameGrid(received, expected)) return;
+  const show = ({ spatialShape, batchSize }: Sites) => `batch ${batchSize} of ${spatialShape.join(' x ')}`;
+  throw new SparseKernelsError('ERR_SK_COORDINATES', `expected ${what} (${show(expected)}) but received ${show(received)}`);
+}
+
 /** Throws ERR_SK_COORDINATES unless both name the same sites of the same grid. */
 export function expectSameSites(received: Sites, expected: Sites, what: string): void {
-  if (!sameGrid(received, expected)) {
-    const show = ({ spatialShape, batchSize }: Sites) => `batch ${batchSize} of ${spatialShape.join(' x ')}`;
-    throw new SparseKernelsError('ERR_SK_COORDINATES', `expected ${what} (${show(expected)}) but received ${show(received)}`);
-  }
+  expectSameGrid(received, expected, what);
   if (received.coords === expected.coords || sameBytes(received.coords, expected.coords)) return;
   throw new SparseKernelsError('ERR_SK_COORDINATES', `expected ${what} but received a tensor with other coordinates`);
+}
+
+/** Throws ERR_SK_COORDINATES unless a tensor is at the sites of one side of a map. */
+export function expectMapOf(received: Sites, expected: Sites, name = 'x'): void {
+  expectSameSites(received, expected, `${name} to be at the sites that the map was made for`);
 }
 
 function sameGrid(a: Sites, b: Sites): boolean {

@@ -1,9 +1,9 @@
-import { rangeError, typeError } from '../errors.js';
+import { rangeError } from '../errors.js';
 import { guarded } from '../handle.js';
 import { native } from '../native.js';
 import { allocate, tensor as checkedTensor, type TensorLike, typedArray } from '../tensor.js';
 import { describe, integer, options } from '../validate.js';
-import { mostExtent, perAxis, type Sites } from './sites.js';
+import { mostExtent, perAxis, rowsOf, type Sites, sitesOf } from './sites.js';
 
 /**
  * Features at some sites of a grid: a plain object. Rows are in ascending linear key (batch, then the axes, last axis fastest). Its arrays
@@ -16,17 +16,11 @@ import { mostExtent, perAxis, type Sites } from './sites.js';
  * x.channels; // 2
  * ```
  */
-export interface SparseTensor {
-  /** int32 [n, 1 + axes]: batch index, then one coordinate per axis, in the order of `spatialShape`. */
-  readonly coords: Int32Array;
+export interface SparseTensor extends Sites {
   /** float32 [n, channels]. */
   readonly features: Float32Array;
   /** Features of a site. */
   readonly channels: number;
-  /** Extents of the grid. */
-  readonly spatialShape: readonly number[];
-  /** Samples in the batch. */
-  readonly batchSize: number;
   /** int32 [n], where {@link tensor} sorted the rows: row i was row order[i] of its arguments. Results of layers have none. */
   readonly order?: Int32Array;
 }
@@ -111,16 +105,11 @@ function pick<T extends Int32Array | Float32Array>(from: T, order: Int32Array, w
   return to;
 }
 
-/** Checks a sparse tensor argument. That its rows ascend inside the grid is checked where a map is made from them. */
+/** Checks a sparse tensor argument. */
 export function sparseTensor(value: unknown, name: string): SparseTensor {
-  if (typeof value !== 'object' || value === null || !('coords' in value && 'features' in value)) {
-    throw typeError('ERR_SK_TYPE', `expected ${name} to be a sparse tensor (conv.tensor) but received ${describe(value)}`);
-  }
-  const { coords, features, channels, spatialShape, batchSize } = value as SparseTensor;
-  const shape = perAxis(spatialShape, `${name}.spatialShape`, 1, mostExtent);
-  integer(batchSize, `${name}.batchSize`, 1, mostExtent);
+  const rows = rowsOf(sitesOf(value, name));
+  const { features, channels } = value as SparseTensor;
   integer(channels, `${name}.channels`, 1, mostExtent);
-  const rows = typedArray(coords, 'int32', `${name}.coords`).length / (1 + shape.length);
   if (typedArray(features, 'float32', `${name}.features`, rows).length !== rows * channels) {
     throw rangeError(
       'ERR_SK_SHAPE',

@@ -16,6 +16,7 @@
 #include <memory>
 
 #include "../core/memory.h"
+#include "../core/pairs.h"
 #include "../core/status.h"
 #include "sites.h"
 
@@ -59,6 +60,7 @@ class Map {
   const int64_t* starts() const { return lists_->starts.as<int64_t>(); }
   const int32_t* in() const { return (swapped_ ? lists_->out : lists_->in).as<int32_t>(); }
   const int32_t* out() const { return (swapped_ ? lists_->in : lists_->out).as<int32_t>(); }
+  PairsView view() const { return {groups_, starts(), in(), out(), in_rows_, out_rows_}; }
   size_t bytes() const { return static_cast<size_t>(groups_ + 1) * 8 + static_cast<size_t>(pairs()) * 8; }
 
   // Output sites [out_rows, out_width] where build() found them (kReached); out_width is 0 elsewhere.

@@ -14,18 +14,11 @@
 
 #include "../core/kernel.h"
 #include "../core/memory.h"
+#include "../core/pairs.h"
 #include "../core/status.h"
 #include "kernel.h"
 
 namespace sk {
-
-// The pairs, as the map lends them: grouped, both columns strictly ascending inside a group, every index inside its rows.
-struct PairsView {
-  int64_t groups;
-  const int64_t* starts;  // [groups + 1]
-  const int32_t *in, *out;
-  int64_t in_rows, out_rows;
-};
 
 struct MapmmOptions {
   // [splits * out, groups, in], or with `transposed` the weight of the map before it was swapped, [splits * in, groups, out]: the gradient

@@ -65,20 +65,22 @@ Napi::Function MapObject::define(Napi::Env env) {
                      {InstanceAccessor<&MapObject::in_rows>("inRows"), InstanceAccessor<&MapObject::out_rows>("outRows"),
                       InstanceAccessor<&MapObject::pairs>("pairs"), InstanceAccessor<&MapObject::bytes>("bytes"),
                       InstanceMethod<&MapObject::read_coords>("readOutCoords"), InstanceMethod<&MapObject::read_pairs>("readPairs"),
-                      InstanceMethod<&MapObject::dispose>("dispose")});
+                      InstanceMethod<&MapObject::count_inputs>("countInputs"), InstanceMethod<&MapObject::dispose>("dispose")});
 }
 
 // new KernelMap({ coords, .. }) or new KernelMap({ swapped: map })
 MapObject::MapObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MapObject>(info) {
   const Napi::Object o = object(info[0], "options");
   Status status;
-  if (o.Has("swapped"))
+  const bool twin = o.Has("swapped");
+  if (twin)
     map_ = of(o.Get("swapped"))->swapped();
   else
     status = build(o, &map_);
   if (!status.ok()) throw to_error(info.Env(), status);
+  reported_ = twin ? 0 : static_cast<int64_t>(map_->bytes());  // a twin shares its pairs
   info.This().As<Napi::Object>().TypeTag(&kTag);
-  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), static_cast<int64_t>(map_->bytes()));
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), reported_);
 }
 
 std::shared_ptr<const Map> MapObject::of(const Napi::Value& value) {
@@ -130,8 +132,18 @@ Napi::Value MapObject::read_pairs(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// countInputs(counts [outRows]): pairs of every output row
+Napi::Value MapObject::count_inputs(const Napi::CallbackInfo& info) {
+  const auto& map = live(info.Env());
+  const auto counts = span<int32_t>(info[0], "counts");
+  expect_length(info.Env(), counts.length, "counts", 1, map->out_rows());
+  std::fill_n(counts.data, counts.length, 0);
+  for (int64_t p = 0; p < map->pairs(); ++p) ++counts.data[map->out()[p]];
+  return info.Env().Undefined();
+}
+
 void MapObject::Finalize(Napi::BasicEnv env) {
-  if (map_) Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(map_->bytes()));
+  if (map_) Napi::MemoryManagement::AdjustExternalMemory(env, -reported_);
   map_.reset();
 }
 

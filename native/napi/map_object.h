@@ -27,10 +27,12 @@ class MapObject : public Napi::ObjectWrap<MapObject> {
   Napi::Value bytes(const Napi::CallbackInfo& info);
   Napi::Value read_coords(const Napi::CallbackInfo& info);
   Napi::Value read_pairs(const Napi::CallbackInfo& info);
+  Napi::Value count_inputs(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info) { Finalize(info.Env()); }
   void Finalize(Napi::BasicEnv env) override;
 
   std::shared_ptr<const Map> map_;
+  int64_t reported_ = 0;  // bytes that the garbage collector was told of
 };
 
 }  // namespace sk::napi

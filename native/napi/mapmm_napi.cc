@@ -8,8 +8,6 @@
 namespace sk::napi {
 namespace {
 
-PairsView view(const Map& map) { return {map.groups(), map.starts(), map.in(), map.out(), map.in_rows(), map.out_rows()}; }
-
 class MapmmPlanObject : public PlanObject<MapmmPlanObject, MapmmPlan> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -62,14 +60,14 @@ class MapmmPlanObject : public PlanObject<MapmmPlanObject, MapmmPlan> {
     return run_async(info.Env(), {{o.x.data, static_cast<size_t>(o.x.length) * sizeof(float)}}, {{info[2], info[3].ToBoolean()}},
                      CancelToken::flag_of(info[4]),
                      [plan = live(info.Env()), map = o.map](const void* const* in, void* const* out, const std::atomic<bool>* cancel) {
-                       return plan->run(view(*map), static_cast<const float*>(in[0]), static_cast<float*>(out[0]), cancel);
+                       return plan->run(map->view(), static_cast<const float*>(in[0]), static_cast<float*>(out[0]), cancel);
                      });
   }
 
   // runSync(map, x, y)
   Napi::Value run_sync(const Napi::CallbackInfo& info) {
     const Operands o = operands(info);
-    if (const Status status = live(info.Env())->run(view(*o.map), o.x.data, o.y.data, nullptr); !status.ok())
+    if (const Status status = live(info.Env())->run(o.map->view(), o.x.data, o.y.data, nullptr); !status.ok())
       throw to_error(info.Env(), status);
     return info.Env().Undefined();
   }

@@ -20,5 +20,7 @@ extern const Verb kSelect;
 extern const Verb kSpmm;
 extern const Verb kMap;
 extern const Verb kMapmm;
+extern const Verb kMapouter;
+extern const Verb kMapreduce;
 
 }  // namespace sk::napi

@@ -33,6 +33,10 @@ const planOptions: NativeMapmmOptions = {
 const makePlan = (change: object) => new native.MapmmPlan({ ...planOptions, ...change });
 const plan = makePlan({});
 const [x, y] = [new Float32Array(6), new Float32Array(4)];
+const reduce = (change: object, y = new Float32Array(4), from = new Float32Array(4)) =>
+  native.mapReduce(map, from, { reduction: 0, channels: 2, row: undefined, winner: undefined, ...change }, y, undefined);
+const outer = (change: object, dw = new Float32Array(12), dy = new Float32Array(4)) =>
+  native.mapOuter(map, new Float32Array(6), dy, { in: 3, out: 2, splits: 1, isa: '', ...change }, dw, undefined);
 const disposed = makeMap({});
 disposed.dispose();
 
@@ -79,6 +83,20 @@ test.each<[string, () => unknown, string]>([
   ['a map of another class', () => plan.runSync(plan as never, x, y), 'ERR_SK_TYPE'],
   ['no map', () => plan.runSync(undefined as never, x, y), 'ERR_SK_TYPE'],
   ['a disposed map', () => plan.runSync(disposed, x, y), 'ERR_SK_DISPOSED'],
+  ['counts into too little room', () => map.countInputs(new Int32Array(1)), 'ERR_SK_SHAPE'],
+  ['a reduction of x one element short', () => reduce({}, undefined, new Float32Array(3)), 'ERR_SK_SHAPE'],
+  ['a reduction into y one element short', () => reduce({}, new Float32Array(3)), 'ERR_SK_SHAPE'],
+  ['an unknown reduction', () => reduce({ reduction: 3 }), 'ERR_SK_OPTION'],
+  ['a reduction of 0 channels', () => reduce({ channels: 0 }), 'ERR_SK_OPTION'],
+  ['a maximum without least', () => reduce({ reduction: 1 }), 'ERR_SK_TYPE'],
+  ['a maximum with too few of them', () => reduce({ reduction: 1, row: new Float32Array(1) }), 'ERR_SK_SHAPE'],
+  ['winners one short', () => reduce({ reduction: 1, row: new Float32Array(2), winner: new Int32Array(3) }), 'ERR_SK_SHAPE'],
+  ['a gradient without winners', () => reduce({ reduction: 2 }), 'ERR_SK_TYPE'],
+  ['weights one short', () => reduce({ row: new Float32Array(1) }), 'ERR_SK_SHAPE'],
+  ['a weight gradient one element short', () => outer({}, new Float32Array(11)), 'ERR_SK_SHAPE'],
+  ['dy one element short', () => outer({}, undefined, new Float32Array(3)), 'ERR_SK_SHAPE'],
+  ['other channels than x has', () => outer({ in: 4 }), 'ERR_SK_SHAPE'],
+  ['0 splits', () => outer({ splits: 0 }), 'ERR_SK_OPTION'],
   ['asynchronous x too short', () => plan.run(map, new Float32Array(5), y, true, undefined), 'ERR_SK_SHAPE'],
 ])('%s', (_, call, code) => {
   expect(call).toThrow(expect.objectContaining({ code }));
@@ -89,8 +107,13 @@ test('a map of other groups, asynchronously', async () => {
   await expect(other.run(map, x, y, true, undefined)).rejects.toMatchObject({ code: 'ERR_SK_SHAPE' });
 });
 
-test('the valid ones run', () => {
+test('the valid ones run', async () => {
   expect([map.inRows, map.outRows, map.pairs]).toEqual([2, 2, 3]);
   plan.runSync(map, x, y);
+  await reduce({});
+  await reduce({ reduction: 1, row: new Float32Array(2), winner: new Int32Array(4) });
+  await reduce({ reduction: 2, winner: new Int32Array(4) });
+  await outer({});
+  await expect(outer({ isa: 'mmx' })).rejects.toMatchObject({ code: 'ERR_SK_ISA' });
   expect(native.sortSites(Int32Array.of(0, 1, 1, 0, 0, 2), 1, mapOptions.inShape, new Int32Array(2))).toBe(false);
 });

@@ -101,3 +101,62 @@ function prepare(c: ConvCase, volume: Volume, kernel: Parameters<typeof denseCon
     }
   }
 }
+
+/** Weight gradients: exact, as dy and x are small integers; against a sum over the pairs of the map, which mapmm's checks vouch for. */
+export function* mapouterChecks(row: KernelInfo): Iterable<Check> {
+  const shapes = [
+    [1, 1, 1],
+    [6, 32, 1],
+    [7, 17, 1],
+    [32, 64, 1],
+    [100, 130, 1],
+    [12, 20, 4],
+    [19, 19, 19],
+  ] as const;
+  for (const [inputs, outputs, groups] of shapes) {
+    for (const density of [0, 0.1, 0.7]) {
+      yield {
+        name: `${inputs} -> ${outputs}, ${groups} groups, density ${density}`,
+        run: async () =>
+          (await compareWeightGradient(row, inputs, outputs, groups, density, smallIntegers, true)) ??
+          compareWeightGradient(row, inputs, outputs, groups, density, uniform, false),
+      };
+    }
+  }
+}
+
+async function compareWeightGradient(
+  row: KernelInfo,
+  inputs: number,
+  outputs: number,
+  groups: number,
+  density: number,
+  fill: Fill,
+  exact: boolean,
+): Promise<Mismatch | null> {
+  const x = sparse(randomVolume(1, [17, 16], inputs, density, fill));
+  const map = conv.map(x, { mode: 'sparse', kernelSize: [3, 2], stride: [1, 2], padding: 1 });
+  const dy = {
+    ...x,
+    coords: map.coords,
+    spatialShape: map.spatialShape,
+    channels: outputs,
+    features: fill((map.coords.length / 3) * outputs, 8),
+  };
+  const { starts, in: from, out } = map.pairs();
+  const [inGroup, outGroup] = [inputs / groups, outputs / groups];
+  const expected = new Float64Array(outputs * 6 * inGroup);
+  for (let k = 0; k < 6; k++) {
+    for (let p = starts[k] as number; p < (starts[k + 1] as number); p++) {
+      for (let o = 0; o < outputs; o++) {
+        for (let i = 0; i < inGroup; i++) {
+          const a = x.features[(from[p] as number) * inputs + Math.floor(o / outGroup) * inGroup + i] as number;
+          const at = (o * 6 + k) * inGroup + i;
+          expected[at] = (expected[at] as number) + a * (dy.features[(out[p] as number) * outputs + o] as number);
+        }
+      }
+    }
+  }
+  const dw = await conv.weightGradient(x, dy, map, { groups, isa: row.isa });
+  return firstMismatch(dw.data, expected, exact ? 0 : dotTolerance(17 * 16, 1, 1, 0));
+}

@@ -11,8 +11,8 @@ for (const row of all) {
   if (!checks) throw new Error(`test/kernels/verbs.ts says nothing of the verb of ${row.name}`);
   const rows = all.filter((other) => other.verb === row.verb);
   describe.skipIf(!row.supported)(row.name, () => {
-    test.each([...checks(row, rows)])('$name', (check) => {
-      expect(check.run()).toBeNull();
+    test.each([...checks(row, rows)])('$name', async (check) => {
+      expect(await check.run()).toBeNull();
       exercised.add(row.name);
     });
   });

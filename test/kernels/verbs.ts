@@ -1,6 +1,6 @@
 import type { KernelInfo } from 'sparse-kernels';
 import type { Check } from './check.js';
-import { mapmmChecks } from './conv-parity.js';
+import { mapmmChecks, mapouterChecks } from './conv-parity.js';
 import { spmmChecks } from './nm-parity.js';
 import { poolChecks } from './pool-parity.js';
 import { scoreChecks } from './score-parity.js';
@@ -9,6 +9,7 @@ import { selectChecks } from './select-parity.js';
 /** Every verb that has kernels: how a row of it is exercised. `rows` are all rows of the verb. */
 export const verbs: Readonly<Record<string, (row: KernelInfo, rows: readonly KernelInfo[]) => Iterable<Check>>> = {
   mapmm: mapmmChecks,
+  mapouter: mapouterChecks,
   spmm: spmmChecks,
   select: selectChecks,
   pool: poolChecks,

@@ -7,6 +7,8 @@
 #include "../../native/core/parallel.h"
 #include "../../native/map/map.h"
 #include "../../native/mapmm/mapmm.h"
+#include "../../native/mapouter/mapouter.h"
+#include "../../native/mapreduce/mapreduce.h"
 #include "guarded.h"
 #include "harness.h"
 #include "oracle.h"
@@ -174,12 +176,71 @@ std::string multiply(Random& random, const sk::Map& map, Edge edge, bool depthwi
   }
   *kernel = plan->kernel().name;
   const Guarded<float> guarded_x(x, edge), guarded_y(y.size(), edge);
-  const sk::PairsView pairs = {groups, map.starts(), map.in(), map.out(), map.in_rows(), map.out_rows()};
-  if (const sk::Status status = plan->run(pairs, guarded_x.data(), guarded_y.data(), nullptr); !status.ok()) return status.message();
+  if (const sk::Status status = plan->run(map.view(), guarded_x.data(), guarded_y.data(), nullptr); !status.ok()) return status.message();
   if (!guarded_y.slack_untouched()) return "run() wrote beside y";
   if (!same_bits(guarded_x.data(), x.data(), static_cast<int64_t>(x.size()))) return "run() wrote to x";
   const int64_t i = first_difference(guarded_y.data(), y, 0);
   return i < 0 ? "" : "y[" + std::to_string(i) + "] differs";
+}
+
+// The weight gradient of a random layer, against a sum over the pairs.
+std::string outer(Random& random, const sk::Map& map, Edge edge, const char* isa) {
+  const int64_t splits = 1 + random.below(3), in = 1 + random.below(130), out = 1 + random.below(150), groups = map.groups();
+  const std::vector<float> x = random_dense(random, map.in_rows() * splits * in, true),
+                           dy = random_dense(random, map.out_rows() * splits * out, true);
+  std::vector<double> dw(static_cast<size_t>(splits * out * groups * in));
+  for (int64_t g = 0; g < groups; ++g)
+    for (int64_t p = map.starts()[g]; p < map.starts()[g + 1]; ++p)
+      for (int64_t s = 0; s < splits; ++s)
+        for (int64_t o = 0; o < out; ++o)
+          for (int64_t i = 0; i < in; ++i)
+            dw[static_cast<size_t>(((s * out + o) * groups + g) * in + i)] +=
+                static_cast<double>(dy[static_cast<size_t>((map.out()[p] * splits + s) * out + o)]) *
+                x[static_cast<size_t>((map.in()[p] * splits + s) * in + i)];
+  const Guarded<float> guarded_x(x, edge), guarded_dy(dy, edge), guarded_dw(dw.size(), edge);
+  sk::MapouterOptions o;
+  o.in = in, o.out = out, o.splits = splits;
+  o.x = guarded_x.data(), o.dy = guarded_dy.data(), o.dw = guarded_dw.data();
+  o.isa = isa;
+  if (const sk::Status status = sk::map_outer(map.view(), o, nullptr); !status.ok()) return status.message();
+  if (!guarded_dw.slack_untouched()) return "map_outer() wrote beside dw";
+  return first_difference(guarded_dw.data(), dw, 0) < 0 ? "" : "dw differs";
+}
+
+// Sums, maxima and the gradient of maxima.
+std::string reduce(Random& random, const sk::Map& map, Edge edge) {
+  const int64_t channels = 1 + random.below(40);
+  const std::vector<float> x = random_dense(random, map.in_rows() * channels, true), row = random_dense(random, map.out_rows(), true);
+  const size_t size = static_cast<size_t>(map.out_rows() * channels);
+  std::vector<double> sum(size), max(size), gradient(x.size());
+  std::vector<int64_t> winner(size, -1);  // the input element
+  for (size_t e = 0; e < size; ++e) max[e] = row[e / static_cast<size_t>(channels)];
+  for (int64_t p = 0; p < map.pairs(); ++p)
+    for (int64_t c = 0; c < channels; ++c) {
+      const size_t i = static_cast<size_t>(map.in()[p] * channels + c), o = static_cast<size_t>(map.out()[p] * channels + c);
+      sum[o] += static_cast<double>(x[i]) * row[static_cast<size_t>(map.out()[p])];
+      if (x[i] > max[o]) max[o] = x[i], winner[o] = static_cast<int64_t>(i);
+    }
+  const Guarded<float> guarded_x(x, edge), guarded_row(row, edge), y(size, edge), dx(x.size(), edge);
+  const Guarded<int32_t> winners(size, edge);
+  sk::ReduceOptions o;
+  o.channels = channels, o.x = guarded_x.data(), o.row = guarded_row.data(), o.y = y.data();
+  if (const sk::Status status = sk::map_reduce(map.view(), o, nullptr); !status.ok()) return status.message();
+  if (!y.slack_untouched() || first_difference(y.data(), sum, 0) >= 0) return "the sum differs";
+  o.reduction = sk::Reduction::kMax;
+  if (random.below(2)) o.winner = winners.data();
+  if (const sk::Status status = sk::map_reduce(map.view(), o, nullptr); !status.ok()) return status.message();
+  if (!y.slack_untouched() || !winners.slack_untouched() || first_difference(y.data(), max, 0) >= 0) return "the maximum differs";
+  if (o.winner == nullptr) return "";
+  const std::vector<float> dy = random_dense(random, static_cast<int64_t>(size), true);
+  for (size_t e = 0; e < size; ++e)
+    if (winner[e] >= 0) gradient[static_cast<size_t>(winner[e])] += dy[e];
+  const Guarded<float> guarded_dy(dy, edge);
+  sk::ReduceOptions back;
+  back.reduction = sk::Reduction::kMaxGradient;
+  back.channels = channels, back.x = guarded_dy.data(), back.winner = winners.data(), back.y = dx.data();
+  if (const sk::Status status = sk::map_reduce(map.swapped()->view(), back, nullptr); !status.ok()) return status.message();
+  return dx.slack_untouched() && first_difference(dx.data(), gradient, 0) < 0 ? "" : "the gradient of the maximum differs";
 }
 
 }  // namespace
@@ -207,8 +268,11 @@ void conv_suite() {
     std::string kernel;
     problem = multiply(random, transposed ? *map->swapped() : *map, p.edge, depthwise, isa, transposed, &kernel);
     ++ran[kernel];
+    if (problem.empty()) problem = outer(random, *map, p.edge, isa);
+    if (problem.empty()) problem = reduce(random, *map, p.edge);
   }
-  check(problem.empty(), problem.empty() ? "600 maps, and products over 200 of them" : std::string(current_case) + ": " + problem);
+  check(problem.empty(), problem.empty() ? "600 maps, and products, weight gradients and reductions over 200 of them"
+                                         : std::string(current_case) + ": " + problem);
   for (const sk::KernelRow& row : sk::mapmm_kernels())
     if (row.supported) check(ran[row.name] > 0, std::string("row ") + row.name + " was exercised");
   pool.set_threads(1);
