@@ -16,6 +16,7 @@
  * - `ERR_SK_FILE` bytes that are not what they should be: truncated, damaged or of another format (SparseKernelsError)
  * - `ERR_SK_CHECKSUM` a file whose checksum does not fit its contents (SparseKernelsError)
  * - `ERR_SK_VERSION` a file of a version that this library does not know (SparseKernelsError)
+ * - `ERR_SK_VALUE` a number that the type it is to be stored as cannot hold (SparseKernelsError)
  * - `ERR_SK_ISA` an instruction set that is unknown or that this machine lacks (SparseKernelsError)
  * - `ERR_SK_MEMORY` not enough memory, or more elements than an array can hold (SparseKernelsError)
  * - `ERR_SK_DISPOSED` use of a plan after `dispose()` (SparseKernelsError)
@@ -36,6 +37,7 @@ export type ErrorCode =
   | 'ERR_SK_FILE'
   | 'ERR_SK_CHECKSUM'
   | 'ERR_SK_VERSION'
+  | 'ERR_SK_VALUE'
   | 'ERR_SK_ISA'
   | 'ERR_SK_MEMORY'
   | 'ERR_SK_DISPOSED'

@@ -26,7 +26,7 @@ export interface TensorLike {
 }
 
 /**
- * A float32 tensor, as the library returns it: a plain object, so `new ort.Tensor(y.type, y.data, y.dims)` just works.
+ * A tensor, as the library returns it: a plain object, so `new ort.Tensor(y.type, y.data, y.dims)` just works.
  *
  * @example
  * ```ts
@@ -35,11 +35,11 @@ export interface TensorLike {
  * pruned.data; // Float32Array [3, 0, 0, 4]
  * ```
  */
-export interface Tensor {
+export interface Tensor<D extends DType = 'float32'> {
   /** Element type. */
-  readonly type: 'float32';
+  readonly type: D;
   /** The elements, row-major. */
-  readonly data: Float32Array;
+  readonly data: ArrayOf[D];
   /** Sizes of the axes, outermost first. */
   readonly dims: readonly number[];
 }

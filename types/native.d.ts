@@ -18,9 +18,18 @@ export interface NativeKernelRow {
   supported: boolean;
 }
 
+/** Elements of a DType (native/core/tensor.h): 0 float32, 1 float16 and 2 bfloat16 (both as bits), 3 int8. */
+export type NativeElements = Float32Array | Uint16Array | Int8Array;
+
 export interface NativeSpmmOptions {
   /** [out, in], row-major. */
-  weight: Float32Array;
+  weight: NativeElements;
+  /** DType of the weight. */
+  type: number;
+  /** DType that the plan stores the weight as. */
+  values: number;
+  /** [out], of an int8 weight. */
+  scale: Float32Array | undefined;
   out: number;
   in: number;
   n: number;
@@ -38,11 +47,19 @@ export interface NativeSpmmOptions {
 
 export interface NativeSpmmPlan {
   /**
-   * x [tokens, in] is copied before the call returns. y [tokens, out]: if `privateY`, JavaScript must not have seen its buffer and the
-   * worker writes it in place; else the result is copied into it when the promise settles.
+   * x [tokens, in] is read before the call returns. y [tokens, out]: if `privateY`, JavaScript must not have seen its buffer and the
+   * worker writes it in place; else the result is copied into it when the promise settles. Types are DTypes.
    */
-  run(x: Float32Array, tokens: number, y: Float32Array, privateY: boolean, cancel: NativeCancelToken | undefined): Promise<void>;
-  runSync(x: Float32Array, tokens: number, y: Float32Array): void;
+  run(
+    x: NativeElements,
+    xType: number,
+    tokens: number,
+    y: NativeElements,
+    yType: number,
+    privateY: boolean,
+    cancel: NativeCancelToken | undefined,
+  ): Promise<void>;
+  runSync(x: NativeElements, xType: number, tokens: number, y: NativeElements, yType: number): void;
   toDense(dense: Float32Array): void;
   dispose(): void;
   readonly kernel: string;

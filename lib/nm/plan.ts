@@ -1,10 +1,10 @@
 import type { NativeCancelToken, NativeSpmmPlan } from '../../types/native.js';
 import { type Isa, isaOption } from '../device.js';
-import { rangeError } from '../errors.js';
 import { cancellable, guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
-import { allocate, overlaps, type Tensor, type TensorLike, type TensorView, tensor, typedArray } from '../tensor.js';
-import { describe, integer, oneOf, options } from '../validate.js';
+import { allocate, type Tensor, type TensorLike, typedArray } from '../tensor.js';
+import { integer, oneOf, options } from '../validate.js';
+import { dtypeNumber, type OutputOf, type RunOperands, rowVector, runOperands, type WeightType, weightOperand } from './operands.js';
 import { type Pattern, parsePattern } from './pattern.js';
 
 /** Function applied to every output in the same pass: `y = activation(x Wᵀ + b)`. */
@@ -15,8 +15,15 @@ const activations: readonly Activation[] = ['none', 'relu'];
 
 /** Options of {@link plan}. */
 export interface PlanOptions {
-  /** float32 [out, in], pruned to `pattern`. Copied: it may change or be freed afterwards. */
+  /** float32, float16, bfloat16 or int8 [out, in], pruned to `pattern`. Copied: it may change or be freed afterwards. */
   readonly weight: TensorLike;
+  /**
+   * What the plan stores the weight as; sums are float32 always. float16 and bfloat16 round to nearest even. int8 quantises symmetrically
+   * for each output: `scale = max|w| / 127`. Default: the type of `weight`.
+   */
+  readonly dtype?: WeightType;
+  /** float32 [out], with an int8 `weight` only: the weight is `scale * weight`. */
+  readonly scale?: TensorLike | Float32Array;
   /** The pattern that the weight has. */
   readonly pattern: Pattern;
   /** float32 [out]: added before the activation. Default: none. */
@@ -42,7 +49,7 @@ export interface RunOptions {
 /** Options of {@link Plan.runSync}. */
 export type RunSyncOptions = Pick<RunOptions, 'out'>;
 
-/** Most that one native run covers: what the event loop copies at a time. Shorter slices would read the weight too often. */
+/** Most that one native run covers: what the event loop packs at a time. Shorter slices would read the weight too often. */
 const sliceBytes = 8 << 20;
 const sliceTokens = 1024;
 
@@ -64,23 +71,32 @@ export class Plan {
 
   /** @internal */
   constructor(planOptions: PlanOptions) {
-    const o = options<PlanOptions>(planOptions, 'options', ['weight', 'pattern', 'bias', 'activation', 'tokens', 'isa', 'threads']);
+    const o = options<PlanOptions>(planOptions, 'options', [
+      'weight',
+      'dtype',
+      'scale',
+      'pattern',
+      'bias',
+      'activation',
+      'tokens',
+      'isa',
+      'threads',
+    ]);
     const { n, m } = parsePattern(o.pattern);
-    const weight = tensor(o.weight, 'weight', ['float32']);
-    if (weight.dims.length !== 2 || weight.data.length === 0) {
-      throw rangeError('ERR_SK_SHAPE', `expected weight to be [out, in] with both at least 1 but received dims ${describe(weight.dims)}`);
-    }
-    const [out, inputs] = weight.dims as [number, number];
+    const { view, out, inputs, values, scale } = weightOperand(o.weight, o.dtype, o.scale);
     this.pattern = o.pattern;
     this.inFeatures = inputs;
     this.outFeatures = out;
     const settings = {
-      weight: weight.data,
+      weight: view.data,
+      type: dtypeNumber(view.type),
+      values: dtypeNumber(values),
+      scale,
       out,
       in: inputs,
       n,
       m,
-      bias: o.bias === undefined ? undefined : biasData(o.bias, out),
+      bias: o.bias === undefined ? undefined : rowVector(o.bias, 'bias', out),
       activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),
       isa: isaOption(o.isa),
       tokens: integer(o.tokens ?? 64, 'tokens', 1, 2 ** 31),
@@ -100,11 +116,11 @@ export class Plan {
   }
 
   /**
-   * `y = activation(x Wᵀ + b)` off the event loop. x is copied in slices while the run goes on, so it must not change until the promise
+   * `y = activation(x Wᵀ + b)` off the event loop. x is packed in slices while the run goes on, so it must not change until the promise
    * settles; transferring its buffer away meanwhile is an error, not a crash.
    *
-   * @param x - float32 [..., in], or a bare Float32Array of tokens x in
-   * @returns float32 [..., out]
+   * @param x - float32, float16 or bfloat16 [..., in], or a bare Float32Array of tokens x in
+   * @returns [..., out] of the type of x (or of `out`)
    * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OVERLAP`,
    * SparseKernelsError `ERR_SK_DISPOSED` / `ERR_SK_MEMORY`, or the reason of `signal`
    * @example
@@ -115,38 +131,32 @@ export class Plan {
    * const y = await layer.run({ data: new Float32Array(3 * 32), dims: [3, 32] }); // y.dims: [3, 64]
    * ```
    */
-  async run(x: TensorLike | Float32Array, runOptions: RunOptions = {}): Promise<Tensor> {
+  async run<X extends TensorLike | Float32Array>(x: X, runOptions: RunOptions = {}): Promise<OutputOf<X>> {
     const { out, signal } = options<RunOptions>(runOptions, 'options', ['out', 'signal']);
     return cancellable(signal, (token) =>
       this.#handle.use(async (native) => {
-        const { input, tokens, y, dims } = this.#arguments(x, out);
-        await this.#runSlices(native, input.data, tokens, y, out === undefined, token);
-        return { type: 'float32', data: y, dims };
+        const operands = runOperands(x, out, this.inFeatures, this.outFeatures);
+        await this.#runSlices(native, operands, out === undefined, token);
+        return operands.output as OutputOf<X>;
       }),
     );
   }
 
-  /** Two slices are under way at a time: while one is computed, the event loop copies the next. */
-  async #runSlices(
-    plan: NativeSpmmPlan,
-    x: Float32Array,
-    tokens: number,
-    y: Float32Array,
-    privateY: boolean,
-    token: NativeCancelToken | undefined,
-  ): Promise<void> {
+  /** Two slices are under way at a time: while one is computed, the event loop packs the next. */
+  async #runSlices(plan: NativeSpmmPlan, { input, tokens, output }: RunOperands, privateY: boolean, token: NativeCancelToken | undefined) {
     const { inFeatures, outFeatures } = this;
+    const [xType, yType] = [dtypeNumber(input.type), dtypeNumber(output.type)];
     const slice = Math.max(1, Math.min(sliceTokens, Math.floor(sliceBytes / 4 / Math.max(inFeatures, outFeatures))));
-    if (tokens <= slice) return plan.run(x, tokens, y, privateY, token);
+    if (tokens <= slice) return plan.run(input.data, xType, tokens, output.data, yType, privateY, token);
     const underWay: Promise<void>[] = [];
     try {
       for (let first = 0; first < tokens; first += slice) {
         const end = Math.min(first + slice, tokens);
-        typedArray(x, 'float32', 'x', tokens); // it may have been transferred away since the last slice
-        typedArray(y, 'float32', 'out', tokens);
-        const xs = x.subarray(first * inFeatures, end * inFeatures);
-        const ys = y.subarray(first * outFeatures, end * outFeatures);
-        const run = plan.run(xs, end - first, ys, privateY, token);
+        typedArray(input.data, input.type, 'x', tokens); // it may have been transferred away since the last slice
+        typedArray(output.data, output.type, 'out', tokens);
+        const xs = input.data.subarray(first * inFeatures, end * inFeatures);
+        const ys = output.data.subarray(first * outFeatures, end * outFeatures);
+        const run = plan.run(xs, xType, end - first, ys, yType, privateY, token);
         run.catch(() => {}); // it is awaited below, but may fail while we still wait for the one before: that is not unhandled
         underWay.push(run);
         if (underWay.length === 2) await underWay.shift();
@@ -160,8 +170,8 @@ export class Plan {
   /**
    * {@link Plan.run} on the calling thread (and the pool): for scripts and small work. x is read in place.
    *
-   * @param x - float32 [..., in], or a bare Float32Array of tokens x in
-   * @returns float32 [..., out]
+   * @param x - float32, float16 or bfloat16 [..., in], or a bare Float32Array of tokens x in
+   * @returns [..., out] of the type of x (or of `out`)
    * @throws as {@link Plan.run}
    * @example
    * ```ts
@@ -170,15 +180,15 @@ export class Plan {
    * nm.plan({ weight, pattern: '2:4' }).runSync(Float32Array.of(1, 1, 1, 1)).data; // Float32Array [3]
    * ```
    */
-  runSync(x: TensorLike | Float32Array, runOptions: RunSyncOptions = {}): Tensor {
+  runSync<X extends TensorLike | Float32Array>(x: X, runOptions: RunSyncOptions = {}): OutputOf<X> {
     const { out } = options<RunSyncOptions>(runOptions, 'options', ['out']);
-    const { input, tokens, y, dims } = this.#arguments(x, out);
+    const { input, tokens, output } = runOperands(x, out, this.inFeatures, this.outFeatures);
     const live = this.#handle.live();
-    guarded(() => live.runSync(input.data, tokens, y));
-    return { type: 'float32', data: y, dims };
+    guarded(() => live.runSync(input.data, dtypeNumber(input.type), tokens, output.data, dtypeNumber(output.type)));
+    return output as OutputOf<X>;
   }
 
-  /** The pruned weight that the plan holds, float32 [out, in]. */
+  /** The pruned weight as the plan holds it, rounded or quantised, float32 [out, in]. */
   toDense(): Tensor {
     const live = this.#handle.live();
     const data = allocate('float32', this.outFeatures * this.inFeatures, 'the dense weight');
@@ -195,49 +205,14 @@ export class Plan {
   [Symbol.dispose](): void {
     this.dispose();
   }
-
-  /** x as [tokens, in], and the array and dims of y. */
-  #arguments(x: TensorLike | Float32Array, out: TensorLike | Float32Array | undefined) {
-    const { inFeatures, outFeatures } = this;
-    const input = this.#input(x);
-    const tokens = input.data.length / inFeatures;
-    const dims = [...input.dims.slice(0, -1), outFeatures];
-    if (out === undefined) return { input, tokens, y: allocate('float32', tokens * outFeatures, 'the output'), dims };
-    const y = 'dims' in out ? tensor(out, 'out', ['float32']).data : typedArray(out, 'float32', 'out', tokens);
-    if (y.length !== tokens * outFeatures) {
-      throw rangeError('ERR_SK_SHAPE', `expected out to hold ${tokens} x ${outFeatures} elements but received ${y.length}`);
-    }
-    if (overlaps(input.data, y)) throw rangeError('ERR_SK_OVERLAP', 'expected out not to share memory with x');
-    return { input, tokens, y, dims };
-  }
-
-  #input(x: TensorLike | Float32Array): TensorView<'float32'> {
-    const { inFeatures } = this;
-    if (typeof x === 'object' && x !== null && 'dims' in x) {
-      const input = tensor(x, 'x', ['float32']);
-      if (input.dims.at(-1) === inFeatures) return input;
-      throw rangeError('ERR_SK_SHAPE', `expected x to be [..., ${inFeatures}] but received dims ${describe(input.dims)}`);
-    }
-    const data = typedArray(x, 'float32', 'x');
-    if (data.length % inFeatures === 0) return { type: 'float32', data, dims: [data.length / inFeatures, inFeatures] };
-    throw rangeError('ERR_SK_SHAPE', `expected x to hold a multiple of ${inFeatures} elements but received ${data.length}`);
-  }
-}
-
-function biasData(bias: TensorLike | Float32Array, out: number): Float32Array {
-  const data =
-    typeof bias === 'object' && bias !== null && 'dims' in bias
-      ? tensor(bias, 'bias', ['float32']).data
-      : typedArray(bias, 'float32', 'bias');
-  if (data.length === out) return data;
-  throw rangeError('ERR_SK_SHAPE', `expected bias to hold ${out} elements but received ${data.length}`);
 }
 
 /**
  * Checks and packs a pruned weight and chooses its kernel: expensive once, cheap ever after.
  *
  * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_PATTERN` / `ERR_SK_OPTION`,
- * SparseKernelsError `ERR_SK_SPARSITY` (the first group with too many non-zeros is named) / `ERR_SK_ISA` / `ERR_SK_MEMORY`
+ * SparseKernelsError `ERR_SK_SPARSITY` (the first group with too many non-zeros is named) / `ERR_SK_VALUE` (weights that `dtype` cannot hold) /
+ * `ERR_SK_ISA` / `ERR_SK_MEMORY`
  * @example
  * ```ts
  * import { nm } from 'sparse-kernels';

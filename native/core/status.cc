@@ -5,6 +5,7 @@ namespace sk {
 const char* code_name(Code code) {
   switch (code) {
     case Code::kOk: return "OK";
+    case Code::kValue: return "ERR_SK_VALUE";
     case Code::kShape: return "ERR_SK_SHAPE";
     case Code::kSparsity: return "ERR_SK_SPARSITY";
     case Code::kPattern: return "ERR_SK_PATTERN";

@@ -1,13 +1,20 @@
 // TensorView: what the boundary hands to a verb. It owns nothing.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace sk {
 
-// A dense row-major float32 matrix [rows, columns], aligned to its element only.
+// Element types, in the order in which types/native.d.ts numbers them.
+enum class DType : int { kFloat32 = 0, kFloat16 = 1, kBFloat16 = 2, kInt8 = 3 };
+
+constexpr size_t size_of(DType type) { return type == DType::kFloat32 ? 4 : type == DType::kInt8 ? 1 : 2; }
+
+// A dense row-major matrix [rows, columns], aligned to its element only.
 struct MatrixView {
-  const float* data;
+  const void* data;
+  DType type;
   int64_t rows;
   int64_t columns;
 };

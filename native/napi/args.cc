@@ -87,6 +87,14 @@ template Span<uint8_t> span<uint8_t>(const Napi::Value&, const char*);
 template Span<int32_t> span<int32_t>(const Napi::Value&, const char*);
 template Span<uint32_t> span<uint32_t>(const Napi::Value&, const char*);
 
+Elements elements(const Napi::Value& value, const Napi::Value& type, const char* name) {
+  const auto dtype = static_cast<DType>(integer(type, "type", 0, 3));
+  const auto of = [dtype](const auto& s) { return Elements{s.data, s.length, dtype}; };
+  if (dtype == DType::kFloat32) return of(span<float>(value, name));
+  if (dtype == DType::kInt8) return of(span<int8_t>(value, name));
+  return of(span<uint16_t>(value, name));
+}
+
 int64_t integer(const Napi::Value& value, const char* name, int64_t low, int64_t high) {
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
   if (!(number >= static_cast<double>(low) && number <= static_cast<double>(high)) || number != std::floor(number))

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "../core/status.h"
+#include "../core/tensor.h"
 
 namespace sk::napi {
 
@@ -38,6 +39,14 @@ template <class T>
 Span<T> optional_span(const Napi::Value& value, const char* name) {
   return value.IsUndefined() ? Span<T>{nullptr, 0} : span<T>(value, name);
 }
+
+// The elements of an array whose class fits the DType that `type` numbers; both 16-bit floats come in a Uint16Array.
+struct Elements {
+  void* data;
+  int64_t length;
+  DType type;
+};
+Elements elements(const Napi::Value& value, const Napi::Value& type, const char* name);
 
 // Throws unless value is an integer in [low, high].
 int64_t integer(const Napi::Value& value, const char* name, int64_t low, int64_t high);

@@ -16,14 +16,19 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
                          InstanceMethod<&SpmmPlanObject::to_dense>("toDense")});
   }
 
-  // new SpmmPlan({ weight, out, in, n, m, bias, activation, isa, tokens, threads })
+  // new SpmmPlan({ weight, type, values, scale, out, in, n, m, bias, activation, isa, tokens, threads })
   explicit SpmmPlanObject(const Napi::CallbackInfo& info) : Base(info) {
     const Napi::Env env = info.Env();
     const Napi::Object o = object(info[0], "options");
     SpmmOptions options;
-    const auto weight = span<float>(o.Get("weight"), "weight");
-    options.weight = {weight.data, integer(o.Get("out"), "out", 1, kMaxDimension), integer(o.Get("in"), "in", 1, kMaxDimension)};
+    const Elements weight = elements(o.Get("weight"), o.Get("type"), "weight");
+    options.weight = {weight.data, weight.type, integer(o.Get("out"), "out", 1, kMaxDimension),
+                      integer(o.Get("in"), "in", 1, kMaxDimension)};
     expect_length(env, weight.length, "weight", options.weight.rows, options.weight.columns);
+    options.values = static_cast<DType>(integer(o.Get("values"), "values", 0, 3));
+    const auto scale = optional_span<float>(o.Get("scale"), "scale");
+    if (scale.data != nullptr) expect_length(env, scale.length, "scale", 1, options.weight.rows);
+    options.scale = scale.data;
     const auto bias = optional_span<float>(o.Get("bias"), "bias");
     if (bias.data != nullptr) expect_length(env, bias.length, "bias", 1, options.weight.rows);
     options.bias = bias.data;
@@ -40,22 +45,24 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
 
  private:
   struct Operands {
-    Span<float> x, y;
+    Elements x, y;
     int64_t tokens;
   };
 
+  // (x, xType, tokens, y, yType, ...)
   Operands operands(const Napi::CallbackInfo& info) const {
-    const Operands o = {span<float>(info[0], "x"), span<float>(info[2], "out"), integer(info[1], "tokens", 0, kMaxDimension)};
+    const Operands o = {elements(info[0], info[1], "x"), elements(info[3], info[4], "out"), integer(info[2], "tokens", 0, kMaxDimension)};
+    if (o.x.type == DType::kInt8 || o.y.type == DType::kInt8) throw type_error(info.Env(), "expected x and out of a floating-point type");
     expect_length(info.Env(), o.x.length, "x", o.tokens, live(info.Env())->in());
     expect_length(info.Env(), o.y.length, "out", o.tokens, live(info.Env())->out());
     return o;
   }
 
-  // run(x, tokens, y, privateY, cancelToken | undefined) -> Promise<void>
+  // run(x, xType, tokens, y, yType, privateY, cancelToken | undefined) -> Promise<void>
   Napi::Value run(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const Operands o = operands(info);
-    CancelFlag cancel = CancelToken::flag_of(info[4]);
+    CancelFlag cancel = CancelToken::flag_of(info[6]);
     // The worker must not touch x (see run.cc). Instead of copying x for it we pack x here and now, with all threads.
     const auto staging = env.GetInstanceData<Addon>()->staging();
     const auto give_back = [staging](SpmmInput* input) {
@@ -65,17 +72,17 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
     const auto plan = live(env);
     const std::shared_ptr<SpmmInput> input(new SpmmInput(plan->input(o.tokens)), give_back);
     input->x = staging->take(static_cast<size_t>(input->floats) * sizeof(float));
-    if (const Status status = plan->pack(o.x.data, input.get()); !status.ok()) throw to_error(env, status);
-    return run_async(env, {}, {{info[2], info[3].ToBoolean()}}, std::move(cancel),
-                     [plan, input](const void* const*, void* const* out, const std::atomic<bool>* flag) {
-                       return plan->multiply(*input, static_cast<float*>(out[0]), flag);
+    if (const Status status = plan->pack(o.x.data, o.x.type, input.get()); !status.ok()) throw to_error(env, status);
+    return run_async(env, {}, {{info[3], info[5].ToBoolean()}}, std::move(cancel),
+                     [plan, input, type = o.y.type](const void* const*, void* const* out, const std::atomic<bool>* flag) {
+                       return plan->multiply(*input, out[0], type, flag);
                      });
   }
 
-  // runSync(x, tokens, y)
+  // runSync(x, xType, tokens, y, yType)
   Napi::Value run_sync(const Napi::CallbackInfo& info) {
     const Operands o = operands(info);
-    if (const Status status = live(info.Env())->run(o.x.data, o.tokens, o.y.data, nullptr); !status.ok())
+    if (const Status status = live(info.Env())->run(o.x.data, o.x.type, o.tokens, o.y.data, o.y.type, nullptr); !status.ok())
       throw to_error(info.Env(), status);
     return info.Env().Undefined();
   }

@@ -3,7 +3,7 @@
 //   load    acc [tokens][L] of a row group                    per k block
 //   expand  quads of weights -> one vector per kept weight, fields -> lane indices, group of x -> Table
 //   fma     acc += table.pick(index) * w
-//   store   acc -> activation -> y
+//   store   acc                                            per k block; after the last one finish.h makes y of it
 //
 // Floor: the bytes of the packed weight, streamed once. Per vector of kept weights: one load, one shift, and one permute and one FMA
 // for each token.
@@ -14,7 +14,7 @@
 namespace sk {
 namespace {
 
-template <class V, int kM, int kN, int kTokens>
+template <class V, class T, int kM, int kN, int kTokens>
 struct FewTokens {
   using F32 = typename V::F32;
   using U32 = typename V::U32;
@@ -24,10 +24,11 @@ struct FewTokens {
 
   // One k block for one row group. The next row group starts where this one ends in memory: one forward stream, which the hardware
   // prefetches; working on several row groups at once to have more FMA chains lost more to the prefetcher than it won.
-  static void block(const float* x, int64_t x_stride, const float* values, const uint32_t* fields, int64_t words, int n, float* acc_rows) {
+  static void block(const float* x, int64_t x_stride, const T* values, const uint32_t* fields, int64_t words, int n, bool first,
+                    float* acc_rows) {
     F32 acc[kTokens];
 #pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) acc[t] = V::load(acc_rows + t * kLanes);
+    for (int t = 0; t < kTokens; ++t) acc[t] = first ? V::zero() : V::load(acc_rows + t * kLanes);
     const float* group = x;  // the current group's first input
     int seen = 0;            // kept weights of it behind us (only used where kN is 0)
     for (int64_t w = 0; w < words; ++w) {
@@ -54,46 +55,26 @@ struct FewTokens {
   static void run(const SpmmTile& t) {
     const PackedNm& s = *t.weight;
     const int n = kN ? kN : s.n;
-    for (int64_t r = 0; r < t.rows; r += kLanes)
-      for (int i = 0; i < kTokens; ++i) V::store(t.acc + r * kTokens + i * kLanes, V::load(t.bias + t.first_row + r));
     const int64_t kept_row = s.in_padded / kM * n;
-    const float* values = s.values + t.first_row * kept_row;
+    const T* values = static_cast<const T*>(s.values) + t.first_row * kept_row;
     const uint32_t* fields = s.fields + t.first_row * (kept_row / kFields);
     for (int64_t k = 0; k < s.in_padded; k += s.k_block) {
       const int64_t inputs = k + s.k_block < s.in_padded ? s.k_block : s.in_padded - k;
       const int64_t words = inputs / kM * n / kFields;
       for (int64_t r = 0; r < t.rows; r += kLanes) {
-        block(t.x + k, s.in_padded, values, fields, words, n, t.acc + r * kTokens);
+        block(t.x + k, s.in_padded, values, fields, words, n, k == 0, t.acc + r * kTokens);
         values += words * kFields * kLanes;
         fields += words * kLanes;
       }
     }
-    store(t);
-  }
-
-  static void store(const SpmmTile& t) {
-    const int64_t out = t.weight->out;
-    for (int64_t r = 0; r < t.rows; r += kLanes)
-      for (int i = 0; i < kTokens; ++i) {
-        F32 a = V::load(t.acc + r * kTokens + i * kLanes);
-        if (t.activation == Activation::kRelu) a = V::relu(a);
-        float* y = t.y + i * out + t.first_row + r;
-        if (t.first_row + r + kLanes <= out) {
-          V::storeu(y, a);
-        } else {
-          alignas(64) float edge[kLanes];
-          V::store(edge, a);
-          for (int64_t j = 0; t.first_row + r + j < out; ++j) y[j] = edge[j];
-        }
-      }
   }
 };
 
-template <class V, int kM, int kN, int kTokens>
+template <class V, class T, int kM, int kN, int kTokens>
 static void few_tokens(const SpmmTile& tile) {
   if constexpr (kTokens >= 1) {
-    if (tile.tokens == kTokens) return FewTokens<V, kM, kN, kTokens>::run(tile);
-    few_tokens<V, kM, kN, kTokens - 1>(tile);
+    if (tile.tokens == kTokens) return FewTokens<V, T, kM, kN, kTokens>::run(tile);
+    few_tokens<V, T, kM, kN, kTokens - 1>(tile);
   }
 }
 

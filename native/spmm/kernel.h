@@ -30,24 +30,40 @@ struct PackedNm {
   int64_t k_block;          // inputs per k block (the last may be shorter, always whole units)
   int64_t row_block;        // rows per row block (the last may be shorter, always whole row groups)
   int panel_vectors;        // width of full panels of x
-  const float* values;      // [out_padded * in_padded / m * n]
+  const void* values;       // [out_padded * in_padded / m * n] of the kernel's value type
   const uint32_t* fields;   // [out_padded * in_padded / m * n / F]
 };
 
-// Activations of the fused epilogue: y = act(x * S^T + bias).
+// Activations of the fused epilogue.
 enum class Activation : int { kNone = 0, kRelu = 1 };
 
-// One row block times a few or a panel of tokens, all k blocks, epilogue included.
+// One row block times a few or a panel of tokens.
 struct SpmmTile {
   const PackedNm* weight;
-  const float* bias;  // [out_padded], zeros where there is none
-  Activation activation;
   int64_t first_row;  // of the row block
   int64_t rows;       // rows of the row block, padded to lanes
   const float* x;     // many: panel [in_padded][W]; few: [tokens][in_padded]; 64-byte aligned
   int64_t tokens;     // valid tokens in x
-  float* y;           // first token's row of the output [.., out]
-  float* acc;         // scratch, 64-byte aligned: rows * max(W, tokens) floats
+  float* acc;         // 64-byte aligned. many: [row groups][L quads][W]; few: [row groups][tokens][L rows]
+};
+
+// What becomes of the sums: y = act(scale * sum + bias).
+struct SpmmEpilogue {
+  const float* scale;  // [out_padded] of quantised values; null: 1
+  const float* bias;   // [out_padded], zeros where there is none
+  Activation activation;
+  void* y;  // the tile's first token's row of the output [.., out]
+};
+
+// What the kernels of one ISA have in common. Three entries: float32, float16, bfloat16.
+struct SpmmMoves {
+  // Copies x [tokens, in] to a panel [in_padded][vectors * lanes], k range [k0, k1); missing tokens and inputs become 0.
+  void (*pack[3])(const void* x, int64_t tokens, int64_t in, int64_t k0, int64_t k1, int vectors, float* panel);
+  // Copies x [tokens, in] to rows [tokens][in_padded].
+  void (*widen[3])(const void* x, int64_t tokens, int64_t in, int64_t in_padded, float* rows);
+  // acc -> epilogue -> y, after many() and after few().
+  void (*finish_many[3])(const SpmmTile& tile, int vectors, const SpmmEpilogue& epilogue);
+  void (*finish_few[3])(const SpmmTile& tile, const SpmmEpilogue& epilogue);
 };
 
 struct SpmmKernel {
@@ -56,9 +72,8 @@ struct SpmmKernel {
   int lanes;
   int panel_vectors;  // widest panel, in vectors
   int few_tokens;     // most tokens of one call of few()
-  // Copies x [tokens, in] to a panel [in_padded][vectors * lanes], k range [k0, k1); missing tokens and inputs become 0.
-  void (*pack)(const float* x, int64_t tokens, int64_t in, int64_t k0, int64_t k1, int vectors, float* panel);
-  // Broadcast weights over a panel of `vectors` (2 .. panel_vectors) vectors of tokens.
+  const SpmmMoves* moves;
+  // Broadcast weights over a panel of panel_vectors, 4 or 2 vectors of tokens: acc = S * panel, all k blocks.
   void (*many)(const SpmmTile& tile, int vectors);
   // Outputs in lanes, weights streamed once: 1 .. few_tokens tokens.
   void (*few)(const SpmmTile& tile);

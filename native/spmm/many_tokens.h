@@ -1,10 +1,10 @@
 // Many tokens: a vector holds one input of L tokens; each kept weight is broadcast and multiplies the panel row that its field names.
 //
-//   pack    x [tokens, in] -> panel [in_padded][W]            once for all output rows
+//   pack    x [tokens, in] -> panel [in_padded][W]            once for all output rows (panel.h)
 //   load    acc [rows][W]                                     per k block; the panel of one k block stays in L1
 //   expand  quad of weights -> broadcast, field -> panel row
 //   fma     acc += w * panel row
-//   store   acc -> transpose -> activation -> y
+//   store   acc                                               per k block; after the last one finish.h makes y of it
 //
 // Floor: one FMA per kept weight and token vector. Every FMA loads its own row of the panel, so at two loads a cycle there is no slot
 // for broadcast loads: one quad load serves four weights, and the broadcasts are shuffles on a port that FMA does not need.
@@ -18,13 +18,7 @@ namespace {
 // Rows that share the registers: independent accumulator chains hide the latency of the FMA (4 cycles, 2 a cycle: 8 chains).
 constexpr int rows_in_registers(int vectors) { return vectors >= 7 ? 1 : vectors >= 3 ? 2 : 4; }
 
-// Row, in its row group, of quad q.
-template <int kLanes>
-constexpr int64_t row_of_quad(int64_t q) {
-  return q % (kLanes / 4) * 4 + q / (kLanes / 4);
-}
-
-template <class V, int kM, int kN, int kVectors>
+template <class V, class T, int kM, int kN, int kVectors>
 struct ManyTokens {
   using F32 = typename V::F32;
   static constexpr int kLanes = V::kLanes;
@@ -56,9 +50,10 @@ struct ManyTokens {
     }
   }
 
-  // One k block: acc[quads][kWidth] += S[rows, k block] * panel[k block][kWidth]. The accumulators are in the order of the quads.
-  static void block(const float* panel, const float* next_panel, const float* values, const uint32_t* fields, int64_t rows, int64_t words,
-                    int n, float* acc_quads) {
+  // One k block: acc[quads][kWidth] += S[rows, k block] * panel[k block][kWidth], where the first block starts from 0. The accumulators are
+  // in the order of the quads.
+  static void block(const float* panel, const float* next_panel, const T* values, const uint32_t* fields, int64_t rows, int64_t words,
+                    int n, bool first, float* acc_quads) {
     for (int64_t g = 0; g < rows; g += kLanes) {
       for (int64_t q = 0; q < kLanes; q += kRows) {
         float* acc_quad = acc_quads + (g + q) * kWidth;
@@ -66,9 +61,9 @@ struct ManyTokens {
 #pragma GCC unroll 4
         for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 8
-          for (int v = 0; v < kVectors; ++v) acc[i][v] = V::load(acc_quad + i * kWidth + v * kLanes);
+          for (int v = 0; v < kVectors; ++v) acc[i][v] = first ? V::zero() : V::load(acc_quad + i * kWidth + v * kLanes);
         Cursor at = {panel, 0, n};
-        const float* quads = values + q * 4;
+        const T* quads = values + q * 4;
         const uint32_t* row_fields = fields + row_of_quad<kLanes>(q);
         for (int64_t w = 0; w < words; ++w, row_fields += kLanes) {
           uint32_t word[kRows];
@@ -102,87 +97,29 @@ struct ManyTokens {
   static void run(const SpmmTile& t) {
     const PackedNm& s = *t.weight;
     const int n = kN ? kN : s.n;
-    for (int64_t g = 0; g < t.rows; g += kLanes)
-      for (int64_t q = 0; q < kLanes; ++q) {
-        const F32 bias = V::set1(t.bias[t.first_row + g + row_of_quad<kLanes>(q)]);
-        for (int v = 0; v < kVectors; ++v) V::store(t.acc + (g + q) * kWidth + v * kLanes, bias);
-      }
     const int64_t kept_row = s.in_padded / kM * n;
-    const float* values = s.values + t.first_row * kept_row;
+    const T* values = static_cast<const T*>(s.values) + t.first_row * kept_row;
     const uint32_t* fields = s.fields + t.first_row * (kept_row / kFields);
     for (int64_t k = 0; k < s.in_padded; k += s.k_block) {
       const int64_t inputs = k + s.k_block < s.in_padded ? s.k_block : s.in_padded - k;
       const int64_t words = inputs / kM * n / kFields;
       const float* panel = t.x + k * kWidth;
-      block(panel, panel + inputs * kWidth, values, fields, t.rows, words, n, t.acc);
+      block(panel, panel + inputs * kWidth, values, fields, t.rows, words, n, k == 0, t.acc);
       values += t.rows * words * kFields;
       fields += t.rows * words;
-    }
-    store(t);
-  }
-
-  // acc is [quad][token], y is [token][row]: put the rows in order and transpose, L x L at a time.
-  static void store(const SpmmTile& t) {
-    const int64_t out = t.weight->out;
-    for (int v = 0; v < kVectors; ++v) {
-      const int64_t tokens = t.tokens - v * kLanes < kLanes ? t.tokens - v * kLanes : kLanes;
-      for (int64_t g = 0; g < t.rows; g += kLanes) {
-        F32 a[kLanes];
-#pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) a[i] = V::load(t.acc + (g + quad_of_row<kLanes>(i)) * kWidth + v * kLanes);
-        V::transpose(a);
-        if (t.activation == Activation::kRelu)
-#pragma GCC unroll 16
-          for (int i = 0; i < kLanes; ++i) a[i] = V::relu(a[i]);
-        float* y = t.y + v * kLanes * out + t.first_row + g;
-        if (tokens == kLanes && t.first_row + g + kLanes <= out) {
-#pragma GCC unroll 16
-          for (int i = 0; i < kLanes; ++i) V::storeu(y + i * out, a[i]);
-        } else {
-          alignas(64) float edge[kLanes][kLanes];
-#pragma GCC unroll 16
-          for (int i = 0; i < kLanes; ++i) V::store(edge[i], a[i]);
-          for (int64_t i = 0; i < tokens; ++i)
-            for (int64_t j = 0; t.first_row + g + j < out && j < kLanes; ++j) y[i * out + j] = edge[i][j];
-        }
-      }
     }
   }
 };
 
-template <class V, int kM, int kN, int kVectors>
-static void many_vectors(const SpmmTile& tile, int vectors) {
-  if constexpr (kVectors >= 2) {
-    if (vectors == kVectors) return ManyTokens<V, kM, kN, kVectors>::run(tile);
-    many_vectors<V, kM, kN, kVectors - 1>(tile, vectors);
-  }
-}
-
-// k0 and k1 are multiples of the unit, so of kLanes.
-template <class V>
-static void pack_panel(const float* x, int64_t tokens, int64_t in, int64_t k0, int64_t k1, int vectors, float* panel) {
-  constexpr int kLanes = V::kLanes;
-  const int64_t width = static_cast<int64_t>(vectors) * kLanes;
-  for (int64_t k = k0; k < k1; k += kLanes) {
-    for (int v = 0; v < vectors; ++v) {
-      typename V::F32 a[kLanes];
-      const float* first = x + v * kLanes * in + k;
-      const int64_t rows = tokens - v * kLanes;
-      if (rows >= kLanes && k + kLanes <= in) {
-#pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) a[i] = V::loadu(first + i * in);
-      } else {
-        alignas(64) float edge[kLanes][kLanes];
-        for (int64_t i = 0; i < kLanes; ++i)
-          for (int64_t j = 0; j < kLanes; ++j) edge[i][j] = i < rows && k + j < in ? first[i * in + j] : 0;
-#pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) a[i] = V::load(edge[i]);
-      }
-      V::transpose(a);
-#pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) V::store(panel + (k + i) * width + v * kLanes, a[i]);
-    }
-  }
+// Panels are as wide as the kernel likes best, or 4 or 2 vectors.
+template <class V, class T, int kM, int kN, int kWidest>
+static void many_tokens(const SpmmTile& tile, int vectors) {
+  if (vectors == kWidest)
+    ManyTokens<V, T, kM, kN, kWidest>::run(tile);
+  else if (vectors == 4)
+    ManyTokens<V, T, kM, kN, 4>::run(tile);
+  else
+    ManyTokens<V, T, kM, kN, 2>::run(tile);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "pack.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "../core/memory.h"
 #include "../core/parallel.h"
+#include "../simd/half.h"
 
 namespace sk {
 namespace {
@@ -58,7 +60,65 @@ Status too_dense(int64_t row, int64_t group, int count, const PackedNm& p) {
                                      "; prune the weight first: nm.prune(weight, { pattern: '" + pattern + "' })");
 }
 
-Status pack_row(const MatrixView& weight, const PackedNm& p, int64_t row, float* values, uint32_t* fields) {
+template <class T>
+void widen_row(const void* data, int64_t first, int64_t count, float* to) {
+  const T* from = static_cast<const T*>(data) + first;
+  for (int64_t i = 0; i < count; ++i) to[i] = widen(from[i]);
+}
+
+// One row of the weight as float32; int8 as its integers.
+void read_row(const MatrixView& w, int64_t row, float* to) {
+  const int64_t first = row * w.columns;
+  switch (w.type) {
+    case DType::kFloat32: return widen_row<float>(w.data, first, w.columns, to);
+    case DType::kFloat16: return widen_row<Half>(w.data, first, w.columns, to);
+    case DType::kBFloat16: return widen_row<BHalf>(w.data, first, w.columns, to);
+    case DType::kInt8:
+      for (int64_t i = 0; i < w.columns; ++i) to[i] = static_cast<const int8_t*>(w.data)[first + i];
+  }
+}
+
+// False: x is finite, but too large for the type.
+bool write_value(const PackedValues& values, int64_t at, float x, float inverse_scale) {
+  switch (values.type) {
+    case DType::kFloat32: static_cast<float*>(values.data)[at] = x; return true;
+    case DType::kFloat16: {
+      Half* h = static_cast<Half*>(values.data) + at;
+      narrow(x, h);
+      return std::isfinite(widen(*h)) || !std::isfinite(x);
+    }
+    case DType::kBFloat16: {
+      BHalf* h = static_cast<BHalf*>(values.data) + at;
+      narrow(x, h);
+      return std::isfinite(widen(*h)) || !std::isfinite(x);
+    }
+    case DType::kInt8: {
+      const float q = std::nearbyint(x * inverse_scale);
+      static_cast<int8_t*>(values.data)[at] = static_cast<int8_t>(std::clamp(q, -127.0f, 127.0f));
+      return std::fabs(q) <= 127;
+    }
+  }
+  return false;
+}
+
+float read_value(const PackedValues& values, int64_t at, int64_t row) {
+  switch (values.type) {
+    case DType::kFloat32: return static_cast<const float*>(values.data)[at];
+    case DType::kFloat16: return widen(static_cast<const Half*>(values.data)[at]);
+    case DType::kBFloat16: return widen(static_cast<const BHalf*>(values.data)[at]);
+    case DType::kInt8: return static_cast<const int8_t*>(values.data)[at] * values.scale[row];
+  }
+  return 0;
+}
+
+Status too_large(int64_t row, int64_t column, DType type) {
+  return Status(Code::kValue, std::string("expected weights within the range of ") +
+                                  (type == DType::kInt8 ? "int8 (-127 .. 127)" : "the 16-bit type") + " but row " + std::to_string(row) +
+                                  ", input " + std::to_string(column) + " is larger");
+}
+
+// `dense` is the row of the weight as float32; null for a row of padding.
+Status pack_row(const float* dense, const PackedNm& p, const PackedValues& values, float inverse_scale, int64_t row, uint32_t* fields) {
   const int bits = nm_field_bits(p.m), per_word = 32 / bits;
   Status status;
   for_each_k_block(p, [&](int64_t k, int64_t inputs) {
@@ -66,22 +126,53 @@ Status pack_row(const MatrixView& weight, const PackedNm& p, int64_t row, float*
     const int64_t kept = inputs / p.m * p.n;
     for (int64_t w = 0; w < kept / per_word; ++w) fields[at.word + w * p.lanes] = 0;
     int64_t j = 0;
-    for (int64_t first = k; first < k + inputs; first += p.m) {
-      const int size = row < p.out ? static_cast<int>(std::clamp<int64_t>(p.in - first, 0, p.m)) : 0;
-      const float* group = size > 0 ? weight.data + row * p.in + first : nullptr;
+    for (int64_t first = k; first < k + inputs && status.ok(); first += p.m) {
+      const int size = dense ? static_cast<int>(std::clamp<int64_t>(p.in - first, 0, p.m)) : 0;
+      const float* group = size > 0 ? dense + first : nullptr;
       int position[32];
       const int nonzero = kept_positions(group, size, p.n, p.m, position);
-      if (nonzero > p.n) {
-        if (status.ok()) status = too_dense(row, first / p.m, nonzero, p);
-        return;
-      }
-      for (int i = 0; i < p.n; ++i, ++j) {
-        values[at.value + j / 4 * p.lanes * 4 + j % 4] = position[i] < size ? group[position[i]] : 0;
+      if (nonzero > p.n) status = too_dense(row, first / p.m, nonzero, p);
+      for (int i = 0; i < p.n && status.ok(); ++i, ++j) {
+        const float x = position[i] < size ? group[position[i]] : 0;
+        if (!write_value(values, at.value + j / 4 * p.lanes * 4 + j % 4, x, inverse_scale))
+          status = too_large(row, first + position[i], values.type);
         fields[at.word + j / per_word * p.lanes] |= static_cast<uint32_t>(position[i]) << (j % per_word * bits);
       }
     }
   });
   return status;
+}
+
+// Calls visit(row, floats of the row) for the rows [first, end) of the weight, until one fails.
+template <class F>
+Status for_each_row(const MatrixView& weight, int64_t first, int64_t end, F&& visit) {
+  std::vector<float> row_floats(weight.type == DType::kFloat32 ? 0 : static_cast<size_t>(weight.columns));
+  Status status;
+  for (int64_t row = first; row < end && status.ok(); ++row) {
+    const float* dense = nullptr;
+    if (row < weight.rows) {
+      if (weight.type == DType::kFloat32) {
+        dense = static_cast<const float*>(weight.data) + row * weight.columns;
+      } else {
+        read_row(weight, row, row_floats.data());
+        dense = row_floats.data();
+      }
+    }
+    status = visit(row, dense);
+  }
+  return status;
+}
+
+// for_each_row over blocks of rows in parallel; the status of the first block that fails.
+template <class F>
+Status for_each_row_in_blocks(const MatrixView& weight, int64_t rows, int64_t block_rows, F&& visit) {
+  const int64_t blocks = ceil_div(rows, block_rows);
+  std::vector<Status> status(static_cast<size_t>(blocks));
+  parallel_for(blocks, kPackThreads, [&](int64_t block, int) {
+    status[static_cast<size_t>(block)] = for_each_row(weight, block * block_rows, std::min((block + 1) * block_rows, rows), visit);
+  });
+  const auto failed = std::find_if(status.begin(), status.end(), [](const Status& s) { return !s.ok(); });
+  return failed == status.end() ? Status() : *failed;
 }
 
 }  // namespace
@@ -105,19 +196,28 @@ bool nm_kept(const PackedNm& packed, int64_t* kept) {
   return checked_multiply(packed.out_padded, packed.in_padded / packed.m * packed.n, kept) && checked_multiply(*kept, 4, &bytes);
 }
 
-Status nm_pack(const MatrixView& weight, const PackedNm& packed, float* values, uint32_t* fields) {
-  const int64_t blocks = ceil_div(packed.out_padded, packed.row_block);
-  std::vector<Status> status(static_cast<size_t>(blocks));
-  parallel_for(blocks, kPackThreads, [&](int64_t block, int) {
-    const int64_t end = std::min((block + 1) * packed.row_block, packed.out_padded);
-    for (int64_t row = block * packed.row_block; row < end && status[block].ok(); ++row)
-      status[block] = pack_row(weight, packed, row, values, fields);
+Status nm_choose_scales(const MatrixView& weight, float* scale) {
+  return for_each_row_in_blocks(weight, weight.rows, 64, [&](int64_t row, const float* dense) {
+    float largest = 0;
+    for (int64_t i = 0; i < weight.columns; ++i) {
+      if (!std::isfinite(dense[i]))
+        return Status(Code::kValue, "expected finite weights where they are quantised but row " + std::to_string(row) + ", input " +
+                                        std::to_string(i) + " is NaN or infinite");
+      largest = std::max(largest, std::fabs(dense[i]));
+    }
+    scale[row] = largest > 0 ? largest / 127 : 1;
+    return Status();
   });
-  const auto failed = std::find_if(status.begin(), status.end(), [](const Status& s) { return !s.ok(); });
-  return failed == status.end() ? Status() : *failed;
 }
 
-void nm_unpack(const PackedNm& p, float* dense) {
+Status nm_pack(const MatrixView& weight, const PackedNm& packed, const PackedValues& values, uint32_t* fields) {
+  return for_each_row_in_blocks(weight, packed.out_padded, packed.row_block, [&](int64_t row, const float* dense) {
+    const bool quantise = values.type == DType::kInt8 && weight.type != DType::kInt8 && dense != nullptr;
+    return pack_row(dense, packed, values, quantise ? 1 / values.scale[row] : 1, row, fields);
+  });
+}
+
+void nm_unpack(const PackedNm& p, const PackedValues& values, float* dense) {
   const int bits = nm_field_bits(p.m), per_word = 32 / bits;
   std::memset(dense, 0, static_cast<size_t>(p.out * p.in) * sizeof(float));
   for (int64_t row = 0; row < p.out; ++row)
@@ -126,7 +226,7 @@ void nm_unpack(const PackedNm& p, float* dense) {
       for (int64_t j = 0; j < inputs / p.m * p.n; ++j) {
         const uint32_t word = p.fields[at.word + j / per_word * p.lanes];
         const int64_t i = k + j / p.n * p.m + ((word >> (j % per_word * bits)) & (p.m - 1));
-        if (i < p.in) dense[row * p.in + i] = p.values[at.value + j / 4 * p.lanes * 4 + j % 4];
+        if (i < p.in) dense[row * p.in + i] = read_value(values, at.value + j / 4 * p.lanes * 4 + j % 4, row);
       }
     });
 }

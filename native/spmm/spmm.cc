@@ -5,40 +5,59 @@
 #include <numeric>
 
 #include "../core/parallel.h"
+#include "../simd/half.h"
 #include "pack.h"
 
 namespace sk {
 
-#define SK_SPMM_AVX512(row, n, m) extern const SpmmKernel spmm_##row##_avx512;
-#define SK_SPMM_AVX2(row, n, m) extern const SpmmKernel spmm_##row##_avx2;
-#define SK_SPMM_SCALAR(row, n, m) extern const SpmmKernel spmm_##row##_scalar;
-#define SK_SPMM_SCALAR16(row, n, m) extern const SpmmKernel spmm_##row##_scalar16;
+#define SK_SPMM_AVX512(row, type, n, m) extern const SpmmKernel spmm_##row##_avx512;
+#define SK_SPMM_AVX2(row, type, n, m) extern const SpmmKernel spmm_##row##_avx2;
+#define SK_SPMM_SCALAR(row, type, n, m) extern const SpmmKernel spmm_##row##_scalar;
+#define SK_SPMM_SCALAR16(row, type, n, m) extern const SpmmKernel spmm_##row##_scalar16;
 #include "kernels.def"
 
 namespace {
 
+template <class T>
+constexpr DType dtype_of = DType::kFloat32;
+template <>
+constexpr DType dtype_of<Half> = DType::kFloat16;
+template <>
+constexpr DType dtype_of<BHalf> = DType::kBFloat16;
+template <>
+constexpr DType dtype_of<int8_t> = DType::kInt8;
+
 struct Row {
   const SpmmKernel* kernel;
+  DType values;
   Isa isa;
 };
 
 const Row kRows[] = {
-#define SK_SPMM_AVX512(row, n, m) {&spmm_##row##_avx512, Isa::kAvx512},
-#define SK_SPMM_AVX2(row, n, m) {&spmm_##row##_avx2, Isa::kAvx2},
-#define SK_SPMM_SCALAR(row, n, m) {&spmm_##row##_scalar, Isa::kScalar},
-#define SK_SPMM_SCALAR16(row, n, m) {&spmm_##row##_scalar16, Isa::kScalar16},
+#define SK_SPMM_AVX512(row, type, n, m) {&spmm_##row##_avx512, dtype_of<type>, Isa::kAvx512},
+#define SK_SPMM_AVX2(row, type, n, m) {&spmm_##row##_avx2, dtype_of<type>, Isa::kAvx2},
+#define SK_SPMM_SCALAR(row, type, n, m) {&spmm_##row##_scalar, dtype_of<type>, Isa::kScalar},
+#define SK_SPMM_SCALAR16(row, type, n, m) {&spmm_##row##_scalar16, dtype_of<type>, Isa::kScalar16},
 #include "kernels.def"
 };
+
+const char* name_of(DType type) {
+  switch (type) {
+    case DType::kFloat32: return "float32";
+    case DType::kFloat16: return "float16";
+    case DType::kBFloat16: return "bfloat16";
+    case DType::kInt8: return "int8";
+  }
+  return "";
+}
 
 // Largest packed copy of x that run() makes at a time. Longer runs go in batches; each streams the weight from memory once.
 constexpr int64_t kBatchFloats = 2 << 20;
 
-void copy_rows(const float* x, int64_t tokens, int64_t in, int64_t in_padded, float* to) {
-  for (int64_t t = 0; t < tokens; ++t, x += in, to += in_padded) {
-    std::memcpy(to, x, static_cast<size_t>(in) * sizeof(float));
-    std::memset(to + in, 0, static_cast<size_t>(in_padded - in) * sizeof(float));
-  }
+const void* at(const void* data, DType type, int64_t element) {
+  return static_cast<const char*>(data) + element * static_cast<int64_t>(size_of(type));
 }
+void* at(void* data, DType type, int64_t element) { return static_cast<char*>(data) + element * static_cast<int64_t>(size_of(type)); }
 
 // Row blocks: long enough that loading a panel of x is repaid, short enough that the accumulators of a block (rows * 256 bytes) stay in
 // L2, and enough of them that every thread gets several tasks.
@@ -55,11 +74,16 @@ Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPl
   if ((m != 4 && m != 8 && m != 16 && m != 32) || n < 1 || n >= m)
     return Status(Code::kPattern, "expected a pattern N:M with M of 4, 8, 16 or 32 and 1 <= N < M but received " + std::to_string(n) + ":" +
                                       std::to_string(m));
+  if ((options.weight.type == DType::kInt8) != (options.scale != nullptr) ||
+      (options.weight.type == DType::kInt8 && options.values != DType::kInt8))
+    return Status(Code::kValue, "expected an int8 weight to have a scale and to be stored as int8");
   if (options.weight.rows < 1 || options.weight.columns < 1)
     return Status(Code::kShape, "expected a weight [out, in] with at least one row and column");
   std::shared_ptr<SpmmPlan> plan(new SpmmPlan);
-  const auto fits = [m, n](const Row& row) { return row.kernel->m == m && (row.kernel->n == 0 || row.kernel->n == n); };
-  const Row* row;
+  const auto fits = [&](const Row& row) {
+    return row.values == options.values && row.kernel->m == m && (row.kernel->n == 0 || row.kernel->n == n);
+  };
+  const Row* row = nullptr;
   if (Status status = choose_kernel(kRows, options.isa, fits, &row); !status.ok()) return status;
   const SpmmKernel& kernel = *(plan->kernel_ = row->kernel);
 
@@ -74,23 +98,33 @@ Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPl
   int64_t kept;
   if (!nm_kept(packed, &kept)) return Status(Code::kMemory, "the packed weight does not fit in memory");
   const int64_t words = kept / (32 / nm_field_bits(m));
-  const size_t bias_bytes = static_cast<size_t>(packed.out_padded) * sizeof(float);
-  if (!plan->values_.reserve(static_cast<size_t>(kept) * 4) || !plan->fields_.reserve(static_cast<size_t>(words) * 4) ||
-      !plan->bias_.reserve(bias_bytes))
-    return Status(Code::kMemory, "no memory for a packed weight of " + std::to_string(kept * 4 + words * 4) + " bytes");
-  plan->bytes_ = static_cast<size_t>(kept + words) * 4 + bias_bytes;
+  const bool quantised = options.values == DType::kInt8;
+  const size_t values_bytes = static_cast<size_t>(kept) * size_of(options.values), fields_bytes = static_cast<size_t>(words) * 4;
+  const size_t bias_bytes = static_cast<size_t>(packed.out_padded) * sizeof(float), scale_bytes = quantised ? bias_bytes : 0;
+  plan->bytes_ = values_bytes + fields_bytes + bias_bytes + scale_bytes;
+  plan->values_type_ = options.values;
+  if (!plan->values_.reserve(values_bytes) || !plan->fields_.reserve(fields_bytes) || !plan->bias_.reserve(bias_bytes) ||
+      !plan->scale_.reserve(scale_bytes))
+    return Status(Code::kMemory, "no memory for a packed weight of " + std::to_string(plan->bytes_) + " bytes");
 
-  packed.values = plan->values_.as<float>();
+  packed.values = plan->values_.as<void>();
   packed.fields = plan->fields_.as<uint32_t>();
   std::memset(plan->bias_.as<float>(), 0, bias_bytes);
   if (options.bias) std::memcpy(plan->bias_.as<float>(), options.bias, static_cast<size_t>(packed.out) * sizeof(float));
-  if (Status status = nm_pack(options.weight, packed, plan->values_.as<float>(), plan->fields_.as<uint32_t>()); !status.ok()) return status;
+  if (quantised) {
+    std::memset(plan->scale_.as<float>(), 0, scale_bytes);
+    if (options.scale)
+      std::memcpy(plan->scale_.as<float>(), options.scale, static_cast<size_t>(packed.out) * sizeof(float));
+    else if (Status status = nm_choose_scales(options.weight, plan->scale_.as<float>()); !status.ok())
+      return status;
+  }
+  if (Status status = nm_pack(options.weight, packed, plan->packed_values(), plan->fields_.as<uint32_t>()); !status.ok()) return status;
   *result = std::move(plan);
   return Status();
 }
 
-// Panels of full width and a tail. Up to two calls' worth of tokens in the tail go to few(): it does half the multiply-adds a cycle, but a
-// panel of two vectors mostly empty does worse.
+// Panels of full width, then one of 4 and one of 2 vectors where they can be filled, then few(). It does half the multiply-adds a cycle,
+// but for two calls' worth of tokens a panel of two vectors, mostly empty, does worse.
 void SpmmPlan::cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const {
   const SpmmKernel& kernel = *kernel_;
   const int64_t width = static_cast<int64_t>(packed_.panel_vectors) * kernel.lanes;
@@ -99,11 +133,14 @@ void SpmmPlan::cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const 
   int64_t first = 0, x = 0;
   while (first < tokens && (input->strips.empty() || most_floats - x >= width * packed_.in_padded)) {
     const int64_t left = tokens - first;
-    SpmmInput::Strip strip = {first, std::min(left, width), 0, x};
-    if (left <= few)
+    SpmmInput::Strip strip = {first, 0, 0, x};
+    if (left <= few) {
       strip.tokens = left > kernel.few_tokens ? ceil_div(left, 2) : left;
-    else
-      strip.vectors = static_cast<int>(std::max<int64_t>(2, ceil_div(strip.tokens, kernel.lanes)));
+    } else {
+      const int64_t vectors = ceil_div(left, kernel.lanes);
+      strip.vectors = vectors >= packed_.panel_vectors ? packed_.panel_vectors : vectors >= 4 ? 4 : 2;
+      strip.tokens = std::min<int64_t>(left, strip.vectors * kernel.lanes);
+    }
     x += (strip.vectors ? strip.vectors * kernel.lanes : strip.tokens) * packed_.in_padded;
     first += strip.tokens;
     input->strips.push_back(strip);
@@ -112,25 +149,25 @@ void SpmmPlan::cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const 
   input->floats = x;
 }
 
-void SpmmPlan::pack_strips(const float* x, const SpmmInput& input, int slots, float* packed_x) const {
+void SpmmPlan::pack_strips(const void* x, DType x_type, const SpmmInput& input, int slots, float* packed_x) const {
   const int64_t k_blocks = ceil_div(packed_.in_padded, packed_.k_block);
   const int64_t tasks = std::min<int64_t>(k_blocks, 2 * slots);  // of each strip
   parallel_for(static_cast<int64_t>(input.strips.size()) * tasks, slots, [&](int64_t task, int) {
     const SpmmInput::Strip& strip = input.strips[static_cast<size_t>(task / tasks)];
-    const float* from = x + strip.first * packed_.in;
+    const void* from = at(x, x_type, strip.first * packed_.in);
     float* to = packed_x + strip.x;
     const int64_t part = task % tasks;
     if (strip.vectors) {
       const int64_t k0 = k_blocks * part / tasks * packed_.k_block;
       const int64_t k1 = std::min(k_blocks * (part + 1) / tasks * packed_.k_block, packed_.in_padded);
-      kernel_->pack(from, strip.tokens, packed_.in, k0, k1, strip.vectors, to);
+      kernel_->moves->pack[static_cast<int>(x_type)](from, strip.tokens, packed_.in, k0, k1, strip.vectors, to);
     } else if (part == 0) {
-      copy_rows(from, strip.tokens, packed_.in, packed_.in_padded, to);
+      kernel_->moves->widen[static_cast<int>(x_type)](from, strip.tokens, packed_.in, packed_.in_padded, to);
     }
   });
 }
 
-Status SpmmPlan::multiply_strips(const SpmmInput& input, const float* packed_x, int slots, float* accumulators, float* y,
+Status SpmmPlan::multiply_strips(const SpmmInput& input, const float* packed_x, int slots, float* accumulators, void* y, DType y_type,
                                  const std::atomic<bool>* cancel) const {
   const SpmmKernel& kernel = *kernel_;
   const int64_t acc = accumulator_floats();
@@ -140,19 +177,16 @@ Status SpmmPlan::multiply_strips(const SpmmInput& input, const float* packed_x, 
     if (cancelled()) return;
     const SpmmInput::Strip& strip = input.strips[static_cast<size_t>(task % count)];  // innermost: they share a row block's weights in L3
     const int64_t row = task / count * packed_.row_block;
-    const SpmmTile tile = {&packed_,
-                           bias_.as<float>(),
-                           activation_,
-                           row,
-                           std::min(packed_.row_block, packed_.out_padded - row),
-                           packed_x + strip.x,
-                           strip.tokens,
-                           y + strip.first * packed_.out,
-                           accumulators + slot * acc};
-    if (strip.vectors)
+    const SpmmTile tile = {&packed_,           row,          std::min(packed_.row_block, packed_.out_padded - row),
+                           packed_x + strip.x, strip.tokens, accumulators + slot * acc};
+    const SpmmEpilogue epilogue = {scale_.as<float>(), bias_.as<float>(), activation_, at(y, y_type, strip.first * packed_.out)};
+    if (strip.vectors) {
       kernel.many(tile, strip.vectors);
-    else
+      kernel.moves->finish_many[static_cast<int>(y_type)](tile, strip.vectors, epilogue);
+    } else {
       kernel.few(tile);
+      kernel.moves->finish_few[static_cast<int>(y_type)](tile, epilogue);
+    }
   });
   return cancelled() ? Status(Code::kAborted, "the run was aborted") : Status();
 }
@@ -169,41 +203,44 @@ SpmmInput SpmmPlan::input(int64_t tokens) const {
   return input;
 }
 
-Status SpmmPlan::pack(const float* x, SpmmInput* input) const {
+Status SpmmPlan::pack(const void* x, DType x_type, SpmmInput* input) const {
   if (!input->x.reserve(static_cast<size_t>(input->floats) * sizeof(float)))
     return Status(Code::kMemory, "no memory for the packed x of an asynchronous run");
-  pack_strips(x, *input, run_threads(), input->x.as<float>());
+  pack_strips(x, x_type, *input, run_threads(), input->x.as<float>());
   return Status();
 }
 
-Status SpmmPlan::multiply(const SpmmInput& input, float* y, const std::atomic<bool>* cancel) const {
+Status SpmmPlan::multiply(const SpmmInput& input, void* y, DType y_type, const std::atomic<bool>* cancel) const {
   const int slots = run_threads();
   void* scratch = thread_scratch(static_cast<size_t>(slots * accumulator_floats()) * sizeof(float));
   if (scratch == nullptr) return Status(Code::kMemory, "no memory for the workspace of a run");
-  return multiply_strips(input, input.x.as<float>(), slots, static_cast<float*>(scratch), y, cancel);
+  return multiply_strips(input, input.x.as<float>(), slots, static_cast<float*>(scratch), y, y_type, cancel);
 }
 
-Status SpmmPlan::run(const float* x, int64_t tokens, float* y, const std::atomic<bool>* cancel) const {
+Status SpmmPlan::run(const void* x, DType x_type, int64_t tokens, void* y, DType y_type, const std::atomic<bool>* cancel) const {
   const int slots = run_threads();
   SpmmInput input;
   for (int64_t first = 0; first < tokens; first += input.tokens) {
     cut(tokens - first, kBatchFloats, &input);
     auto* scratch = static_cast<float*>(thread_scratch(static_cast<size_t>(input.floats + slots * accumulator_floats()) * sizeof(float)));
     if (scratch == nullptr) return Status(Code::kMemory, "no memory for the workspace of a run");
-    pack_strips(x + first * packed_.in, input, slots, scratch);
-    const Status status = multiply_strips(input, scratch, slots, scratch + input.floats, y + first * packed_.out, cancel);
+    pack_strips(at(x, x_type, first * packed_.in), x_type, input, slots, scratch);
+    const Status status =
+        multiply_strips(input, scratch, slots, scratch + input.floats, at(y, y_type, first * packed_.out), y_type, cancel);
     if (!status.ok()) return status;
   }
   return Status();
 }
 
-void SpmmPlan::to_dense(float* dense) const { nm_unpack(packed_, dense); }
+PackedValues SpmmPlan::packed_values() const { return {values_type_, values_.as<void>(), scale_.as<float>()}; }
+
+void SpmmPlan::to_dense(float* dense) const { nm_unpack(packed_, packed_values(), dense); }
 
 std::vector<KernelRow> spmm_kernels() {
   std::vector<KernelRow> rows;
-  for (const auto& [kernel, isa] : kRows) {
+  for (const auto& [kernel, values, isa] : kRows) {
     const std::string pattern = (kernel->n == 0 ? "N" : std::to_string(kernel->n)) + ":" + std::to_string(kernel->m);
-    rows.push_back({kernel->name, "spmm", "float32", pattern, isa_name(isa), kernel->lanes, isa_supported(isa)});
+    rows.push_back({kernel->name, "spmm", name_of(values), pattern, isa_name(isa), kernel->lanes, isa_supported(isa)});
   }
   return rows;
 }

@@ -1,7 +1,8 @@
 // spmm: Y = act(X * S^T + bias), S sparse.
 //
-//   y[t, o] = act(bias[o] + sum over kept i of s[o, i] * x[t, i])      x [tokens, in], s [out, in], y [tokens, out], all float32 row-major
+//   y[t, o] = act(bias[o] + sum over kept i of s[o, i] * x[t, i])      x [tokens, in], s [out, in], y [tokens, out], all row-major
 //
+// x and y are float32, float16 or bfloat16; s is stored as one of these or as int8 with a scale for each row. Sums are float32.
 // S is N:M sparse along `in`: of every m consecutive weights of a row at most n are non-zero. kernel.h draws the packed layout.
 // Nothing is read outside x [tokens * in] or written outside y [tokens * out].
 #pragma once
@@ -17,13 +18,16 @@
 #include "../core/status.h"
 #include "../core/tensor.h"
 #include "kernel.h"
+#include "pack.h"
 
 namespace sk {
 
 struct SpmmOptions {
-  MatrixView weight = {nullptr, 0, 0};  // [out, in], pruned
-  const float* bias = nullptr;          // [out] or null
-  int n = 0, m = 0;                     // the pattern
+  MatrixView weight = {nullptr, DType::kFloat32, 0, 0};  // [out, in], pruned
+  DType values = DType::kFloat32;                        // what the plan stores the weight as; int8 for an int8 weight
+  const float* scale = nullptr;                          // [out], of an int8 weight
+  const float* bias = nullptr;                           // [out] or null
+  int n = 0, m = 0;                                      // the pattern
   Activation activation = Activation::kNone;
   std::string isa;      // empty: the best this machine has
   int64_t tokens = 64;  // expected tokens of a run: sizes the row blocks
@@ -47,16 +51,17 @@ class SpmmPlan {
  public:
   static Status create(const SpmmOptions& options, std::shared_ptr<const SpmmPlan>* plan);
 
-  // x [tokens, in], y [tokens, out]; they must not overlap. `cancel` (may be null) is polled between tiles.
-  Status run(const float* x, int64_t tokens, float* y, const std::atomic<bool>* cancel) const;
+  // x [tokens, in], y [tokens, out], of no type but float32, float16 and bfloat16; they must not overlap. `cancel` (may be null) is polled
+  // between tiles.
+  Status run(const void* x, DType x_type, int64_t tokens, void* y, DType y_type, const std::atomic<bool>* cancel) const;
 
   // run() in two halves, of which only the first needs x: pack() into the room of an input() (input.x may be given memory before), then
   // multiply(), on any thread.
   SpmmInput input(int64_t tokens) const;
-  Status pack(const float* x, SpmmInput* input) const;
-  Status multiply(const SpmmInput& input, float* y, const std::atomic<bool>* cancel) const;
+  Status pack(const void* x, DType x_type, SpmmInput* input) const;
+  Status multiply(const SpmmInput& input, void* y, DType y_type, const std::atomic<bool>* cancel) const;
 
-  // The pruned weight [out, in].
+  // The pruned weight [out, in], as the plan stores it.
   void to_dense(float* dense) const;
 
   const SpmmKernel& kernel() const { return *kernel_; }
@@ -68,9 +73,10 @@ class SpmmPlan {
   SpmmPlan() = default;
 
   void cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const;
-  void pack_strips(const float* x, const SpmmInput& input, int slots, float* packed_x) const;
-  Status multiply_strips(const SpmmInput& input, const float* packed_x, int slots, float* accumulators, float* y,
+  void pack_strips(const void* x, DType x_type, const SpmmInput& input, int slots, float* packed_x) const;
+  Status multiply_strips(const SpmmInput& input, const float* packed_x, int slots, float* accumulators, void* y, DType y_type,
                          const std::atomic<bool>* cancel) const;
+  PackedValues packed_values() const;
   int run_threads() const;
   int64_t accumulator_floats() const;
 
@@ -78,7 +84,8 @@ class SpmmPlan {
   PackedNm packed_ = {};
   Activation activation_ = Activation::kNone;
   int threads_ = 0;
-  AlignedBuffer values_, fields_, bias_;
+  DType values_type_ = DType::kFloat32;
+  AlignedBuffer values_, fields_, bias_, scale_;
   size_t bytes_ = 0;
 };
 

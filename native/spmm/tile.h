@@ -15,5 +15,11 @@ constexpr int64_t quad_of_row(int64_t r) {
   return r % 4 * (kLanes / 4) + r / 4;
 }
 
+// Row, in its row group, of quad q.
+template <int kLanes>
+constexpr int64_t row_of_quad(int64_t q) {
+  return q % (kLanes / 4) * 4 + q / (kLanes / 4);
+}
+
 }  // namespace
 }  // namespace sk

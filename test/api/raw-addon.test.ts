@@ -5,6 +5,9 @@ import type { NativeSpmmOptions } from '../../types/native.js';
 
 const options: NativeSpmmOptions = {
   weight: Float32Array.of(1, 0, 2, 0, 0, 3, 0, 4),
+  type: 0,
+  values: 0,
+  scale: undefined,
   out: 2,
   in: 4,
   n: 2,
@@ -33,21 +36,36 @@ test.each<[string, () => unknown, string]>([
   ['pattern 2:64', () => make({ m: 64 }), 'ERR_SK_PATTERN'],
   ['unknown activation', () => make({ activation: 2 }), 'ERR_SK_OPTION'],
   ['unknown isa', () => make({ isa: 'mmx' }), 'ERR_SK_ISA'],
+  ['unknown type of weight', () => make({ type: 4 }), 'ERR_SK_OPTION'],
+  ['unknown type of values', () => make({ values: -1 }), 'ERR_SK_OPTION'],
+  ['float16 weight in a Float32Array', () => make({ type: 1 }), 'ERR_SK_TYPE'],
+  ['int8 weight without a scale', () => make({ weight: new Int8Array(8), type: 3, values: 3 }), 'ERR_SK_VALUE'],
+  ['int8 weight to be stored as float32', () => make({ weight: new Int8Array(8), type: 3, scale: new Float32Array(2) }), 'ERR_SK_VALUE'],
+  ['a scale for a float32 weight', () => make({ scale: new Float32Array(2) }), 'ERR_SK_VALUE'],
+  ['scale too short', () => make({ weight: new Int8Array(8), type: 3, values: 3, scale: new Float32Array(1) }), 'ERR_SK_SHAPE'],
+  ['int8 x', () => plan.runSync(new Int8Array(4), 3, 1, new Float32Array(2), 0), 'ERR_SK_TYPE'],
+  ['int8 out', () => plan.runSync(new Float32Array(4), 0, 1, new Int8Array(2), 3), 'ERR_SK_TYPE'],
+  ['float16 x one element short', () => plan.runSync(new Uint16Array(3), 1, 1, new Float32Array(2), 0), 'ERR_SK_SHAPE'],
+  ['bfloat16 out one element short', () => plan.runSync(new Float32Array(4), 0, 1, new Uint16Array(1), 2), 'ERR_SK_SHAPE'],
   ['bias too short', () => make({ bias: new Float32Array(1) }), 'ERR_SK_SHAPE'],
   ['shared weight', () => make({ weight: new Float32Array(new SharedArrayBuffer(32)) }), 'ERR_SK_BUFFER'],
   ['weight of another class', () => make({ weight: new Int32Array(8) }), 'ERR_SK_TYPE'],
-  ['x one element short', () => plan.runSync(new Float32Array(3), 1, new Float32Array(2)), 'ERR_SK_SHAPE'],
-  ['x one element long', () => plan.runSync(new Float32Array(5), 1, new Float32Array(2)), 'ERR_SK_SHAPE'],
-  ['y one element short', () => plan.runSync(new Float32Array(4), 1, new Float32Array(1)), 'ERR_SK_SHAPE'],
-  ['y one element long', () => plan.runSync(new Float32Array(4), 1, new Float32Array(3)), 'ERR_SK_SHAPE'],
-  ['more tokens than x holds', () => plan.runSync(new Float32Array(4), 2, new Float32Array(4)), 'ERR_SK_SHAPE'],
-  ['tokens that overflow', () => plan.runSync(new Float32Array(4), 2 ** 48, new Float32Array(4)), 'ERR_SK_SHAPE'],
-  ['negative tokens', () => plan.runSync(new Float32Array(4), -1, new Float32Array(2)), 'ERR_SK_OPTION'],
-  ['detached x', () => plan.runSync(detached, 1, new Float32Array(2)), 'ERR_SK_BUFFER'],
-  ['asynchronous x too short', () => plan.run(new Float32Array(3), 1, new Float32Array(2), true, undefined), 'ERR_SK_SHAPE'],
+  ['x one element short', () => plan.runSync(new Float32Array(3), 0, 1, new Float32Array(2), 0), 'ERR_SK_SHAPE'],
+  ['x one element long', () => plan.runSync(new Float32Array(5), 0, 1, new Float32Array(2), 0), 'ERR_SK_SHAPE'],
+  ['y one element short', () => plan.runSync(new Float32Array(4), 0, 1, new Float32Array(1), 0), 'ERR_SK_SHAPE'],
+  ['y one element long', () => plan.runSync(new Float32Array(4), 0, 1, new Float32Array(3), 0), 'ERR_SK_SHAPE'],
+  ['more tokens than x holds', () => plan.runSync(new Float32Array(4), 0, 2, new Float32Array(4), 0), 'ERR_SK_SHAPE'],
+  ['tokens that overflow', () => plan.runSync(new Float32Array(4), 0, 2 ** 48, new Float32Array(4), 0), 'ERR_SK_SHAPE'],
+  ['negative tokens', () => plan.runSync(new Float32Array(4), 0, -1, new Float32Array(2), 0), 'ERR_SK_OPTION'],
+  ['detached x', () => plan.runSync(detached, 0, 1, new Float32Array(2), 0), 'ERR_SK_BUFFER'],
+  ['asynchronous x too short', () => plan.run(new Float32Array(3), 0, 1, new Float32Array(2), 0, true, undefined), 'ERR_SK_SHAPE'],
   ['toDense into too little room', () => plan.toDense(new Float32Array(7)), 'ERR_SK_SHAPE'],
   ['threads 0', () => native.setNumThreads(0), 'ERR_SK_OPTION'],
-  ['a cancel token of another class', () => plan.run(new Float32Array(4), 1, new Float32Array(2), true, plan as never), 'ERR_SK_TYPE'],
+  [
+    'a cancel token of another class',
+    () => plan.run(new Float32Array(4), 0, 1, new Float32Array(2), 0, true, plan as never),
+    'ERR_SK_TYPE',
+  ],
   ['no options', () => new native.SpmmPlan(undefined as never), 'ERR_SK_TYPE'],
 ])('%s', (_, call, code) => {
   expect(call).toThrow(expect.objectContaining({ code }));
@@ -58,8 +76,8 @@ test('use after dispose', () => {
   disposed.dispose();
   disposed.dispose();
   const code = expect.objectContaining({ code: 'ERR_SK_DISPOSED' });
-  expect(() => disposed.runSync(new Float32Array(4), 1, new Float32Array(2))).toThrow(code);
-  expect(() => disposed.run(new Float32Array(4), 1, new Float32Array(2), true, undefined)).toThrow(code);
+  expect(() => disposed.runSync(new Float32Array(4), 0, 1, new Float32Array(2), 0)).toThrow(code);
+  expect(() => disposed.run(new Float32Array(4), 0, 1, new Float32Array(2), 0, true, undefined)).toThrow(code);
   expect(() => disposed.toDense(new Float32Array(8))).toThrow(code);
   expect(() => disposed.kernel).toThrow(code);
   expect(() => disposed.bytes).toThrow(code);
@@ -68,7 +86,7 @@ test('use after dispose', () => {
 test('methods refuse a foreign receiver', () => {
   const { runSync } = native.SpmmPlan.prototype;
   for (const receiver of [{}, new native.CancelToken(), undefined, native]) {
-    expect(() => runSync.call(receiver as never, new Float32Array(4), 1, new Float32Array(2))).toThrow(TypeError);
+    expect(() => runSync.call(receiver as never, new Float32Array(4), 0, 1, new Float32Array(2), 0)).toThrow(TypeError);
   }
 });
 

@@ -1,6 +1,7 @@
 /** The comparator itself: a check that cannot fail would make every parity test worthless. */
 import { cpu, kernels } from 'sparse-kernels';
 import { describe, expect, test, vi } from 'vitest';
+import type { NativeElements } from '../../types/native.js';
 import { dotTolerance, firstMismatch } from '../reference/compare.js';
 
 describe('firstMismatch', () => {
@@ -34,8 +35,8 @@ test('a deliberately wrong kernel is caught', async () => {
   vi.doMock('../../lib/native.js', async (original) => {
     const real = await original<typeof import('../../lib/native.js')>();
     const WrongPlan = class extends real.native.SpmmPlan {
-      override runSync(x: Float32Array, tokens: number, y: Float32Array): void {
-        super.runSync(x, tokens, y);
+      override runSync(x: NativeElements, xType: number, tokens: number, y: NativeElements, yType: number): void {
+        super.runSync(x, xType, tokens, y, yType);
         if (y.length > 0) y[y.length - 1] = (y[y.length - 1] as number) + 2 ** -10; // one element, slightly off
       }
     };
@@ -43,10 +44,11 @@ test('a deliberately wrong kernel is caught', async () => {
   });
   const { compareWithOracle } = await import('./nm-parity.js');
   const isa = cpu().isa[0] ?? 'scalar';
-  const row = kernels().find((k) => k.supported && k.isa === isa && /^[2N]:4$/.test(k.pattern));
+  const row = kernels().find((k) => k.verb === 'spmm' && k.supported && k.isa === isa && /^[2N]:4$/.test(k.pattern));
+  if (!row) throw new Error(`no kernel for 2:4 on ${isa}`);
   const c = { name: 'wrong', tokens: 5, inputs: 64, outputs: 40 };
   for (const pass of ['exact integers', 'random'] as const) {
-    expect(compareWithOracle(c, 2, 4, isa, row?.name ?? '', pass)).toMatchObject({ index: 5 * 40 - 1 });
+    expect(compareWithOracle(c, 2, 4, row, pass)).toMatchObject({ index: 5 * 40 - 1 });
   }
   vi.doUnmock('../../lib/native.js');
 });

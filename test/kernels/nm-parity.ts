@@ -1,47 +1,104 @@
-import { type Isa, type KernelInfo, nm } from 'sparse-kernels';
+import { type KernelInfo, nm, type TensorLike } from 'sparse-kernels';
 import { type NmCase, nmCases, patternsOfM } from '../cases/nm.js';
 import { dotTolerance, firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
 import { denseLinear, pruneBySorting } from '../reference/nm.js';
+import { type HalfType, halfBits, halfValues, roundTo } from '../reference/round.js';
 import { misaligned, smallIntegers, uniform } from '../support/random.js';
-
 import type { Check } from './check.js';
 
 export type Pass = 'exact integers' | 'random';
 
+/** Cases that also run with x and y in 16-bit floats. */
+const halfCases = nmCases.filter((c) => [2, 5, 9, 37, 205].includes(c.tokens));
+
 /** Every pattern of the row × every case; a row for any N leaves out the patterns that have a row of their own. */
 export function* spmmChecks(row: KernelInfo, rows: readonly KernelInfo[]): Iterable<Check> {
   const [first, m] = row.pattern.split(':') as [string, string];
-  const named = rows.filter((other) => other.isa === row.isa).map((other) => other.pattern);
+  const named = rows.filter((other) => other.isa === row.isa && other.dtype === row.dtype).map((other) => other.pattern);
   const ns = first === 'N' ? (patternsOfM[Number(m)] ?? []).filter((n) => !named.includes(`${n}:${m}`)) : [Number(first)];
   for (const n of ns) {
     for (const c of nmCases) {
-      const run = (pass: Pass) => compareWithOracle(c, n, Number(m), row.isa, row.name, pass);
+      const run = (pass: Pass) => compareWithOracle(c, n, Number(m), row, pass);
       yield { name: `${n}:${m}, ${c.name}`, run: () => run('exact integers') ?? run('random') };
+    }
+  }
+  for (const type of ['float16', 'bfloat16'] as const) {
+    for (const c of halfCases) {
+      const n = ns[0] ?? 1;
+      const run = (pass: Pass) => compareWithOracle(c, n, Number(m), row, pass, type);
+      yield { name: `${n}:${m}, ${c.name}, ${type} x and y`, run: () => run('exact integers') ?? run('random') };
     }
   }
 }
 
 /** Runs one case on one kernel row, synchronously, and compares it with the oracle. */
-export function compareWithOracle(c: NmCase, n: number, m: number, isa: Isa, expectedKernel: string, pass: Pass): Mismatch | null {
+export function compareWithOracle(c: NmCase, n: number, m: number, row: KernelInfo, pass: Pass, half?: HalfType): Mismatch | null {
   const { tokens, inputs, outputs } = c;
   const fill = pass === 'random' ? uniform : smallIntegers;
   const place = c.misaligned ? misaligned : (a: Float32Array) => a;
-  const x = place(fill(tokens * inputs, 1));
   const bias = c.bias ? fill(outputs, 2) : undefined;
-  const weight = place(pruneBySorting(unpruned(c, fill), outputs, inputs, n, m));
+  const { weight, scale, stored } = storedWeight(place(pruneBySorting(unpruned(c, fill), outputs, inputs, n, m)), row, pass, c);
   using plan = nm.plan({
-    weight: { data: weight, dims: [outputs, inputs] },
+    weight,
+    ...(scale && { scale }),
+    dtype: row.dtype as 'float32',
     pattern: `${n}:${m}`,
-    isa,
+    isa: row.isa,
     ...(bias && { bias }),
     activation: c.relu ? 'relu' : 'none',
   });
-  if (plan.kernel !== expectedKernel) throw new Error(`expected kernel ${expectedKernel} but ${plan.kernel} was chosen`);
-  const out = place(new Float32Array(tokens * outputs).fill(Number.NaN)); // an element that is not written fails
-  plan.runSync({ data: x, dims: [tokens, inputs] }, { out });
-  const expected = denseLinear({ x, weight, bias, tokens, inputs, outputs, relu: c.relu ?? false });
-  const tolerance = pass === 'random' ? dotTolerance(inputs, maxAbs(x), maxAbs(weight), bias ? maxAbs(bias) : 0) : 0;
-  return firstMismatch(out, expected, tolerance);
+  if (plan.kernel !== row.name) throw new Error(`expected kernel ${row.name} but ${plan.kernel} was chosen`);
+
+  const dense = stored ?? plan.toDense().data; // of int8: storedWeight() has its own check below
+  if (!stored) expectQuantised(dense, weight.data as Float32Array, inputs);
+  const x = fill(tokens * inputs, 1).map((v) => (half ? roundTo(half, v) : v));
+  const expected = denseLinear({ x, weight: dense, bias, tokens, inputs, outputs, relu: c.relu ?? false });
+  const tolerance = pass === 'random' ? dotTolerance(inputs, maxAbs(x), maxAbs(dense), bias ? maxAbs(bias) : 0) : 0;
+  const run = half ? runHalf(plan, x, half, [tokens, inputs], outputs) : runFloat(plan, place, x, [tokens, inputs], outputs);
+  if (!half) return firstMismatch(run, expected, tolerance);
+  const ulp = half === 'float16' ? 2 ** -10 : 2 ** -7;
+  if (pass === 'random') return firstMismatch(run, expected, tolerance + (ulp / 2) * maxAbs(expected) + 2 ** -24);
+  return firstMismatch(
+    run,
+    expected.map((y) => roundTo(half, y)),
+    0,
+  );
+}
+
+function runFloat(plan: nm.Plan, place: (a: Float32Array) => Float32Array, x: Float32Array, dims: number[], outputs: number) {
+  const out = place(new Float32Array((dims[0] ?? 0) * outputs).fill(Number.NaN)); // an element that is not written fails
+  plan.runSync({ data: place(x), dims }, { out });
+  return out;
+}
+
+function runHalf(plan: nm.Plan, x: Float32Array, type: HalfType, dims: number[], outputs: number) {
+  const out = { data: new Uint16Array((dims[0] ?? 0) * outputs).fill(0x7fff), dims: [dims[0] ?? 0, outputs], type }; // NaN
+  plan.runSync({ data: halfBits(type, x), dims, type }, { out });
+  return halfValues(type, out.data);
+}
+
+/** The weight as plan() takes it, and the dense weight that the kernel should then work with (int8 from floats: undefined). */
+function storedWeight(pruned: Float32Array, row: KernelInfo, pass: Pass, { inputs, outputs }: NmCase) {
+  const dims = [outputs, inputs];
+  const weight: TensorLike = { data: pruned, dims };
+  if (row.dtype === 'float32') return { weight, stored: pruned };
+  if (row.dtype !== 'int8') return { weight, stored: pruned.map((w) => roundTo(row.dtype as HalfType, w)) };
+  if (pass === 'random') return { weight };
+  const scale = Float32Array.from({ length: outputs }, (_, o) => 2 ** (o % 3)); // integers stay integers
+  const stored = pruned.map((w, i) => w * (scale[Math.floor(i / inputs)] as number));
+  return { weight: { data: Int8Array.from(pruned), dims }, scale, stored };
+}
+
+/** Symmetric quantisation for each output: at most half a step from the weight, zeros stay zeros. */
+function expectQuantised(dense: Float32Array, weight: Float32Array, inputs: number): void {
+  for (let row = 0; row < weight.length; row += inputs) {
+    const step = maxAbs(weight.subarray(row, row + inputs)) / 127;
+    for (let i = row; i < row + inputs; i++) {
+      const error = Math.abs((dense[i] as number) - (weight[i] as number));
+      if (!(error <= (step / 2) * 1.0001) || (weight[i] === 0 && dense[i] !== 0))
+        throw new Error(`weight ${i} is not quantised to nearest`);
+    }
+  }
 }
 
 function unpruned({ inputs, outputs, fill }: NmCase, values: (length: number, seed: number) => Float32Array): Float32Array {

@@ -58,7 +58,7 @@ std::string run(const Case& c, Pattern p, const std::string& isa, std::string* k
   {
     const Guarded<float> weight(c.weight, c.edge), bias(c.bias, c.edge);
     sk::SpmmOptions options;
-    options.weight = {weight.data(), c.out, c.in};
+    options.weight = {weight.data(), sk::DType::kFloat32, c.out, c.in};
     options.bias = c.with_bias ? bias.data() : nullptr;
     options.n = p.n, options.m = p.m;
     options.activation = c.relu ? sk::Activation::kRelu : sk::Activation::kNone;
@@ -70,7 +70,7 @@ std::string run(const Case& c, Pattern p, const std::string& isa, std::string* k
   *kernel = plan->kernel().name;
 
   const Guarded<float> x(c.x, c.edge), y(c.y.size(), c.edge);
-  if (const sk::Status status = plan->run(x.data(), c.tokens, y.data(), nullptr); !status.ok()) return status.message();
+  if (const sk::Status status = plan->run(x.data(), sk::DType::kFloat32, c.tokens, y.data(), sk::DType::kFloat32, nullptr); !status.ok()) return status.message();
   if (!y.slack_untouched()) return "run() wrote beside y";
   if (!same_bits(x.data(), c.x.data(), c.tokens * c.in)) return "run() wrote to x";
   if (const int64_t i = first_difference(y.data(), c.y, tolerance(c.in, c.integers)); i >= 0)

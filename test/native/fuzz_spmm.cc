@@ -85,7 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   const Guarded<float> guarded_weight(weight, edge), guarded_bias(bias, edge), guarded_x(x, edge);
   const Guarded<float> y(static_cast<size_t>(tokens * out), edge), dense(weight.size(), edge);
-  options.weight = {guarded_weight.data(), out, in};
+  options.weight = {guarded_weight.data(), sk::DType::kFloat32, out, in};
   options.bias = bias.empty() ? nullptr : guarded_bias.data();
   std::shared_ptr<const sk::SpmmPlan> plan;
   const sk::Status status = sk::SpmmPlan::create(options, &plan);
@@ -94,7 +94,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   require(status.code() == (fits ? sk::Code::kOk : sk::Code::kSparsity), "create() and the oracle disagree on the pattern");
   if (!status.ok()) return 0;
 
-  require(plan->run(guarded_x.data(), tokens, y.data(), nullptr).ok(), "run() failed");
+  require(plan->run(guarded_x.data(), sk::DType::kFloat32, tokens, y.data(), sk::DType::kFloat32, nullptr).ok(), "run() failed");
   require(y.slack_untouched(), "run() wrote beside y");
   plan->to_dense(dense.data());
   require(dense.slack_untouched(), "to_dense() wrote beside its output");

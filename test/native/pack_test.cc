@@ -55,7 +55,7 @@ std::vector<float> stream(const PackedNm& p, int64_t kept, int64_t words) {
             if (i >= k + (j / p.n + 1) * p.m || i <= last) return {};  // outside its group, or not ascending
             last = i;
             dense[static_cast<size_t>((group + r) * p.in_padded + i)] =
-                p.values[value + (j / 4 * p.lanes + quad_of_row(r, p.lanes)) * 4 + j % 4];
+                static_cast<const float*>(p.values)[value + (j / 4 * p.lanes + quad_of_row(r, p.lanes)) * 4 + j % 4];
           }
         }
         value += p.lanes * count;
@@ -82,13 +82,13 @@ bool round_trip(Pattern p, int lanes, int64_t out, int64_t in, int64_t row_block
     if (x != 0 && random.below(20) == 0) x = random.below(2) ? std::nanf("77") : std::numeric_limits<float>::denorm_min();
   const Guarded<float> weight(dense, edge), values(static_cast<size_t>(packed.kept), edge);
   const Guarded<uint32_t> words(static_cast<size_t>(packed.words), edge);
-  ok = ok && sk::nm_pack({weight.data(), out, in}, layout, values.data(), words.data()).ok();
+  ok = ok && sk::nm_pack({weight.data(), sk::DType::kFloat32, out, in}, layout, {sk::DType::kFloat32, values.data(), nullptr}, words.data()).ok();
   ok = ok && values.slack_untouched() && words.slack_untouched();
   layout.values = values.data();
   layout.fields = words.data();
 
   const Guarded<float> back(dense.size(), edge);
-  if (ok) sk::nm_unpack(layout, back.data());
+  if (ok) sk::nm_unpack(layout, {sk::DType::kFloat32, values.data(), nullptr}, back.data());
   ok = ok && back.slack_untouched() && same_bits(back.data(), dense.data(), out * in);
 
   const std::vector<float> streamed = stream(layout, packed.kept, packed.words);
@@ -138,7 +138,7 @@ sk::Status pack(const std::vector<float>& dense, Pattern p, int64_t out, int64_t
   Packed packed(p, 8, out, in, row_block);
   std::vector<float> values(static_cast<size_t>(packed.kept));
   std::vector<uint32_t> fields(static_cast<size_t>(packed.words));
-  return sk::nm_pack({dense.data(), out, in}, packed.layout, values.data(), fields.data());
+  return sk::nm_pack({dense.data(), sk::DType::kFloat32, out, in}, packed.layout, {sk::DType::kFloat32, values.data(), nullptr}, fields.data());
 }
 
 void refusals() {

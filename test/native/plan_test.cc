@@ -25,7 +25,7 @@ struct Layer {
   }
   sk::SpmmOptions options(const std::string& isa) const {
     sk::SpmmOptions o;
-    o.weight = {weight.data(), out, in};
+    o.weight = {weight.data(), sk::DType::kFloat32, out, in};
     o.bias = bias.data();
     o.n = pattern.n, o.m = pattern.m;
     o.isa = isa;
@@ -46,7 +46,7 @@ Plan plan_of(const sk::SpmmOptions& options) {
 // Rows [first, first + count) of the tokens.
 std::vector<float> run(const Plan& plan, const std::vector<float>& x, int64_t first, int64_t count) {
   std::vector<float> y(static_cast<size_t>(count * plan->out()), NAN);
-  if (!plan->run(x.data() + first * plan->in(), count, y.data(), nullptr).ok()) check(false, "run()");
+  if (!plan->run(x.data() + first * plan->in(), sk::DType::kFloat32, count, y.data(), sk::DType::kFloat32, nullptr).ok()) check(false, "run()");
   return y;
 }
 
@@ -150,16 +150,16 @@ void cancelling(const std::string& isa) {
   std::vector<float> y(static_cast<size_t>(layer.tokens * layer.out));
   std::atomic<bool> cancel{true};
   bool ok = true;
-  for (const int64_t tokens : {1, 130}) ok &= plan->run(layer.x.data(), tokens, y.data(), &cancel).code() == sk::Code::kAborted;
+  for (const int64_t tokens : {1, 130}) ok &= plan->run(layer.x.data(), sk::DType::kFloat32, tokens, y.data(), sk::DType::kFloat32, &cancel).code() == sk::Code::kAborted;
   check(ok, isa + ": a run whose flag is set beforehand is aborted");
   cancel = false;
   check(
-      plan->run(layer.x.data(), layer.tokens, y.data(), &cancel).ok() && same_bits(y.data(), run(plan, layer.x, 0, 130).data(), 130 * 300),
+      plan->run(layer.x.data(), sk::DType::kFloat32, layer.tokens, y.data(), sk::DType::kFloat32, &cancel).ok() && same_bits(y.data(), run(plan, layer.x, 0, 130).data(), 130 * 300),
       isa + ": a flag that stays clear changes nothing");
 
   std::thread setter([&] { cancel = true; });
   sk::Code code = sk::Code::kOk;
-  for (int i = 0; i < 100000 && code == sk::Code::kOk; ++i) code = plan->run(layer.x.data(), layer.tokens, y.data(), &cancel).code();
+  for (int i = 0; i < 100000 && code == sk::Code::kOk; ++i) code = plan->run(layer.x.data(), sk::DType::kFloat32, layer.tokens, y.data(), sk::DType::kFloat32, &cancel).code();
   setter.join();
   check(code == sk::Code::kAborted, isa + ": a flag that is set during a run aborts it");
 }
@@ -174,7 +174,7 @@ bool concurrent_runs(const Plan& plan, const Layer& layer, int threads, int roun
       for (int round = 0; round < rounds; ++round) {
         const int64_t count = 1 + (i * 41 + round * 17) % layer.tokens;
         std::vector<float> mine(static_cast<size_t>(count * layer.out));
-        if (!plan->run(layer.x.data(), count, mine.data(), nullptr).ok() || !same_bits(mine.data(), y.data(), count * layer.out))
+        if (!plan->run(layer.x.data(), sk::DType::kFloat32, count, mine.data(), sk::DType::kFloat32, nullptr).ok() || !same_bits(mine.data(), y.data(), count * layer.out))
           ok = false;
       }
     });
@@ -257,7 +257,7 @@ void errors() {
   check(plan->in() == 16 && plan->out() == 8 && plan->bytes() >= 8 * 16 / 2 * 4 + 8 * 16 / 16 * 4 + 8 * 4,
         "a plan knows its shape and size");
   check(std::string(plan->kernel().name) == plan_of(good)->kernel().name, "a plan names its kernel");
-  check(plan->run(nullptr, 0, nullptr, nullptr).ok(), "run(): no tokens, no pointers");
+  check(plan->run(nullptr, sk::DType::kFloat32, 0, nullptr, sk::DType::kFloat32, nullptr).ok(), "run(): no tokens, no pointers");
 }
 
 }  // namespace

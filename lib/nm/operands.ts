@@ -1,0 +1,82 @@
+import { rangeError } from '../errors.js';
+import { allocate, overlaps, type Tensor, type TensorLike, type TensorView, tensor, typedArray } from '../tensor.js';
+import { describe, oneOf } from '../validate.js';
+
+/** What weights may be stored as. */
+export type WeightType = 'float32' | 'float16' | 'bfloat16' | 'int8';
+
+/** What x and y may be. */
+export type ActivationType = 'float32' | 'float16' | 'bfloat16';
+
+/** y has the type of x, unless `out` has another. */
+export type OutputOf<X> = X extends { readonly data: Uint16Array } ? Tensor<'float16' | 'bfloat16'> : Tensor;
+
+const weightTypes: readonly WeightType[] = ['float32', 'float16', 'bfloat16', 'int8'];
+const activationTypes: readonly ActivationType[] = ['float32', 'float16', 'bfloat16'];
+
+/** DType of native/core/tensor.h. */
+export function dtypeNumber(type: WeightType): number {
+  return weightTypes.indexOf(type);
+}
+
+/** The weight [out, in] and what to store it as. */
+export function weightOperand(weight: unknown, dtype: WeightType | undefined, scale: Float32Array | TensorLike | undefined) {
+  const view = tensor(weight, 'weight', weightTypes);
+  if (view.dims.length !== 2 || view.data.length === 0) {
+    throw rangeError('ERR_SK_SHAPE', `expected weight to be [out, in] with both at least 1 but received dims ${describe(view.dims)}`);
+  }
+  const [out, inputs] = view.dims as [number, number];
+  const values = dtype === undefined ? view.type : oneOf(dtype, 'dtype', weightTypes);
+  if (view.type === 'int8' && (values !== 'int8' || scale === undefined)) {
+    throw rangeError('ERR_SK_OPTION', 'expected an int8 weight to come with a scale [out] and to stay int8');
+  }
+  if (view.type !== 'int8' && scale !== undefined) {
+    throw rangeError('ERR_SK_OPTION', `expected a scale only with an int8 weight but received a ${view.type} one`);
+  }
+  return { view, out, inputs, values, scale: scale === undefined ? undefined : rowVector(scale, 'scale', out) };
+}
+
+/** float32 [out]: a number for each output. */
+export function rowVector(vector: TensorLike | Float32Array, name: string, out: number): Float32Array {
+  const isTensor = typeof vector === 'object' && vector !== null && 'dims' in vector;
+  const data = isTensor ? tensor(vector, name, ['float32']).data : typedArray(vector, 'float32', name);
+  if (data.length === out) return data;
+  throw rangeError('ERR_SK_SHAPE', `expected ${name} to hold ${out} elements but received ${data.length}`);
+}
+
+/** A run's x as [tokens, in], and the array, type and dims of its y. */
+export interface RunOperands {
+  readonly input: TensorView<ActivationType>;
+  readonly tokens: number;
+  readonly output: TensorView<ActivationType>;
+}
+
+export function runOperands(x: unknown, out: unknown, inFeatures: number, outFeatures: number): RunOperands {
+  const input = inputOperand(x, inFeatures);
+  const tokens = input.data.length / inFeatures;
+  const dims = [...input.dims.slice(0, -1), outFeatures];
+  const length = tokens * outFeatures;
+  if (out === undefined) {
+    return { input, tokens, output: { type: input.type, data: allocate(input.type, length, 'the output'), dims } as RunOperands['output'] };
+  }
+  const isTensor = typeof out === 'object' && out !== null && 'dims' in out;
+  const { type, data } = isTensor
+    ? tensor(out, 'out', activationTypes)
+    : ({ type: 'float32', data: typedArray(out, 'float32', 'out', tokens) } as const);
+  if (data.length !== length) {
+    throw rangeError('ERR_SK_SHAPE', `expected out to hold ${tokens} x ${outFeatures} elements but received ${data.length}`);
+  }
+  if (overlaps(input.data, data)) throw rangeError('ERR_SK_OVERLAP', 'expected out not to share memory with x');
+  return { input, tokens, output: { type, data, dims } as RunOperands['output'] };
+}
+
+function inputOperand(x: unknown, inFeatures: number): TensorView<ActivationType> {
+  if (typeof x === 'object' && x !== null && 'dims' in x) {
+    const input = tensor(x, 'x', activationTypes);
+    if (input.dims.at(-1) === inFeatures) return input;
+    throw rangeError('ERR_SK_SHAPE', `expected x to be [..., ${inFeatures}] but received dims ${describe(input.dims)}`);
+  }
+  const data = typedArray(x, 'float32', 'x');
+  if (data.length % inFeatures === 0) return { type: 'float32', data, dims: [data.length / inFeatures, inFeatures] };
+  throw rangeError('ERR_SK_SHAPE', `expected x to hold a multiple of ${inFeatures} elements but received ${data.length}`);
+}

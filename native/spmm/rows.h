@@ -1,0 +1,24 @@
+// What an ISA file instantiates: the moves that its kernels share, and a row of kernels.def.
+#pragma once
+
+#include "few_tokens.h"
+#include "finish.h"
+#include "many_tokens.h"
+#include "panel.h"
+
+namespace sk {
+namespace {
+
+template <class V>
+constexpr SpmmMoves kMoves = {{&pack_panel<V, float>, &pack_panel<V, Half>, &pack_panel<V, BHalf>},
+                              {&widen_rows<V, float>, &widen_rows<V, Half>, &widen_rows<V, BHalf>},
+                              {&finish_many<V, float>, &finish_many<V, Half>, &finish_many<V, BHalf>},
+                              {&finish_few<V, float>, &finish_few<V, Half>, &finish_few<V, BHalf>}};
+
+template <class V, class T, int kN, int kM, int kWidest>
+constexpr SpmmKernel spmm_kernel(const char* name) {
+  return {name, kN, kM, V::kLanes, kWidest, 4, &kMoves<V>, &many_tokens<V, T, kM, kN, kWidest>, &few_tokens<V, T, kM, kN, 4>};
+}
+
+}  // namespace
+}  // namespace sk
