@@ -1,5 +1,6 @@
 /** N:M sparse matrix multiplication: y = act(x Wᵀ + b), where of every M consecutive weights at most N are non-zero. */
 export { type MatmulOptions, matmul } from './matmul.js';
+export type { ActivationType, OutputOf, WeightType } from './operands.js';
 export type { Pattern } from './pattern.js';
 export {
   type Activation,

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "../../native/core/parallel.h"
+#include "../../native/simd/half.h"
 #include "../../native/spmm/spmm.h"
 #include "guarded.h"
 #include "harness.h"
@@ -70,7 +71,8 @@ std::string run(const Case& c, Pattern p, const std::string& isa, std::string* k
   *kernel = plan->kernel().name;
 
   const Guarded<float> x(c.x, c.edge), y(c.y.size(), c.edge);
-  if (const sk::Status status = plan->run(x.data(), sk::DType::kFloat32, c.tokens, y.data(), sk::DType::kFloat32, nullptr); !status.ok()) return status.message();
+  if (const sk::Status status = plan->run(x.data(), sk::DType::kFloat32, c.tokens, y.data(), sk::DType::kFloat32, nullptr); !status.ok())
+    return status.message();
   if (!y.slack_untouched()) return "run() wrote beside y";
   if (!same_bits(x.data(), c.x.data(), c.tokens * c.in)) return "run() wrote to x";
   if (const int64_t i = first_difference(y.data(), c.y, tolerance(c.in, c.integers)); i >= 0)
@@ -82,6 +84,58 @@ std::string run(const Case& c, Pattern p, const std::string& isa, std::string* k
   if (!dense.slack_untouched()) return "to_dense() wrote beside its output";
   if (!same_bits(dense.data(), c.weight.data(), c.out * c.in)) return "to_dense() differs from the weight";
   return "";
+}
+
+int8_t cast(float x, int8_t*) { return static_cast<int8_t>(x); }
+template <class H>
+H cast(float x, H*) {
+  H h;
+  sk::narrow(x, &h);
+  return h;
+}
+template <class T, class F>
+std::vector<T> cast_all(const std::vector<F>& from) {
+  std::vector<T> to;
+  for (const F x : from) to.push_back(cast(static_cast<float>(x), static_cast<T*>(nullptr)));
+  return to;
+}
+
+// As run(), for integers, with weights stored as T and x and y of type X: every number is exact until y is rounded.
+template <class T, class X>
+std::string run_narrow(const Case& c, Pattern p, const std::string& isa, sk::DType values, sk::DType x_type, std::string* kernel) {
+  const Guarded<T> weight(cast_all<T>(c.weight), c.edge);
+  const Guarded<float> bias(c.bias, c.edge), scale(std::vector<float>(static_cast<size_t>(c.out), 1), c.edge);
+  sk::SpmmOptions options;
+  options.weight = {weight.data(), values, c.out, c.in};
+  options.values = values;
+  options.scale = values == sk::DType::kInt8 ? scale.data() : nullptr;
+  options.bias = c.with_bias ? bias.data() : nullptr;
+  options.n = p.n, options.m = p.m;
+  options.activation = c.relu ? sk::Activation::kRelu : sk::Activation::kNone;
+  options.isa = isa;
+  std::shared_ptr<const sk::SpmmPlan> plan;
+  if (const sk::Status status = sk::SpmmPlan::create(options, &plan); !status.ok()) return status.message();
+  *kernel = plan->kernel().name;
+  const Guarded<X> x(cast_all<X>(c.x), c.edge), y(c.y.size(), c.edge);
+  if (const sk::Status status = plan->run(x.data(), x_type, c.tokens, y.data(), x_type, nullptr); !status.ok()) return status.message();
+  if (!y.slack_untouched()) return "run() wrote beside y";
+  const std::vector<X> expected = cast_all<X>(c.y);
+  for (size_t i = 0; i < expected.size(); ++i)
+    if (y.data()[i].bits != expected[i].bits) return "y[" + std::to_string(i) + "] is not the rounded sum";
+  return "";
+}
+
+std::string run_narrow(const Case& c, Pattern p, const std::string& isa, int type, std::string* kernel) {
+  const bool bhalf = c.tokens % 2 != 0;
+  const sk::DType values = static_cast<sk::DType>(type), x_type = bhalf ? sk::DType::kBFloat16 : sk::DType::kFloat16;
+  if (type == 1)
+    return bhalf ? run_narrow<sk::Half, sk::BHalf>(c, p, isa, values, x_type, kernel)
+                 : run_narrow<sk::Half, sk::Half>(c, p, isa, values, x_type, kernel);
+  if (type == 2)
+    return bhalf ? run_narrow<sk::BHalf, sk::BHalf>(c, p, isa, values, x_type, kernel)
+                 : run_narrow<sk::BHalf, sk::Half>(c, p, isa, values, x_type, kernel);
+  return bhalf ? run_narrow<int8_t, sk::BHalf>(c, p, isa, values, x_type, kernel)
+               : run_narrow<int8_t, sk::Half>(c, p, isa, values, x_type, kernel);
 }
 
 void comparator() {
@@ -118,6 +172,11 @@ void edges_suite() {
         problem = run(c, p, isa, &kernel);
         if (!problem.empty()) break;
         ++ran[kernel];
+        for (int type = 1; type <= 3 && c.integers && problem.empty(); ++type) {
+          problem = run_narrow(c, p, isa, type, &kernel);
+          ++ran[kernel];
+        }
+        if (!problem.empty()) break;
       }
       const std::string name = std::to_string(p.n) + ":" + std::to_string(p.m) + " on " + kernel;
       check(problem.empty(),

@@ -82,7 +82,8 @@ bool round_trip(Pattern p, int lanes, int64_t out, int64_t in, int64_t row_block
     if (x != 0 && random.below(20) == 0) x = random.below(2) ? std::nanf("77") : std::numeric_limits<float>::denorm_min();
   const Guarded<float> weight(dense, edge), values(static_cast<size_t>(packed.kept), edge);
   const Guarded<uint32_t> words(static_cast<size_t>(packed.words), edge);
-  ok = ok && sk::nm_pack({weight.data(), sk::DType::kFloat32, out, in}, layout, {sk::DType::kFloat32, values.data(), nullptr}, words.data()).ok();
+  ok = ok &&
+       sk::nm_pack({weight.data(), sk::DType::kFloat32, out, in}, layout, {sk::DType::kFloat32, values.data(), nullptr}, words.data()).ok();
   ok = ok && values.slack_untouched() && words.slack_untouched();
   layout.values = values.data();
   layout.fields = words.data();
@@ -138,7 +139,8 @@ sk::Status pack(const std::vector<float>& dense, Pattern p, int64_t out, int64_t
   Packed packed(p, 8, out, in, row_block);
   std::vector<float> values(static_cast<size_t>(packed.kept));
   std::vector<uint32_t> fields(static_cast<size_t>(packed.words));
-  return sk::nm_pack({dense.data(), sk::DType::kFloat32, out, in}, packed.layout, {sk::DType::kFloat32, values.data(), nullptr}, fields.data());
+  return sk::nm_pack({dense.data(), sk::DType::kFloat32, out, in}, packed.layout, {sk::DType::kFloat32, values.data(), nullptr},
+                     fields.data());
 }
 
 void refusals() {

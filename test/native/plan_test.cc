@@ -46,7 +46,8 @@ Plan plan_of(const sk::SpmmOptions& options) {
 // Rows [first, first + count) of the tokens.
 std::vector<float> run(const Plan& plan, const std::vector<float>& x, int64_t first, int64_t count) {
   std::vector<float> y(static_cast<size_t>(count * plan->out()), NAN);
-  if (!plan->run(x.data() + first * plan->in(), sk::DType::kFloat32, count, y.data(), sk::DType::kFloat32, nullptr).ok()) check(false, "run()");
+  if (!plan->run(x.data() + first * plan->in(), sk::DType::kFloat32, count, y.data(), sk::DType::kFloat32, nullptr).ok())
+    check(false, "run()");
   return y;
 }
 
@@ -150,16 +151,18 @@ void cancelling(const std::string& isa) {
   std::vector<float> y(static_cast<size_t>(layer.tokens * layer.out));
   std::atomic<bool> cancel{true};
   bool ok = true;
-  for (const int64_t tokens : {1, 130}) ok &= plan->run(layer.x.data(), sk::DType::kFloat32, tokens, y.data(), sk::DType::kFloat32, &cancel).code() == sk::Code::kAborted;
+  for (const int64_t tokens : {1, 130})
+    ok &= plan->run(layer.x.data(), sk::DType::kFloat32, tokens, y.data(), sk::DType::kFloat32, &cancel).code() == sk::Code::kAborted;
   check(ok, isa + ": a run whose flag is set beforehand is aborted");
   cancel = false;
-  check(
-      plan->run(layer.x.data(), sk::DType::kFloat32, layer.tokens, y.data(), sk::DType::kFloat32, &cancel).ok() && same_bits(y.data(), run(plan, layer.x, 0, 130).data(), 130 * 300),
-      isa + ": a flag that stays clear changes nothing");
+  check(plan->run(layer.x.data(), sk::DType::kFloat32, layer.tokens, y.data(), sk::DType::kFloat32, &cancel).ok() &&
+            same_bits(y.data(), run(plan, layer.x, 0, 130).data(), 130 * 300),
+        isa + ": a flag that stays clear changes nothing");
 
   std::thread setter([&] { cancel = true; });
   sk::Code code = sk::Code::kOk;
-  for (int i = 0; i < 100000 && code == sk::Code::kOk; ++i) code = plan->run(layer.x.data(), sk::DType::kFloat32, layer.tokens, y.data(), sk::DType::kFloat32, &cancel).code();
+  for (int i = 0; i < 100000 && code == sk::Code::kOk; ++i)
+    code = plan->run(layer.x.data(), sk::DType::kFloat32, layer.tokens, y.data(), sk::DType::kFloat32, &cancel).code();
   setter.join();
   check(code == sk::Code::kAborted, isa + ": a flag that is set during a run aborts it");
 }
@@ -174,7 +177,8 @@ bool concurrent_runs(const Plan& plan, const Layer& layer, int threads, int roun
       for (int round = 0; round < rounds; ++round) {
         const int64_t count = 1 + (i * 41 + round * 17) % layer.tokens;
         std::vector<float> mine(static_cast<size_t>(count * layer.out));
-        if (!plan->run(layer.x.data(), sk::DType::kFloat32, count, mine.data(), sk::DType::kFloat32, nullptr).ok() || !same_bits(mine.data(), y.data(), count * layer.out))
+        if (!plan->run(layer.x.data(), sk::DType::kFloat32, count, mine.data(), sk::DType::kFloat32, nullptr).ok() ||
+            !same_bits(mine.data(), y.data(), count * layer.out))
           ok = false;
       }
     });
