@@ -17,6 +17,8 @@
  * - `ERR_SK_CHECKSUM` a file whose checksum does not fit its contents (SparseKernelsError)
  * - `ERR_SK_VERSION` a file of a version that this library does not know (SparseKernelsError)
  * - `ERR_SK_VALUE` a number that the type it is to be stored as cannot hold (SparseKernelsError)
+ * - `ERR_SK_LISTS` lists of keys with ids out of range, ranges outside their index, or a key twice (SparseKernelsError)
+ * - `ERR_SK_CAPACITY` more tokens than a cache was made for (SparseKernelsError)
  * - `ERR_SK_ISA` an instruction set that is unknown or that this machine lacks (SparseKernelsError)
  * - `ERR_SK_MEMORY` not enough memory, or more elements than an array can hold (SparseKernelsError)
  * - `ERR_SK_DISPOSED` use of a plan after `dispose()` (SparseKernelsError)
@@ -38,6 +40,8 @@ export type ErrorCode =
   | 'ERR_SK_CHECKSUM'
   | 'ERR_SK_VERSION'
   | 'ERR_SK_VALUE'
+  | 'ERR_SK_LISTS'
+  | 'ERR_SK_CAPACITY'
   | 'ERR_SK_ISA'
   | 'ERR_SK_MEMORY'
   | 'ERR_SK_DISPOSED'

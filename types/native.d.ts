@@ -1,4 +1,6 @@
 /** The contract of the raw addon: what native/napi exports and lib/native.ts returns. Nobody but lib/ calls it. */
+
+import type { NativeAttention } from './attention.js';
 import type { NativeCancelToken } from './cancel.js';
 import type { NativeConv } from './conv.js';
 import type { NativeScores } from './scores.js';
@@ -120,7 +122,7 @@ export interface NativeSelectRowsOptions extends NativeMaskOutput {
   threads: number;
 }
 
-export interface NativeAddon extends NativeConv, NativeScores {
+export interface NativeAddon extends NativeAttention, NativeConv, NativeScores {
   SpmmPlan: new (options: NativeSpmmOptions) => NativeSpmmPlan;
   CancelToken: new () => NativeCancelToken;
   selectGroups(options: NativeSelectGroupsOptions): void;

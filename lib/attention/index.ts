@@ -1,4 +1,8 @@
 /** Dynamic sparse attention: exact attention over the keys that lists name, for prefill and decoding. */
+
+export { merge } from './merge.js';
+export * as patterns from './patterns.js';
+export { type Plan, plan } from './plan.js';
 export { type Pooled, type PoolKind, type PoolOptions, pool, poolSync } from './pool.js';
 export {
   type AntidiagonalOptions,
@@ -13,4 +17,14 @@ export {
   scoreSync,
 } from './score.js';
 export { type Crossing, type ForceOptions, type Selection, type SelectOptions, select, selectSync } from './select.js';
-export type { Layout, Rows } from './types.js';
+export type {
+  AttentionResult,
+  AttentionRules,
+  AttentionShape,
+  HeadSets,
+  Layout,
+  Pattern,
+  PlanOptions,
+  Rows,
+  RunOptions,
+} from './types.js';

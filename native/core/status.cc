@@ -15,6 +15,8 @@ const char* code_name(Code code) {
     case Code::kDisposed: return "ERR_SK_DISPOSED";
     case Code::kNan: return "ERR_SK_NAN";
     case Code::kCoordinates: return "ERR_SK_COORDINATES";
+    case Code::kLists: return "ERR_SK_LISTS";
+    case Code::kCapacity: return "ERR_SK_CAPACITY";
   }
   return "ERR_SK_INTERNAL";
 }

@@ -7,7 +7,7 @@
 namespace sk {
 
 // The stable codes that JavaScript sees as error.code.
-enum class Code { kOk, kValue, kShape, kSparsity, kPattern, kIsa, kMemory, kAborted, kDisposed, kNan, kCoordinates };
+enum class Code { kOk, kValue, kShape, kSparsity, kPattern, kIsa, kMemory, kAborted, kDisposed, kNan, kCoordinates, kLists, kCapacity };
 
 const char* code_name(Code code);
 

@@ -22,5 +22,6 @@ extern const Verb kMap;
 extern const Verb kMapmm;
 extern const Verb kMapouter;
 extern const Verb kMapreduce;
+extern const Verb kAttend;
 
 }  // namespace sk::napi

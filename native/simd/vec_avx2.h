@@ -55,6 +55,27 @@ struct Avx2 {
   static inline F32 max(F32 a, F32 b) { return _mm256_max_ps(a, b); }
   static inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
+  static inline F32 shift_exponent(F32 a, F32 t) {
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_slli_epi32(_mm256_castps_si256(t), 23)));
+  }
+  static inline F32 within(F32 a, const int32_t* low, const int32_t* high, int32_t k) {
+    const __m256i key = _mm256_set1_epi32(k);
+    const __m256i below = _mm256_cmpgt_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(low)), key);
+    const __m256i above = _mm256_cmpgt_epi32(key, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(high)));
+    return _mm256_blendv_ps(a, _mm256_set1_ps(-__builtin_inff()), _mm256_castsi256_ps(_mm256_or_si256(below, above)));
+  }
+  static inline F32 sums(const F32 (&a)[8]) {
+    F32 four[2];  // each 128-bit half: the sums of that half of four vectors
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; ++i) {
+      const __m256* r = a + 4 * i;
+      const __m256 t0 = _mm256_add_ps(_mm256_unpacklo_ps(r[0], r[1]), _mm256_unpackhi_ps(r[0], r[1]));
+      const __m256 t1 = _mm256_add_ps(_mm256_unpacklo_ps(r[2], r[3]), _mm256_unpackhi_ps(r[2], r[3]));
+      four[i] = _mm256_add_ps(_mm256_shuffle_ps(t0, t1, 0x44), _mm256_shuffle_ps(t0, t1, 0xEE));
+    }
+    return _mm256_add_ps(_mm256_permute2f128_ps(four[0], four[1], 0x20), _mm256_permute2f128_ps(four[0], four[1], 0x31));
+  }
+
   using Quad = __m256;
   static inline Quad load_quad(const float* p) { return _mm256_broadcast_ps(reinterpret_cast<const __m128*>(p)); }
   static inline Quad load_quad(const Half* p) { return _mm256_cvtph_ps(twice(p)); }

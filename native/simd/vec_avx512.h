@@ -43,6 +43,28 @@ struct Avx512 {
   static inline F32 max(F32 a, F32 b) { return _mm512_max_ps(a, b); }
   static inline void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
+  static inline F32 shift_exponent(F32 a, F32 t) {
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_slli_epi32(_mm512_castps_si512(t), 23)));
+  }
+  static inline F32 within(F32 a, const int32_t* low, const int32_t* high, int32_t k) {
+    const __m512i key = _mm512_set1_epi32(k);
+    const __mmask16 below = _mm512_cmpgt_epi32_mask(_mm512_loadu_si512(low), key);
+    const __mmask16 above = _mm512_cmpgt_epi32_mask(key, _mm512_loadu_si512(high));
+    return _mm512_mask_mov_ps(a, static_cast<__mmask16>(below | above), _mm512_set1_ps(-__builtin_inff()));
+  }
+  static inline F32 sums(const F32 (&a)[16]) {
+    F32 four[4];  // each 128-bit part: the sums of that part of four vectors
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const __m512* r = a + 4 * i;
+      const __m512 t0 = _mm512_add_ps(_mm512_unpacklo_ps(r[0], r[1]), _mm512_unpackhi_ps(r[0], r[1]));
+      const __m512 t1 = _mm512_add_ps(_mm512_unpacklo_ps(r[2], r[3]), _mm512_unpackhi_ps(r[2], r[3]));
+      four[i] = _mm512_add_ps(_mm512_shuffle_ps(t0, t1, 0x44), _mm512_shuffle_ps(t0, t1, 0xEE));
+    }
+    const __m512 v0 = add_parts(four[0], four[1]), v1 = add_parts(four[2], four[3]);
+    return add_parts(v0, v1);
+  }
+
   using Quad = __m512;
   static inline Quad load_quad(const float* p) { return _mm512_broadcast_f32x4(_mm_load_ps(p)); }
   static inline Quad load_quad(const Half* p) { return _mm512_cvtph_ps(repeated(p)); }
@@ -154,6 +176,10 @@ struct Avx512 {
 #pragma GCC unroll 16
     for (int i = 0; i < 16; ++i) r[i] = t[i];
   }
+
+ private:
+  // Neighbouring 128-bit parts added: a0 + a1, a2 + a3, b0 + b1, b2 + b3.
+  static inline F32 add_parts(F32 a, F32 b) { return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD)); }
 };
 
 template <>

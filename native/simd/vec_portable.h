@@ -1,6 +1,7 @@
 // Portable words for the kernels, and the specification of the vocabulary: every ISA header defines a type with these members and
-// exactly this meaning. kLanes 4 is the scalar variant (the compiler maps it to whatever the target has); kLanes 16 runs the AVX-512
-// instantiation of a kernel on machines that lack AVX-512, so that only the thin wrappers of vec_avx512.h remain untested there.
+// exactly this meaning. F32 also has the operators + - * / of vector types. kLanes 4 is the scalar variant (the compiler maps it to
+// whatever the target has); kLanes 16 runs the AVX-512 instantiation of a kernel on machines that lack AVX-512, so that only the thin
+// wrappers of vec_avx512.h remain untested there.
 #pragma once
 
 #include <cstdint>
@@ -66,6 +67,20 @@ struct Portable {
     return a;
   }
   static inline void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
+  // a * 2^n, where n is the integer in the low bits of t's mantissa: t = n + 3 * 2^22. No care is taken of overflow.
+  static inline F32 shift_exponent(F32 a, F32 t) { return (F32)((U32)a + ((U32)t << 23)); }
+  // a where low <= k <= high (signed), elsewhere -infinity.
+  static inline F32 within(F32 a, const int32_t* low, const int32_t* high, int32_t k) {
+    for (int i = 0; i < kLanes; ++i) a[i] = low[i] <= k && k <= high[i] ? a[i] : -__builtin_inff();
+    return a;
+  }
+  // Lane i: the sum of the lanes of a[i].
+  static inline F32 sums(const F32 (&a)[kLaneCount]) {
+    F32 sum = zero();
+    for (int i = 0; i < kLanes; ++i)
+      for (int l = 0; l < kLanes; ++l) sum[i] += a[i][l];
+    return sum;
+  }
 
   // Quad: four consecutive floats repeated in every 128-bit part; splat<i> fills the vector with the i-th of them.
   // One quad load and four register shuffles replace four broadcast loads: the load ports are what bounds the many-token kernel.

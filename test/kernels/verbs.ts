@@ -1,4 +1,5 @@
 import type { KernelInfo } from 'sparse-kernels';
+import { attendChecks } from './attend-parity.js';
 import type { Check } from './check.js';
 import { mapmmChecks, mapouterChecks } from './conv-parity.js';
 import { spmmChecks } from './nm-parity.js';
@@ -14,4 +15,5 @@ export const verbs: Readonly<Record<string, (row: KernelInfo, rows: readonly Ker
   select: selectChecks,
   pool: poolChecks,
   score: scoreChecks,
+  attend: attendChecks,
 };

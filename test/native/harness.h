@@ -34,5 +34,6 @@ void plan_suite();
 void fuzz_suite();
 void select_suite();
 void conv_suite();
+void attend_suite();
 
 }  // namespace sk_test

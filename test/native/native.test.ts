@@ -17,7 +17,7 @@ beforeAll(async () => {
   await run('cmake', '--build', build, '--parallel', '2');
 });
 
-it.each(['core', 'pool', 'pack', 'words', 'plan', 'fuzz', 'select', 'conv'])('%s', { timeout: 4 * MINUTE }, async (suite) => {
+it.each(['core', 'pool', 'pack', 'words', 'plan', 'fuzz', 'select', 'attend', 'conv'])('%s', { timeout: 4 * MINUTE }, async (suite) => {
   expectToPass(await run(join(build, 'native_tests'), suite));
 });
 

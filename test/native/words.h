@@ -137,6 +137,48 @@ struct Words {
       }
     return ok;
   }
+  static bool shift_exponent() {
+    bool ok = true;
+    for (int n = -126; n <= 126; ++n) {
+      Lanes a, t;
+      for (int l = 0; l < kLanes; ++l) a.v[l] = l % 2 == 0 ? 1.0f : 1.4142135f, t.v[l] = 12582912.0f + static_cast<float>(n);
+      const Lanes r = out_of(V::shift_exponent(V::load(a.v), V::load(t.v)));
+      for (int l = 0; l < kLanes; ++l) ok &= same(r.v[l], __builtin_ldexpf(a.v[l], n));
+    }
+    return ok;
+  }
+  static bool within() {
+    constexpr int32_t kEnds[] = {INT32_MIN, -1, 0, 5, INT32_MAX};
+    bool ok = true;
+    for (const int32_t k : kEnds)
+      for (int first = 0; first < 25; ++first) {
+        int32_t low[kLanes + 1], high[kLanes + 1];  // at any alignment
+        Lanes a;
+        for (int l = 0; l < kLanes; ++l) {
+          low[l + 1] = kEnds[(first + l) % 5], high[l + 1] = kEnds[(first + l) / 5 % 5];
+          a.v[l] = tricky(l);
+        }
+        const Lanes r = out_of(V::within(V::load(a.v), low + 1, high + 1, k));
+        for (int l = 0; l < kLanes; ++l) ok &= same(r.v[l], low[l + 1] <= k && k <= high[l + 1] ? a.v[l] : -__builtin_inff());
+      }
+    return ok;
+  }
+  static bool sums() {
+    Lanes in[kLanes];
+    F32 a[kLanes];
+    for (int i = 0; i < kLanes; ++i) {
+      for (int l = 0; l < kLanes; ++l) in[i].v[l] = static_cast<float>((i * 37 + l * 11) % 101);  // sums are exact
+      a[i] = V::load(in[i].v);
+    }
+    const Lanes r = out_of(V::sums(a));
+    bool ok = true;
+    for (int i = 0; i < kLanes; ++i) {
+      float sum = 0;
+      for (const float x : in[i].v) sum += x;
+      ok &= same(r.v[i], sum);
+    }
+    return ok;
+  }
   static bool prefetch() {  // a hint: it may name any address
     const float x = 0;
     V::prefetch(&x);
@@ -425,7 +467,10 @@ struct Words {
     check(loadu_storeu(), type, "loadu, storeu at every offset");
     check(fma(), type, kFused ? "fma rounds once" : "fma rounds once or twice");
     check(relu(), type, "relu keeps NaN and -0");
-    check(max(), type, "max");
+    check(max(), type, "max keeps the NaN of its second operand");
+    check(shift_exponent(), type, "shift_exponent");
+    check(within(), type, "within");
+    check(sums(), type, "sums");
     check(prefetch(), type, "prefetch");
     check(quad(), type, "load_quad, splat");
     check(load_quads(), type, "load_quads");

@@ -124,6 +124,9 @@ inline __m512i _mm512_movm_epi32(__mmask16 mask) {
 inline __m512 _mm512_maskz_mov_ps(__mmask16 mask, __m512 a) {
   return each([&](int i) { return mask >> i & 1 ? a.f[i] : 0; });
 }
+inline __m512 _mm512_mask_mov_ps(__m512 source, __mmask16 mask, __m512 a) {
+  return each([&](int i) { return mask >> i & 1 ? a.f[i] : source.f[i]; });
+}
 inline __m512i _mm512_maskz_compress_epi32(__mmask16 mask, __m512i a) {
   __m512i r = {};
   for (int i = 0, to = 0; i < 16; ++i)
@@ -137,6 +140,9 @@ inline __m512 _mm512_set1_ps(float x) {
   return each([&](int) { return x; });
 }
 inline __m512 _mm512_setzero_ps() { return _mm512_set1_ps(0); }
+inline __m512 _mm512_add_ps(__m512 a, __m512 b) {
+  return each([&](int i) { return a.f[i] + b.f[i]; });
+}
 inline __m512 _mm512_fmadd_ps(__m512 a, __m512 b, __m512 c) {
   return each([&](int i) { return __builtin_fmaf(a.f[i], b.f[i], c.f[i]); });
 }

@@ -1,0 +1,16 @@
+// AVX2 + FMA: 16 registers of 8 lanes. Groups of 6 keys or dims for panels of 16 rows: 12 accumulators, 2 of the panel, 1 broadcast.
+#include "../simd/vec_avx2.h"
+#include "attend_kernel.h"
+
+namespace sk {
+
+#define SK_ATTEND_AVX2(row, element, dtype)                                                         \
+  extern const AttendKernel attend_##row##_avx2 = {"attend_" #row "_avx2",                          \
+                                                   dtype,                                           \
+                                                   Avx2::kLanes,                                    \
+                                                   &Attend<Avx2, Element##element<Avx2>, 6>::begin, \
+                                                   &Attend<Avx2, Element##element<Avx2>, 6>::chunk, \
+                                                   &Attend<Avx2, Element##element<Avx2>, 6>::finish};
+#include "kernels.def"
+
+}  // namespace sk

@@ -1,0 +1,16 @@
+// AVX-512: 32 registers of 16 lanes. Groups of 12 keys or dims for panels of 32 rows: 24 accumulators, 2 of the panel, 1 broadcast.
+#include "../simd/vec_avx512.h"
+#include "attend_kernel.h"
+
+namespace sk {
+
+#define SK_ATTEND_AVX512(row, element, dtype)                                                              \
+  extern const AttendKernel attend_##row##_avx512 = {"attend_" #row "_avx512",                             \
+                                                     dtype,                                                \
+                                                     Avx512::kLanes,                                       \
+                                                     &Attend<Avx512, Element##element<Avx512>, 12>::begin, \
+                                                     &Attend<Avx512, Element##element<Avx512>, 12>::chunk, \
+                                                     &Attend<Avx512, Element##element<Avx512>, 12>::finish};
+#include "kernels.def"
+
+}  // namespace sk

@@ -1,0 +1,93 @@
+#include "cache.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace sk {
+
+struct KvCache::Page {
+  explicit Page(std::shared_ptr<std::atomic<int64_t>> live) : live(std::move(live)) { ++*this->live; }
+  ~Page() { --*live; }
+  Page(const Page&) = delete;
+  Page& operator=(const Page&) = delete;
+
+  std::shared_ptr<std::atomic<int64_t>> live;
+  AlignedBuffer data;
+};
+
+KvCache::KvCache(const KvShape& shape) : shape_(shape), live_(std::make_shared<std::atomic<int64_t>>(0)) {}
+
+size_t KvCache::bytes() const { return static_cast<size_t>(2 * shape_.plane_bytes()) * pages_.size(); }
+
+// A page that nobody else sees: new, or a copy of a shared one.
+Status KvCache::page_for_writing(int64_t index, Page** page) {
+  const size_t i = static_cast<size_t>(index), bytes = static_cast<size_t>(2 * shape_.plane_bytes());
+  const bool exists = i < pages_.size();
+  if (!exists || pages_[i].use_count() > 1) {
+    if (*live_ >= shape_.capacity / shape_.page_tokens)
+      return Status(Code::kCapacity, "the cache and its forks hold all of their " + std::to_string(shape_.capacity) + " tokens");
+    auto fresh = std::make_shared<Page>(live_);
+    if (!fresh->data.reserve(bytes)) return Status(Code::kMemory, "no memory for a page of the cache");
+    if (exists)
+      std::memcpy(fresh->data.as<void>(), pages_[i]->data.as<void>(), bytes), pages_[i] = std::move(fresh);
+    else
+      pages_.push_back(std::move(fresh));
+  }
+  *page = pages_[i].get();
+  return Status();
+}
+
+Status KvCache::append(const void* k, const void* v, int64_t tokens, bool tokens_outside) {
+  const int64_t row = shape_.head_dim * shape_.element_bytes, before = length_;
+  for (int64_t done = 0; done < tokens;) {
+    const int64_t at = length_ % shape_.page_tokens, count = std::min(tokens - done, shape_.page_tokens - at);
+    Page* page = nullptr;
+    if (const Status status = page_for_writing(length_ / shape_.page_tokens, &page); !status.ok()) return truncate(before), status;
+    for (const auto& [from, plane] : {std::pair{k, int64_t{0}}, {v, shape_.plane_bytes()}})
+      for (int64_t h = 0; h < shape_.kv_heads; ++h) {
+        char* to = page->data.as<char>() + plane + (h * shape_.page_tokens + at) * row;
+        const char* source = static_cast<const char*>(from);
+        if (!tokens_outside) {
+          std::memcpy(to, source + (h * tokens + done) * row, static_cast<size_t>(count * row));
+          continue;
+        }
+        for (int64_t t = 0; t < count; ++t)
+          std::memcpy(to + t * row, source + ((done + t) * shape_.kv_heads + h) * row, static_cast<size_t>(row));
+      }
+    done += count;
+    length_ += count;
+  }
+  return Status();
+}
+
+void KvCache::truncate(int64_t length) {
+  length_ = length;
+  pages_.resize(static_cast<size_t>(ceil_div(length, shape_.page_tokens)));
+}
+
+void KvCache::read(int64_t begin, int64_t tokens, void* k, void* v) const {
+  const int64_t row = shape_.head_dim * shape_.element_bytes;
+  for (int64_t done = 0; done < tokens;) {
+    const int64_t token = begin + done, at = token % shape_.page_tokens, count = std::min(tokens - done, shape_.page_tokens - at);
+    const char* page = pages_[static_cast<size_t>(token / shape_.page_tokens)]->data.as<char>();
+    for (const auto& [to, plane] : {std::pair{k, int64_t{0}}, {v, shape_.plane_bytes()}})
+      for (int64_t h = 0; h < shape_.kv_heads; ++h)
+        std::memcpy(static_cast<char*>(to) + (h * tokens + done) * row, page + plane + (h * shape_.page_tokens + at) * row,
+                    static_cast<size_t>(count * row));
+    done += count;
+  }
+}
+
+std::shared_ptr<const KvCache::Snapshot> KvCache::snapshot() const {
+  auto snapshot = std::make_shared<Snapshot>();
+  for (const auto& page : pages_) {
+    snapshot->pages.push_back(page);
+    snapshot->data.push_back(page->data.as<void>());
+  }
+  snapshot->length = length_;
+  return snapshot;
+}
+
+}  // namespace sk

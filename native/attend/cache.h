@@ -1,0 +1,61 @@
+// Keys and values of one sequence, in pages that forks share until one of them writes.
+//
+//   page: [keys, values][kv_heads][page_tokens][head_dim]
+//
+// Not for use by several threads at once, but a snapshot may be read while the cache changes: whoever writes to a page that somebody else
+// holds writes to a copy.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "../core/memory.h"
+#include "../core/status.h"
+
+namespace sk {
+
+struct KvShape {
+  int64_t kv_heads, head_dim, page_tokens;
+  int64_t element_bytes;
+  int64_t capacity;  // tokens, in whole pages, of a cache and its forks together
+
+  int64_t plane_bytes() const { return kv_heads * page_tokens * head_dim * element_bytes; }  // the keys, or the values, of a page
+};
+
+class KvCache {
+ public:
+  struct Page;
+  // The pages of a sequence, alive as long as the snapshot.
+  struct Snapshot {
+    std::vector<std::shared_ptr<const Page>> pages;
+    std::vector<const void*> data;
+    int64_t length;
+  };
+
+  explicit KvCache(const KvShape& shape);
+
+  const KvShape& shape() const { return shape_; }
+  int64_t length() const { return length_; }
+  int64_t pages() const { return static_cast<int64_t>(pages_.size()); }
+  size_t bytes() const;  // of the pages that it holds, shared ones included
+
+  // Appends tokens: k and v [kv_heads, tokens, head_dim], or [tokens, kv_heads, head_dim] where tokens_outside. All or nothing.
+  Status append(const void* k, const void* v, int64_t tokens, bool tokens_outside);
+  // Keeps the first `length` tokens, which is at most length().
+  void truncate(int64_t length);
+  // Copies tokens [begin, begin + tokens) to k and v [kv_heads, tokens, head_dim].
+  void read(int64_t begin, int64_t tokens, void* k, void* v) const;
+  std::shared_ptr<const Snapshot> snapshot() const;
+
+ private:
+  Status page_for_writing(int64_t index, Page** page);
+
+  KvShape shape_;
+  int64_t length_ = 0;
+  std::shared_ptr<std::atomic<int64_t>> live_;  // pages of this cache and its forks
+  std::vector<std::shared_ptr<Page>> pages_;
+};
+
+}  // namespace sk

@@ -1,0 +1,61 @@
+// What attend.cc and the ISA files share: a block of query rows, chunks of keys, and the moves that one kernel row offers. Plain data, no
+// inline code (an inline function here would be compiled with every ISA's flags, and the linker keeps any one of the copies).
+//
+// Legend: d head dim; L lanes of the vector. A row is one query of one head; all rows of a block read the same keys, so the query heads
+// that share a key-value head may be stacked.
+//
+// Scores are in units of log2 everywhere below attend.cc: the factor log2(e) is part of `scale`, `softcap` and `bias`, so that an
+// exponential is one exp2.
+#pragma once
+
+#include <cstdint>
+
+namespace sk {
+
+constexpr int kAttendRows = 64;        // most rows of a block
+constexpr int kAttendKeys = 128;       // most keys of a chunk
+constexpr int kAttendKeyPadding = 16;  // entries behind the last key of a chunk that may be read
+constexpr int kAttendMostHeadDim = 256;
+
+// A chunk of keys, anywhere in memory.
+struct AttendKeys {
+  int count;                // 1 .. kAttendKeys
+  const void* const* k;     // [count + padding] the d elements of each key; entries behind count repeat a valid one
+  const void* const* v;     // likewise
+  const int32_t* position;  // [count]
+  const float* bias;        // [count]; null: none
+  bool cut;                 // false: every row sees every key, whatever its position
+  bool scattered;           // rows of k and v do not follow each other: worth a copy where they are read often
+};
+
+// A block of rows under way. Before the first chunk attend.cc sets max to -FLT_MAX and sum to 0, for all kAttendRows.
+struct AttendBlock {
+  int rows, d;
+  float scale;
+  float softcap;          // 0: none
+  int32_t sink_tokens;    // keys of positions below are seen in spite of `low`
+  const int32_t* low;     // [kAttendRows] first and last key position that each row sees; behind `rows` those of a valid row
+  const int32_t* high;    // likewise
+  const int32_t* lowest;  // [kAttendRows] INT32_MIN
+  float* max;             // [kAttendRows] largest score so far; all arrays of floats are aligned to 64 bytes
+  float* sum;             // [kAttendRows] of exp2(score - max)
+  float* queries;         // [kAttendRows * padded d], in the kernel's own order; d is padded to 16
+  float* output;          // likewise: values weighted by exp2(score - max)
+  float* scores;          // [(kAttendKeys + kAttendKeyPadding) * 32]: of a chunk for a panel
+  float* keys;            // [kAttendKeys * (padded d + 16)]: copies of the keys of a chunk
+  float* values;          // likewise
+};
+
+struct AttendKernel {
+  const char* name;   // attend_f32_any_avx2
+  const char* dtype;  // float32, float16 or bfloat16: of q, k and v
+  int lanes;
+  // Takes the queries and empties the output.
+  void (*begin)(const AttendBlock& block, const void* const* q);
+  // Folds a chunk of keys into max, sum and output.
+  void (*chunk)(const AttendBlock& block, const AttendKeys& keys);
+  // to[r][0 .. d) = output of row r * factor[r]; factor: [kAttendRows]
+  void (*finish)(const AttendBlock& block, const float* factor, float* const* to);
+};
+
+}  // namespace sk

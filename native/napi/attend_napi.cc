@@ -1,0 +1,366 @@
+#include <algorithm>
+#include <utility>
+
+#include "../attend/attend.h"
+#include "../attend/cache.h"
+#include "args.h"
+#include "plan_object.h"
+#include "run.h"
+#include "verbs.h"
+
+namespace sk::napi {
+namespace {
+
+constexpr int64_t kMost = (int64_t{1} << 31) - 1, kMostUnits = 1 << 20;
+
+float number(const Napi::Value& value, const char* name) {
+  if (!value.IsNumber()) throw type_error(value.Env(), std::string("expected ") + name + " to be a number");
+  return value.As<Napi::Number>().FloatValue();
+}
+
+class KvCacheObject : public Napi::ObjectWrap<KvCacheObject> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "KvCache",
+                       {InstanceMethod<&KvCacheObject::append>("append"), InstanceMethod<&KvCacheObject::truncate>("truncate"),
+                        InstanceMethod<&KvCacheObject::fork>("fork"), InstanceMethod<&KvCacheObject::read>("read"),
+                        InstanceMethod<&KvCacheObject::dispose>("dispose"), InstanceAccessor<&KvCacheObject::length>("length"),
+                        InstanceAccessor<&KvCacheObject::bytes>("bytes")});
+  }
+
+  // new KvCache({ kvHeads, headDim, pageTokens, capacity, elementBytes })
+  explicit KvCacheObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<KvCacheObject>(info) {
+    info.This().As<Napi::Object>().TypeTag(&kTag);
+    const Napi::Object o = object(info[0], "options");
+    KvShape shape;
+    shape.kv_heads = integer(o.Get("kvHeads"), "kvHeads", 1, kMostUnits);
+    shape.head_dim = integer(o.Get("headDim"), "headDim", 1, kAttendMostHeadDim);
+    shape.page_tokens = integer(o.Get("pageTokens"), "pageTokens", 1, 1 << 16);
+    shape.capacity = round_up(integer(o.Get("capacity"), "capacity", 0, kMost), shape.page_tokens);
+    shape.element_bytes = integer(o.Get("elementBytes"), "elementBytes", 2, 4);
+    cache_ = std::make_unique<KvCache>(shape);
+  }
+
+  // The cache behind a value; throws for anything else and after dispose().
+  static const KvCache& of(const Napi::Value& value) {
+    if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kTag)) throw type_error(value.Env(), "expected a KvCache");
+    return Unwrap(value.As<Napi::Object>())->live(value.Env());
+  }
+
+ private:
+  static constexpr napi_type_tag kTag = {0x5ac1e2f07b384d96, 0x83c5b6a92d1e40f7};
+
+  KvCache& live(Napi::Env env) const {
+    if (!cache_) throw to_error(env, Status(Code::kDisposed, "the cache was used after dispose()"));
+    return *cache_;
+  }
+
+  void expect_bytes(Napi::Env env, const Bytes& bytes, const char* name, int64_t tokens) const {
+    const KvShape& s = live(env).shape();
+    expect_length(env, static_cast<int64_t>(bytes.bytes), name, tokens, s.kv_heads * s.head_dim * s.element_bytes);
+  }
+
+  void account(Napi::BasicEnv env, size_t before) {
+    const size_t now = cache_ ? cache_->bytes() : 0;
+    Napi::MemoryManagement::AdjustExternalMemory(env, static_cast<int64_t>(now) - static_cast<int64_t>(before));
+  }
+
+  // append(k, v, tokens, tokensOutside)
+  Napi::Value append(const Napi::CallbackInfo& info) {
+    KvCache& cache = live(info.Env());
+    const Bytes k = bytes_of(info[0], "k"), v = bytes_of(info[1], "v");
+    const int64_t tokens = integer(info[2], "tokens", 0, kMost);
+    expect_bytes(info.Env(), k, "k", tokens);
+    expect_bytes(info.Env(), v, "v", tokens);
+    const size_t before = cache.bytes();
+    const Status status = cache.append(k.data, v.data, tokens, info[3].ToBoolean());
+    account(info.Env(), before);
+    if (!status.ok()) throw to_error(info.Env(), status);
+    return info.Env().Undefined();
+  }
+
+  // truncate(length)
+  Napi::Value truncate(const Napi::CallbackInfo& info) {
+    KvCache& cache = live(info.Env());
+    const size_t before = cache.bytes();
+    cache.truncate(integer(info[0], "length", 0, cache.length()));
+    account(info.Env(), before);
+    return info.Env().Undefined();
+  }
+
+  // fork(other): makes `other`, a new cache of any shape, a copy of this one
+  Napi::Value fork(const Napi::CallbackInfo& info) {
+    const KvCache& from = of(info[0]);
+    const size_t before = live(info.Env()).bytes();
+    cache_ = std::make_unique<KvCache>(from);
+    account(info.Env(), before);
+    return info.Env().Undefined();
+  }
+
+  // read(begin, tokens, k, v)
+  Napi::Value read(const Napi::CallbackInfo& info) {
+    const KvCache& cache = live(info.Env());
+    const int64_t begin = integer(info[0], "begin", 0, cache.length());
+    const int64_t tokens = integer(info[1], "tokens", 0, cache.length() - begin);
+    const Bytes k = bytes_of(info[2], "k"), v = bytes_of(info[3], "v");
+    expect_bytes(info.Env(), k, "k", tokens);
+    expect_bytes(info.Env(), v, "v", tokens);
+    cache.read(begin, tokens, k.data, v.data);
+    return info.Env().Undefined();
+  }
+
+  Napi::Value length(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(live(info.Env()).length()));
+  }
+  Napi::Value bytes(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), static_cast<double>(live(info.Env()).bytes())); }
+  void dispose(const Napi::CallbackInfo& info) { Finalize(info.Env()); }
+  void Finalize(Napi::BasicEnv env) override {
+    const size_t before = cache_ ? cache_->bytes() : 0;
+    cache_.reset();
+    account(env, before);
+  }
+
+  std::unique_ptr<KvCache> cache_;
+};
+
+ListsView lists(const Napi::Value& value, const char* name) {
+  if (value.IsUndefined()) return {};
+  const Napi::Object o = object(value, name);
+  const auto start = span<int32_t>(o.Get("start"), "start"), count = span<int32_t>(o.Get("count"), "count");
+  const auto index = span<int32_t>(o.Get("index"), "index");
+  expect_length(value.Env(), count.length, "count", 1, start.length);
+  return {start.data, count.data, index.data, start.length, index.length};
+}
+
+class AttendPlanObject : public PlanObject<AttendPlanObject, AttendPlan> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return define_class(env, "AttendPlan",
+                        {InstanceMethod<&AttendPlanObject::run>("run"), InstanceMethod<&AttendPlanObject::run_sync>("runSync"),
+                         InstanceAccessor<&AttendPlanObject::listed>("listed")});
+  }
+
+  explicit AttendPlanObject(const Napi::CallbackInfo& info) : Base(info) {
+    const Napi::Env env = info.Env();
+    const Napi::Object o = object(info[0], "options");
+    AttendOptions options;
+    options.batch = integer(o.Get("batch"), "batch", 1, kMostUnits);
+    options.heads = integer(o.Get("heads"), "heads", 1, kMostUnits);
+    options.kv_heads = integer(o.Get("kvHeads"), "kvHeads", 1, kMostUnits);
+    options.head_dim = integer(o.Get("headDim"), "headDim", 1, kMost);
+    options.queries = integer(o.Get("queries"), "queries", 1, kMost);
+    options.keys = integer(o.Get("keys"), "keys", 0, kMost);
+    options.tokens_outside = o.Get("tokensOutside").ToBoolean();
+    options.head_sets = static_cast<HeadSets>(integer(o.Get("headSets"), "headSets", 0, 2));
+    options.lists_batch = integer(o.Get("listsBatch"), "listsBatch", 1, kMostUnits);
+    options.block_queries = integer(o.Get("blockQueries"), "blockQueries", 1, kMost);
+    options.block_keys = integer(o.Get("blockKeys"), "blockKeys", 1, kMost);
+    options.token_ids = o.Get("tokenIds").ToBoolean();
+    options.tiles = lists(o.Get("tiles"), "tiles");
+    options.full_tiles = lists(o.Get("fullTiles"), "fullTiles");
+    options.columns = lists(o.Get("columns"), "columns");
+    options.validate = o.Get("validate").ToBoolean();
+    options.causal = o.Get("causal").ToBoolean();
+    options.window = integer(o.Get("window"), "window", 0, kMost);
+    options.sink_tokens = integer(o.Get("sinkTokens"), "sinkTokens", 0, kMost);
+    options.scale = number(o.Get("scale"), "scale");
+    options.softcap = number(o.Get("softcap"), "softcap");
+    options.dtype = text(o.Get("dtype"), "dtype");
+    options.isa = text(o.Get("isa"), "isa");
+    options.threads = static_cast<int>(integer(o.Get("threads"), "threads", 0, 1024));
+    std::shared_ptr<const AttendPlan> plan;
+    if (const Status status = AttendPlan::create(options, &plan); !status.ok()) throw to_error(env, status);
+    adopt(env, std::move(plan));
+  }
+
+ private:
+  using Snapshots = std::vector<std::shared_ptr<const KvCache::Snapshot>>;
+
+  // A call's arguments, decoded and checked. Operands in memory of JavaScript are named by `inputs`, in the order of bind().
+  struct Call {
+    AttendOperands operands = {};
+    std::vector<Input> inputs;
+    std::vector<Output> outputs;
+    std::shared_ptr<Snapshots> caches;
+    std::vector<int32_t> cache_lengths;
+  };
+
+  // Element counts of q and of k for the units of a call.
+  Call decode(const Napi::CallbackInfo& info) const {
+    const Napi::Env env = info.Env();
+    const AttendPlan& plan = *live(env);
+    const AttendOptions& o = plan.options();
+    const Napi::Object in = object(info[0], "operands");
+    Call call;
+    AttendOperands& x = call.operands;
+    const int64_t all = o.batch * o.kv_heads;
+    x.first_unit = integer(in.Get("firstUnit"), "firstUnit", 0, all - 1);
+    x.units = integer(in.Get("units"), "units", 1, all - x.first_unit);
+    if (o.tokens_outside && x.units != all) throw to_error(env, Status(Code::kShape, "expected all units where tokens are outside"));
+    const int64_t element = static_cast<int64_t>(plan.element_bytes());
+    const int64_t states = x.units * (o.heads / o.kv_heads) * o.queries;
+
+    const auto add = [&](const char* name, int64_t rows, int64_t columns) {
+      const Bytes bytes = bytes_of(in.Get(name), name);
+      expect_length(env, static_cast<int64_t>(bytes.bytes), name, rows, columns);
+      call.inputs.push_back({bytes.data, bytes.bytes});
+    };
+    const auto optional = [&](const char* name, int64_t rows, int64_t columns) {
+      if (!in.Get(name).IsUndefined()) return add(name, rows, columns), true;
+      call.inputs.push_back({nullptr, 0});
+      return false;
+    };
+    const auto per_batch = [&](const char* name, int64_t columns) {
+      const Napi::Value value = in.Get(name);
+      const bool batched = o.batch > 1 && !value.IsUndefined() && span<int32_t>(value, name).length == o.batch * columns;
+      optional(name, batched ? o.batch : 1, columns * 4);
+      return batched;
+    };
+    add("q", states, o.head_dim * element);
+    if (in.Get("caches").IsUndefined()) {
+      add("k", x.units * o.keys, o.head_dim * element);
+      add("v", x.units * o.keys, o.head_dim * element);
+    } else {
+      call.inputs.resize(3, {nullptr, 0});
+      add_caches(in.Get("caches"), plan, call);
+    }
+    x.query_positions_per_batch = per_batch("queryPositions", o.queries);
+    x.key_positions_per_batch = per_batch("keyPositions", o.keys);
+    if (optional("keyLengths", o.batch, 4)) {
+      const auto lengths = span<int32_t>(in.Get("keyLengths"), "keyLengths");
+      if (!std::all_of(lengths.data, lengths.data + lengths.length, [&](int32_t n) { return n >= 0 && n <= o.keys; }))
+        throw to_error(env, Status(Code::kShape, "expected keyLengths from 0 to " + std::to_string(o.keys)));
+      if (call.caches) throw to_error(env, Status(Code::kShape, "expected no keyLengths: caches have their own"));
+    }
+    const Napi::Value bias = in.Get("keyBias");
+    if (!bias.IsUndefined()) {
+      const int64_t length = span<float>(bias, "keyBias").length;
+      x.key_bias_rows = length == o.keys ? 1 : length == o.kv_heads * o.keys ? o.kv_heads : all;
+    }
+    optional("keyBias", x.key_bias_rows, o.keys * 4);
+    optional("sink", o.heads, 4);
+    if (optional("initialOutput", states, o.head_dim * 4))
+      add("initialLse", states, 4);
+    else
+      call.inputs.push_back({nullptr, 0});
+    x.log_weight = number(in.Get("logWeight"), "logWeight");
+
+    const bool is_private = in.Get("privateResults").ToBoolean();
+    const auto result = [&](const char* name, int64_t columns) {
+      expect_length(env, span<float>(in.Get(name), name).length, name, states, columns);
+      call.outputs.push_back({in.Get(name), is_private});
+    };
+    result("output", o.head_dim);
+    result("lse", 1);
+    if (!in.Get("rowMax").IsUndefined()) result("rowMax", 1);
+    return call;
+  }
+
+  static void add_caches(const Napi::Value& value, const AttendPlan& plan, Call& call) {
+    const AttendOptions& o = plan.options();
+    const Napi::Env env = value.Env();
+    if (!value.IsArray() || value.As<Napi::Array>().Length() != o.batch)
+      throw to_error(env, Status(Code::kShape, "expected one cache for each of " + std::to_string(o.batch) + " batch entries"));
+    call.caches = std::make_shared<Snapshots>();
+    for (uint32_t b = 0; b < o.batch; ++b) {
+      const KvCache& cache = KvCacheObject::of(value.As<Napi::Array>().Get(b));
+      const KvShape& s = cache.shape();
+      const int64_t page_tokens = b == 0 ? s.page_tokens : call.operands.source.page_tokens;
+      if (s.kv_heads != o.kv_heads || s.head_dim != o.head_dim || s.element_bytes != static_cast<int64_t>(plan.element_bytes()) ||
+          s.page_tokens != page_tokens)
+        throw to_error(env, Status(Code::kShape, "expected caches of the plan's kvHeads, headDim and dtype, with pages of one size"));
+      if (cache.length() > o.keys)
+        throw to_error(env, Status(Code::kShape, "expected a cache of at most " + std::to_string(o.keys) + " tokens but received " +
+                                                     std::to_string(cache.length())));
+      call.operands.source.page_tokens = page_tokens;
+      call.caches->push_back(cache.snapshot());
+      call.cache_lengths.push_back(static_cast<int32_t>(cache.length()));
+    }
+  }
+
+  // Runs with inputs and outputs at these places, in the order of decode().
+  static Status execute(const AttendPlan& plan, AttendOperands x, const Snapshots* caches, const std::vector<int32_t>& cache_lengths,
+                        const void* const* in, void* const* out, const std::atomic<bool>* cancel) {
+    const auto floats = [&](int i) { return static_cast<const float*>(in[i]); };
+    const auto ints = [&](int i) { return static_cast<const int32_t*>(in[i]); };
+    x.q = in[0], x.source.k = in[1], x.source.v = in[2];
+    x.query_positions = ints(3), x.key_positions = ints(4), x.key_lengths = ints(5);
+    x.key_bias = floats(6), x.sink = floats(7), x.initial_output = floats(8), x.initial_lse = floats(9);
+    std::vector<const void* const*> pages;
+    if (caches != nullptr) {
+      for (const auto& snapshot : *caches) pages.push_back(snapshot->data.data());
+      x.source.pages = pages.data();
+      x.key_lengths = cache_lengths.data();
+    }
+    return plan.run(x, {static_cast<float*>(out[0]), static_cast<float*>(out[1]), static_cast<float*>(out[2])}, cancel);
+  }
+
+  // run(operands, cancelToken | undefined) -> Promise<void>
+  Napi::Value run(const Napi::CallbackInfo& info) {
+    Call call = decode(info);
+    const bool row_max = call.outputs.size() > 2;
+    return run_async(info.Env(), call.inputs, call.outputs, CancelToken::flag_of(info[1]),
+                     [plan = live(info.Env()), x = call.operands, caches = call.caches, lengths = call.cache_lengths, row_max](
+                         const void* const* in, void* const* out, const std::atomic<bool>* cancel) {
+                       void* const results[] = {out[0], out[1], row_max ? out[2] : nullptr};
+                       return execute(*plan, x, caches.get(), lengths, in, results, cancel);
+                     });
+  }
+
+  // runSync(operands)
+  Napi::Value run_sync(const Napi::CallbackInfo& info) {
+    const Call call = decode(info);
+    std::vector<const void*> in;
+    for (const Input& input : call.inputs) in.push_back(input.data);
+    void* out[3] = {};
+    for (size_t i = 0; i < call.outputs.size(); ++i) out[i] = bytes_of(call.outputs[i].array, "out").data;
+    const Status status = execute(*live(info.Env()), call.operands, call.caches.get(), call.cache_lengths, in.data(), out, nullptr);
+    if (!status.ok()) throw to_error(info.Env(), status);
+    return info.Env().Undefined();
+  }
+
+  // Pairs of query and key that the lists name, for all query heads of one or all batch entries.
+  Napi::Value listed(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(live(info.Env())->listed()));
+  }
+};
+
+// attendMerge(outputs, lses, rows, headDim, output, lse) -> Promise<void>
+Napi::Value merge(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsArray() || !info[1].IsArray()) throw type_error(env, "expected arrays of outputs and lses");
+  const auto outputs = info[0].As<Napi::Array>(), lses = info[1].As<Napi::Array>();
+  const int64_t rows = integer(info[2], "rows", 0, kMaxDimension), d = integer(info[3], "headDim", 1, kMost), count = outputs.Length();
+  expect_length(env, lses.Length(), "lses", 1, count);
+  std::vector<Input> inputs;
+  for (uint32_t i = 0; i < count; ++i) {
+    const auto output = span<float>(outputs.Get(i), "output"), lse = span<float>(lses.Get(i), "lse");
+    expect_length(env, output.length, "output", rows, d);
+    expect_length(env, lse.length, "lse", rows, 1);
+    inputs.push_back({output.data, static_cast<size_t>(output.length) * sizeof(float)});
+    inputs.push_back({lse.data, static_cast<size_t>(lse.length) * sizeof(float)});
+  }
+  expect_length(env, span<float>(info[4], "output").length, "output", rows, d);
+  expect_length(env, span<float>(info[5], "lse").length, "lse", rows, 1);
+  return run_async(env, inputs, {{info[4], true}, {info[5], true}}, nullptr,
+                   [rows, d, count](const void* const* in, void* const* out, const std::atomic<bool>*) {
+                     std::vector<const float*> o, l;
+                     for (int64_t i = 0; i < count; ++i) {
+                       o.push_back(static_cast<const float*>(in[2 * i]));
+                       l.push_back(static_cast<const float*>(in[2 * i + 1]));
+                     }
+                     attend_merge(o.data(), l.data(), count, rows, d, static_cast<float*>(out[0]), static_cast<float*>(out[1]));
+                     return Status();
+                   });
+}
+
+}  // namespace
+
+const Verb kAttend = {[](Napi::Env env, Napi::Object exports) {
+                        exports.Set("AttendPlan", AttendPlanObject::define(env));
+                        exports.Set("KvCache", KvCacheObject::define(env));
+                        exports.Set("attendMerge", Napi::Function::New(env, merge));
+                      },
+                      &attend_kernels};
+
+}  // namespace sk::napi
