@@ -34,13 +34,7 @@ export async function denseMatMul(layer: DenseLayer): Promise<DensePeer> {
   const { tokens, in: inFeatures, out, threads, copies } = layer;
   const weight = transpose(layer.weight, out, inFeatures);
   const weightIsInput = copies > 1;
-  const session = await ort.InferenceSession.create(matMulModel(layer, weight, weightIsInput), {
-    executionProviders: ['cpu'],
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    graphOptimizationLevel: 'all',
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
-  });
+  const session = await ort.InferenceSession.create(matMulModel(layer, weight, weightIsInput), sessionOptions(threads));
   const x = new ort.Tensor('float32', layer.x, [tokens, inFeatures]);
   const y = new ort.Tensor('float32', new Float32Array(tokens * out), [tokens, out]);
   const feeds = weightIsInput
@@ -70,6 +64,57 @@ function matMulModel({ tokens, in: inFeatures, out }: DenseLayer, weight: Float3
       output: [valueInfo('y', [tokens, out])],
     },
   }).finish();
+}
+
+export interface DenseConvolution {
+  /** [batch, in, size, size] */
+  readonly x: Float32Array;
+  /** [out, in, 3, 3] */
+  readonly weight: Float32Array;
+  readonly batch: number;
+  readonly size: number;
+  readonly in: number;
+  readonly out: number;
+  readonly threads: number;
+}
+
+/** One 3x3 Conv with padding 1; its weight is an initializer, which onnxruntime packs once. */
+export async function denseConv(layer: DenseConvolution): Promise<DensePeer> {
+  const { batch, size, in: inputs, out, threads } = layer;
+  const dims = [batch, inputs, size, size];
+  const rawData = new Uint8Array(layer.weight.buffer, layer.weight.byteOffset, layer.weight.byteLength);
+  const pads = { name: 'pads', type: onnx.AttributeProto.AttributeType.INTS, ints: [1, 1, 1, 1] };
+  const model = onnx.ModelProto.encode({
+    irVersion: 8,
+    opsetImport: [{ domain: '', version: 13 }],
+    graph: {
+      name: 'dense',
+      node: [{ opType: 'Conv', input: ['x', 'w'], output: ['y'], attribute: [pads] }],
+      initializer: [{ name: 'w', dataType: FLOAT, dims: [out, inputs, 3, 3], rawData }],
+      input: [valueInfo('x', dims)],
+      output: [valueInfo('y', [batch, out, size, size])],
+    },
+  }).finish();
+  const session = await ort.InferenceSession.create(model, sessionOptions(threads));
+  const x = new ort.Tensor('float32', layer.x, dims);
+  const y = new ort.Tensor('float32', new Float32Array(batch * out * size * size), [batch, out, size, size]);
+  return {
+    name: `onnxruntime-node ${version()}`,
+    run: async () => {
+      await session.run({ x }, { y });
+      return y.data as Float32Array;
+    },
+  };
+}
+
+function sessionOptions(threads: number): ort.InferenceSession.SessionOptions {
+  return {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  };
 }
 
 function valueInfo(name: string, dims: number[]) {
