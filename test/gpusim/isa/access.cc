@@ -1,0 +1,144 @@
+#include "access.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "../memory/device_memory.h"
+
+namespace gpusim {
+namespace {
+
+std::string hexadecimal(uint64_t value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+const char* verb(Access access) { return access == Access::kRead ? "load" : access == Access::kWrite ? "store" : "atomic"; }
+
+[[noreturn]] void out_of_bounds(int lane, const char* space, Access access, uint32_t bytes, uint64_t address, const std::string& where) {
+  throw Fault(
+      Check::kBounds, lane,
+      std::string(space) + " " + verb(access) + " of " + std::to_string(bytes) + " bytes at " + hexadecimal(address) + ": " + where);
+}
+
+[[noreturn]] void misaligned(int lane, const char* space, Access access, uint32_t bytes, uint64_t address) {
+  throw Fault(
+      Check::kMisaligned, lane,
+      std::string("misaligned ") + space + " " + verb(access) + " of " + std::to_string(bytes) + " bytes at " + hexadecimal(address));
+}
+
+uint8_t* resolve_global(Warp& w, int lane, uint64_t address, uint32_t bytes, Access access) {
+  DeviceMemory& memory = DeviceMemory::get();
+  if (address % bytes) misaligned(lane, "global", access, bytes, address);
+  if (memory.contains(address) && memory.allocated(address, bytes)) {
+    if (access != Access::kWrite && w.block.launch.checks.uninit && !memory.written(address, bytes))
+      throw Fault(Check::kUninit, lane,
+                  "read of " + std::to_string(bytes) + " uninitialised bytes of global memory at " + hexadecimal(address) + ": " +
+                      memory.describe(address));
+    if (access != Access::kRead) memory.mark_written(address, bytes);
+    return reinterpret_cast<uint8_t*>(address);
+  }
+  if (!memory.contains(address) && memory.is_external(address, bytes)) return reinterpret_cast<uint8_t*>(address);
+  out_of_bounds(lane, "global", access, bytes, address, memory.describe(address));
+}
+
+}  // namespace
+
+SharedAccess shared_access(const Warp& w, const Inst& in, int lane) { return {w.index, lane, w.epoch, w.pc_for_reports(), in.strong}; }
+
+uint8_t* resolve(Warp& w, const Inst& in, int lane, uint64_t address, uint32_t bytes, Access access) {
+  switch (space_of(in, &address)) {
+    case Space::kShared: {
+      Block& block = w.block;
+      if (address % bytes) misaligned(lane, "shared", access, bytes, address);
+      if (address - kReservedShared <= kReservedSharedBytes - bytes) return block.reserved + (address - kReservedShared);
+      if (address >= block.shared_bytes || block.shared_bytes - address < bytes)
+        out_of_bounds(lane, "shared", access, bytes, address,
+                      "the block has " + std::to_string(block.shared_bytes) + " bytes (" + std::to_string(block.launch.static_shared) +
+                          " static, " + std::to_string(block.launch.dynamic_shared) + " dynamic)");
+      if (block.shadow && access != Access::kWrite) block.shadow->read(static_cast<uint32_t>(address), bytes, shared_access(w, in, lane));
+      return block.shared + address;
+    }
+    case Space::kLocal:
+      if (address % bytes) misaligned(lane, "local", access, bytes, address);
+      if (address >= w.local_bytes() || w.local_bytes() - address < bytes)
+        out_of_bounds(lane, "local", access, bytes, address, "the thread has " + std::to_string(w.local_bytes()) + " bytes");
+      return w.local(lane, address);
+    case Space::kParam: {
+      std::vector<uint8_t>& block = w.block.launch.parameters;
+      if (address % bytes) misaligned(lane, "parameter", access, bytes, address);
+      if (access != Access::kRead || address >= block.size() || block.size() - address < bytes)
+        out_of_bounds(lane, "parameter", access, bytes, address, "the kernel has " + std::to_string(block.size()) + " bytes of parameters");
+      return block.data() + address;
+    }
+    default: return resolve_global(w, lane, address, bytes, access);
+  }
+}
+
+void note_shared_write(Warp& w, const Inst& in, int lane, const uint8_t* at, const void* value, uint32_t bytes) {
+  Block& block = w.block;
+  if (!block.shadow || at < block.shared || at >= block.shared + block.shared_bytes) return;
+  block.shadow->write(static_cast<uint32_t>(at - block.shared), bytes, shared_access(w, in, lane), std::memcmp(at, value, bytes) != 0);
+}
+
+void count_shared(Warp& w, const uint32_t* offsets, Mask active, uint32_t bytes) {
+  // 128 bytes pass at a time: with 8-byte accesses half a warp, with 16-byte ones a quarter.
+  const int group = bytes <= 4 ? 32 : bytes <= 8 ? 16 : 8;
+  ++w.counters.shared_requests;
+  for (int first = 0; first < kLanes; first += group) {
+    uint32_t words[32][4];
+    int used[32] = {};
+    int worst = 0;
+    for (int lane = first; lane < first + group; ++lane) {
+      if (!(active >> lane & 1)) continue;
+      for (uint32_t word = offsets[lane] / 4; word * 4 < offsets[lane] + bytes; ++word) {
+        const uint32_t bank = word % 32;
+        bool seen = false;
+        for (int i = 0; i < std::min(used[bank], 4); ++i) seen |= words[bank][i] == word;
+        if (seen) continue;
+        if (used[bank] < 4) words[bank][used[bank]] = word;
+        worst = std::max(worst, ++used[bank]);
+      }
+    }
+    w.counters.shared_wavefronts += static_cast<uint64_t>(worst);
+    w.counters.shared_ideal_wavefronts += worst > 0;
+  }
+}
+
+void count_access(Warp& w, const Inst& in, Ref ref, Mask active, uint32_t bytes, Access access) {
+  uint64_t sectors[kLanes * 2];
+  uint32_t offsets[kLanes] = {};
+  int count = 0;
+  Mask shared = 0;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    if (!(active >> lane & 1)) continue;
+    uint64_t address = lane_address(w, in, ref, lane);
+    const Space space = space_of(in, &address);
+    if (space == Space::kShared) {
+      offsets[lane] = static_cast<uint32_t>(address);
+      shared |= 1u << lane;
+    } else if (space == Space::kGlobal) {
+      for (uint64_t s = address / 32; s * 32 < address + bytes; ++s) sectors[count++] = s;
+    }
+  }
+  if (shared) count_shared(w, offsets, shared, bytes);
+  if (count == 0) return;
+  Traffic& traffic = access == Access::kRead    ? w.counters.global_loads
+                     : access == Access::kWrite ? w.counters.global_stores
+                                                : w.counters.global_atomics;
+  ++traffic.requests;
+  traffic.bytes += static_cast<uint64_t>(__builtin_popcount(active & ~shared)) * bytes;
+  std::sort(sectors, sectors + count);
+  const auto end = std::unique(sectors, sectors + count);
+  traffic.sectors += static_cast<uint64_t>(end - sectors);
+  DeviceMemory& memory = DeviceMemory::get();
+  const uint32_t launch = w.block.launch.number;
+  for (const uint64_t* s = sectors; s != end; ++s) {
+    if (!memory.contains(*s * 32)) continue;
+    if (access != Access::kWrite) w.counters.unique_sectors_read += memory.first_touch(*s * 32, false, launch);
+    if (access != Access::kRead) w.counters.unique_sectors_written += memory.first_touch(*s * 32, true, launch);
+  }
+}
+
+}  // namespace gpusim
