@@ -1,0 +1,48 @@
+#include "device.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+#include <utility>
+
+namespace gpusim {
+namespace {
+
+constexpr size_t kKb = 1 << 10, kMb = 1 << 20, kGb = 1 << 30;
+constexpr DeviceModel kModels[] = {
+    {"a100", "gpusim A100", 8, 0, 108, 80 * kGb, 164 * kKb, 163 * kKb, 2048, 32, 40 * kMb, 5120},
+    {"rtx3090", "gpusim RTX 3090", 8, 6, 82, 24 * kGb, 100 * kKb, 99 * kKb, 1536, 16, 6 * kMb, 384},
+    {"h100", "gpusim H100", 9, 0, 132, 80 * kGb, 228 * kKb, 227 * kKb, 2048, 32, 50 * kMb, 5120},
+};
+
+}  // namespace
+
+const DeviceModel& device_model() {
+  static const DeviceModel* const chosen = [] {
+    const char* name = std::getenv("GPUSIM_DEVICE");
+    if (!name) return &kModels[0];
+    for (const DeviceModel& model : kModels)
+      if (std::strcmp(name, model.name) == 0) return &model;
+    std::fprintf(stderr, "gpusim: GPUSIM_DEVICE: expected a100, rtx3090 or h100 but received '%s'\n", name);
+    std::exit(1);
+  }();
+  return *chosen;
+}
+
+Occupancy occupancy(const DeviceModel& model, int threads, int registers, size_t shared_bytes) {
+  const int warps = (threads + 31) / 32;
+  const int registers_per_warp = std::max((registers * 32 + 255) / 256 * 256, 256);
+  const size_t shared = (shared_bytes + kReservedPerBlock + 127) / 128 * 128;
+  const std::pair<int, const char*> limits[] = {
+      {model.threads_per_sm / 32 / warps, "threads"},
+      {model.blocks_per_sm, "blocks"},
+      {kRegistersPerSm / registers_per_warp / 4 * 4 / warps, "registers"},  // warps live in four partitions
+      {static_cast<int>(model.shared_per_sm / shared), "shared memory"},
+  };
+  const auto least = std::min_element(std::begin(limits), std::end(limits), [](const auto& a, const auto& b) { return a.first < b.first; });
+  return {least->first, least->second};
+}
+
+}  // namespace gpusim

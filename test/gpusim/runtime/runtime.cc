@@ -1,0 +1,121 @@
+#include "runtime.h"
+
+#include <cxxabi.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "../memory/device_memory.h"
+#include "fatbin.h"
+#include "ptxas.h"
+
+namespace gpusim {
+namespace {
+
+thread_local cudaError_t last_error = cudaSuccess;
+
+}  // namespace
+
+cudaError_t take_last_error(bool reset) {
+  const cudaError_t error = last_error;
+  if (reset) last_error = Runtime::get().sticky;
+  return error;
+}
+
+Runtime& Runtime::get() {
+  static Runtime* runtime = [] {
+    auto* r = new Runtime;  // outlives the destructors of the program
+    DeviceMemory::get().set_capacity(device_model().memory_bytes);
+    r->limits[cudaLimitStackSize] = 1024;
+    r->limits[cudaLimitPrintfFifoSize] = 1 << 20;
+    r->limits[cudaLimitMallocHeapSize] = 8 << 20;
+    r->limits[cudaLimitMaxL2FetchGranularity] = 64;
+    return r;
+  }();
+  return *runtime;
+}
+
+void say(const std::string& message) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "gpusim: %s\n", message.c_str());
+  const char* abort_wanted = std::getenv("GPUSIM_ABORT");
+  if (abort_wanted && *abort_wanted && *abort_wanted != '0') std::abort();
+}
+
+cudaError_t set_error(cudaError_t error) {
+  if (error != cudaSuccess) last_error = error;
+  return error;
+}
+
+cudaError_t complain(cudaError_t error, const std::string& message) {
+  say(message);
+  return set_error(error);
+}
+
+std::string readable(const std::string& name) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status);
+  const std::string result = text ? text : name;
+  std::free(text);
+  return result;
+}
+
+Program* Runtime::program(FatBinary* binary) {
+  if (binary->program || binary->failure != cudaSuccess) return binary->program.get();
+  std::string problem;
+  std::string text = ptx_of(binary->wrapper, device_model().capability(), &problem);
+  if (text.empty()) {
+    binary->failure = cudaErrorNoKernelImageForDevice;
+    say(problem);
+    return nullptr;
+  }
+  try {
+    binary->program = std::make_unique<Program>(parse_ptx(std::move(text)));
+  } catch (const std::exception& error) {
+    binary->failure = cudaErrorInvalidPtx;
+    say(error.what());
+  }
+  return binary->program.get();
+}
+
+KernelEntry* Runtime::find_kernel(const void* function_or_handle) {
+  const auto found = kernels.find(function_or_handle);
+  if (found != kernels.end()) return found->second.get();
+  if (kernel_handles.count(function_or_handle)) return static_cast<KernelEntry*>(const_cast<void*>(function_or_handle));
+  return nullptr;
+}
+
+Kernel* Runtime::kernel(KernelEntry* entry, cudaError_t* error) {
+  Program* p = program(entry->binary);
+  if (!p) return *error = entry->binary->failure, nullptr;
+  Kernel* kernel = p->kernel(entry->name);
+  if (!kernel) {
+    say("kernel " + entry->name + " is not in the PTX of its program");
+    return *error = cudaErrorInvalidDeviceFunction, nullptr;
+  }
+  try {
+    kernel->code();
+  } catch (const Fault& fault) {
+    say(std::string(check_name(fault.check)) + ": " + fault.what() + "\n    in kernel " + readable(entry->name));
+    return *error = cudaErrorNotSupported, nullptr;
+  }
+  return kernel;
+}
+
+int Runtime::registers_of(KernelEntry* entry, Kernel* kernel, bool* from_ptxas) {
+  std::map<std::string, int>& known = entry->binary->registers;
+  if (known.empty() && std::getenv("GPUSIM_PTXAS")) known = registers_from_ptxas(kernel->code()->module->text, device_model().capability());
+  const auto found = known.find(entry->name);
+  if (from_ptxas) *from_ptxas = found != known.end();
+  if (found != known.end()) return found->second;
+  int estimate = kernel->code()->live_registers + 6;  // ptxas needs some for addresses and scheduling
+  if (kernel->entry().max_registers) estimate = std::min(estimate, kernel->entry().max_registers);
+  return std::min(std::max(estimate, 16), kMaxRegistersPerThread);
+}
+
+bool known_stream(const Runtime& rt, cudaStream_t stream) {
+  return stream == nullptr || stream == cudaStreamLegacy || stream == cudaStreamPerThread ||
+         rt.streams.count(reinterpret_cast<Stream*>(stream));
+}
+
+}  // namespace gpusim
