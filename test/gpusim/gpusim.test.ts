@@ -1,0 +1,168 @@
+/** Builds the GPU simulator, compiles CUDA programs as nvcc gives them to anybody, and runs them on it. */
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const here = join(root, 'test/gpusim');
+const build = join(root, 'build/gpusim');
+const binaries = join(build, 'programs');
+const MINUTE = 60_000;
+
+const nvcc = [process.env.CUDA_HOME && join(process.env.CUDA_HOME, 'bin/nvcc'), 'nvcc', '/usr/local/cuda/bin/nvcc'].find(
+  (command) => command && spawnSync(command, ['--version']).status === 0,
+);
+const skip =
+  nvcc && process.platform === 'linux' && process.arch === 'x64' ? '' : ' (skipped: needs nvcc on x86-64 Linux, by CUDA_HOME or PATH)';
+if (skip)
+  console.log(`gpusim: the GPU simulator's tests are skipped: ${nvcc ? 'not x86-64 Linux' : 'nvcc was not found by CUDA_HOME or PATH'}`);
+
+describe.skipIf(skip !== '')(`GPU simulator${skip}`, () => {
+  beforeAll(async () => {
+    await need('cmake', '-S', here, '-B', build);
+    await need('cmake', '--build', build, '--parallel', '2');
+    mkdirSync(binaries, { recursive: true });
+    const sources = ['library', 'tensor', 'basics', 'bugs', 'instructions'];
+    const next = sources.values();
+    const worker = async () => {
+      for (const name of next) await compile(name);
+    };
+    await Promise.all([worker(), worker()]);
+  }, 10 * MINUTE);
+
+  it.each(['basics', 'instructions', 'tensor', 'library'])('%s', { timeout: 2 * MINUTE }, async (name) => {
+    const outcome = await run(name);
+    const text = outcome.stdout + outcome.stderr;
+    expect(outcome.code, text).toBe(0);
+    expect(text).not.toMatch(/^FAIL/m);
+    const declared = [...readFileSync(join(here, 'programs', `${name}.cu`), 'utf8').matchAll(/^PROGRAM\((\w+)\)/gm)].map(
+      (match) => match[1],
+    );
+    expect([...outcome.stdout.matchAll(/^ok (\w+)$/gm)].map((match) => match[1])).toEqual(declared.sort());
+  });
+
+  // What the program sees, and what the simulator says.
+  const bugs: Record<string, [error: string, message: RegExp, environment?: Record<string, string>]> = {
+    out_of_bounds_store: [
+      'cudaErrorIllegalAddress',
+      /bounds: global store of 4 bytes at .*: 0 bytes after the end of allocation #1 .*512 bytes/,
+    ],
+    out_of_bounds_load: ['cudaErrorIllegalAddress', /bounds: global load of 4 bytes/],
+    null_pointer: ['cudaErrorIllegalAddress', /a null pointer/],
+    misaligned_store: ['cudaErrorMisalignedAddress', /misaligned global store of 4 bytes/],
+    misaligned_vector_store: ['cudaErrorMisalignedAddress', /misaligned global store of 16 bytes/],
+    shared_out_of_bounds: ['cudaErrorIllegalAddress', /shared store of 4 bytes at 0xc8: the block has 200 bytes .*thread \(50,0,0\)/s],
+    uninitialised_global: [
+      'cudaErrorLaunchFailure',
+      /uninit: read of 4 uninitialised bytes of global memory .*byte 100 of allocation #2.*thread \(25,0,0\)/s,
+    ],
+    uninitialised_shared: ['cudaErrorLaunchFailure', /uninit: read of uninitialised shared memory at shared offset 36.*thread \(54,0,0\)/s],
+    race_without_barrier: [
+      'cudaErrorLaunchFailure',
+      /race: .* without a barrier after the (read|write) by thread/,
+      { GPUSIM_CHECK: 'race' },
+    ],
+    race_across_iterations: ['cudaErrorLaunchFailure', /race: .* without a barrier after the (read|write) by thread/],
+    race_inside_a_warp: [
+      'cudaErrorLaunchFailure',
+      /race: .*read at shared offset 32 without a barrier after the write by thread \(8,0,0\)/,
+    ],
+    race_of_writes: ['cudaErrorLaunchFailure', /race: .*write at shared offset 0 without a barrier after the write/],
+    divergent_barrier: ['cudaErrorLaunchFailure', /divergent barrier: .*lanes 0000ffff of warp 0 wait at bar.sync \(line \d+\)/],
+    barrier_that_nobody_completes: ['cudaErrorLaunchFailure', /threads wait for others that never come/],
+    shuffle_of_absent_lanes: ['cudaErrorLaunchFailure', /lanes 000000ff of warp 0 wait at shfl/],
+    lane_not_in_its_mask: ['cudaErrorLaunchFailure', /member mask does not name it.*thread \(16,0,0\)/s],
+    async_copy_read_before_wait: ['cudaErrorLaunchFailure', /async: read of cp.async data before its wait/],
+    async_copy_of_a_later_group: ['cudaErrorLaunchFailure', /async: read of cp.async data before its wait, at shared offset 256/],
+    async_copy_without_barrier: ['cudaErrorLaunchFailure', /race: .* without a barrier/, { GPUSIM_CHECK: 'race' }],
+    illegal_sparse_metadata: ['cudaErrorLaunchFailure', /metadata: illegal mma.sp metadata 0x5 in the register of lane 5/],
+    unordered_sparse_metadata: ['cudaErrorLaunchFailure', /metadata: illegal mma.sp metadata 0x1 .*not in order/],
+    illegal_sparse_selector: ['cudaErrorNotSupported', /metadata: .*illegal selector 2/],
+    mma_without_all_lanes: ['cudaErrorLaunchFailure', /lanes 7fffffff of warp 0 wait at mma.sync/],
+    use_after_free: ['cudaErrorIllegalAddress', /byte 0 of freed allocation #2/],
+    double_free: ['cudaErrorInvalidValue', /cudaFree: freed twice: .*allocation #2/],
+    copy_out_of_range: ['cudaErrorInvalidValue', /cudaMemcpy of 513 bytes: .*allocation #1 .*the range ends after it/],
+    host_pointer_in_kernel: ['cudaErrorIllegalAddress', /no device memory \(a host pointer\?\)/],
+    trap: ['cudaErrorLaunchFailure', /trap: trap/],
+    stack_overflow: ['cudaErrorIllegalAddress', /stack overflow/],
+    endless_loop: ['cudaErrorLaunchTimeout', /ran longer than GPUSIM_LIMIT/, { GPUSIM_LIMIT: '100000' }],
+  };
+
+  it('every planted bug has an expectation', async () => {
+    expect((await run('bugs')).stdout.trim().split('\n').sort()).toEqual(Object.keys(bugs).sort());
+  });
+
+  it.each(Object.entries(bugs))('catches %s', async (name, [error, message, environment]) => {
+    const outcome = await run('bugs', [name], environment);
+    expect(outcome.stdout, outcome.stderr).toContain(error);
+    expect(outcome.stderr).toMatch(message);
+    if (/GPUSIM|cudaErrorInvalid|NotSupported/.test(error + Object.keys(environment ?? {}))) return;
+    expect(outcome.stderr).toMatch(/in kernel \w+\(.*\), block \(0,0,0\)/);
+  });
+
+  it('lets bugs pass that a device would not notice when their check is off', async () => {
+    for (const name of ['uninitialised_shared', 'race_of_writes', 'async_copy_of_a_later_group'])
+      expect((await run('bugs', [name], { GPUSIM_CHECK: 'none' })).stdout).toBe(`${name}: cudaSuccess\n`);
+    expect((await run('bugs', ['trap'], { GPUSIM_CHECK: 'wrong' })).stderr).toMatch(/GPUSIM_CHECK: expected .* but received 'wrong'/);
+  });
+
+  it('counts', async () => {
+    const file = join(build, 'report.json');
+    rmSync(file, { force: true });
+    await run('tensor', ['sparse_gemm'], { GPUSIM_REPORT: file });
+    const [launch] = JSON.parse(readFileSync(file, 'utf8'));
+    // 128 outputs x 64 tokens x 96 inputs in pieces of 16 x 8 x 32
+    expect(launch.tensor_instructions).toEqual({ 'mma.sp::ordered_metadata.m16n8k32.f32.f16.f16.f32': 8 * 8 * 3 });
+    expect(launch.tensor_multiply_adds).toBe(128 * 64 * 96);
+    expect(launch.compulsory_bytes_written).toBe(128 * 64 * 4);
+    expect(launch.compulsory_bytes_read).toBe(128 * 48 * 2 + 64 * 96 * 2 + (128 * 96) / 8);
+    expect(launch.global_stores.bytes).toBe(128 * 64 * 4);
+    expect(launch.occupancy.blocks_per_multiprocessor).toBeGreaterThan(1);
+    expect(launch.shared.wavefronts).toBeGreaterThanOrEqual(launch.shared.requests);
+  });
+
+  it('has the devices that GPUSIM_DEVICE names', async () => {
+    for (const device of ['a100', 'rtx3090', 'h100'])
+      expect((await run('basics', ['limits_and_attributes'], { GPUSIM_DEVICE: device })).stdout, device).toContain(
+        'ok limits_and_attributes',
+      );
+    expect((await run('basics', ['saxpy'], { GPUSIM_DEVICE: 'tpu' })).stderr).toMatch(/expected a100, rtx3090 or h100 but received 'tpu'/);
+  });
+});
+
+interface Outcome {
+  code: number | string | null;
+  stdout: string;
+  stderr: string;
+}
+
+async function execute(command: string, args: string[], environment: Record<string, string> = {}): Promise<Outcome> {
+  const options = { cwd: root, maxBuffer: 1 << 26, env: { ...process.env, ...environment } };
+  return promisify(execFile)(command, args, options).then(
+    (output) => ({ code: 0, ...output }),
+    (error) => ({ code: error.code ?? error.signal, stdout: error.stdout, stderr: error.stderr }),
+  );
+}
+
+async function need(command: string, ...args: string[]): Promise<void> {
+  const { code, stdout, stderr } = await execute(command, args);
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')} failed\n${(stdout + stderr).slice(-8000)}`);
+}
+
+/** A program on the simulator. */
+function run(name: string, args: string[] = [], environment: Record<string, string> = {}): Promise<Outcome> {
+  return execute(join(binaries, name), args, { LD_LIBRARY_PATH: build, ...environment });
+}
+
+/** Unless the binary is newer than every source. */
+async function compile(name: string): Promise<void> {
+  const source = join(here, 'programs', `${name}.cu`);
+  const binary = join(binaries, name);
+  const sources = [source, join(here, 'programs/harness.h'), join(here, 'programs/fragments.h')];
+  if (existsSync(binary) && sources.every((file) => statSync(file).mtimeMs < statSync(binary).mtimeMs)) return;
+  const flags = ['-std=c++17', '-cudart', 'shared', '-no-compress', '-gencode', 'arch=compute_80,code=compute_80', '-lineinfo'];
+  await need(nvcc ?? 'nvcc', ...flags, source, '-o', binary);
+}
