@@ -1,5 +1,7 @@
 /** Dynamic sparse attention: exact attention over the keys that lists name, for prefill and decoding. */
 
+export { type Cache, type CachedTokens, type CacheOptions, cache, newPages } from './cache.js';
+export { type DecodeOptions, decode } from './decode.js';
 export { merge } from './merge.js';
 export * as patterns from './patterns.js';
 export { type Plan, plan } from './plan.js';

@@ -8,33 +8,44 @@
 namespace sk {
 
 struct KvCache::Page {
-  explicit Page(std::shared_ptr<std::atomic<int64_t>> live) : live(std::move(live)) { ++*this->live; }
-  ~Page() { --*live; }
-  Page(const Page&) = delete;
-  Page& operator=(const Page&) = delete;
-
-  std::shared_ptr<std::atomic<int64_t>> live;
   AlignedBuffer data;
+  int64_t holders = 0;  // caches, not snapshots
 };
 
-KvCache::KvCache(const KvShape& shape) : shape_(shape), live_(std::make_shared<std::atomic<int64_t>>(0)) {}
+KvCache::KvCache(const KvShape& shape) : shape_(shape), held_(std::make_shared<int64_t>(0)) {}
+
+KvCache::KvCache(const KvCache& other) : shape_(other.shape_), length_(other.length_), held_(other.held_), pages_(other.pages_) {
+  for (const auto& page : pages_) hold(page.get());
+}
+
+void KvCache::hold(Page* page) {
+  if (page->holders++ == 0) ++*held_;
+}
+
+void KvCache::drop(Page* page) {
+  if (--page->holders == 0) --*held_;
+}
 
 size_t KvCache::bytes() const { return static_cast<size_t>(2 * shape_.plane_bytes()) * pages_.size(); }
 
 // A page that nobody else sees: new, or a copy of a shared one.
 Status KvCache::page_for_writing(int64_t index, Page** page) {
   const size_t i = static_cast<size_t>(index), bytes = static_cast<size_t>(2 * shape_.plane_bytes());
+  if (i < pages_.size() && pages_[i].use_count() == 1) return *page = pages_[i].get(), Status();
   const bool exists = i < pages_.size();
-  if (!exists || pages_[i].use_count() > 1) {
-    if (*live_ >= shape_.capacity / shape_.page_tokens)
-      return Status(Code::kCapacity, "the cache and its forks hold all of their " + std::to_string(shape_.capacity) + " tokens");
-    auto fresh = std::make_shared<Page>(live_);
-    if (!fresh->data.reserve(bytes)) return Status(Code::kMemory, "no memory for a page of the cache");
-    if (exists)
-      std::memcpy(fresh->data.as<void>(), pages_[i]->data.as<void>(), bytes), pages_[i] = std::move(fresh);
-    else
-      pages_.push_back(std::move(fresh));
+  const int64_t given_back = exists && pages_[i]->holders == 1 ? 1 : 0;  // to a snapshot
+  if (*held_ - given_back >= shape_.capacity / shape_.page_tokens)
+    return Status(Code::kCapacity, "the cache and its forks hold all of their " + std::to_string(shape_.capacity) + " tokens");
+  auto fresh = std::make_shared<Page>();
+  if (!fresh->data.reserve(bytes)) return Status(Code::kMemory, "no memory for a page of the cache");
+  if (exists) {
+    std::memcpy(fresh->data.as<void>(), pages_[i]->data.as<void>(), bytes);
+    drop(pages_[i].get());
+    pages_[i] = std::move(fresh);
+  } else {
+    pages_.push_back(std::move(fresh));
   }
+  hold(pages_[i].get());
   *page = pages_[i].get();
   return Status();
 }
@@ -64,7 +75,8 @@ Status KvCache::append(const void* k, const void* v, int64_t tokens, bool tokens
 
 void KvCache::truncate(int64_t length) {
   length_ = length;
-  pages_.resize(static_cast<size_t>(ceil_div(length, shape_.page_tokens)));
+  for (const size_t kept = static_cast<size_t>(ceil_div(length, shape_.page_tokens)); pages_.size() > kept; pages_.pop_back())
+    drop(pages_.back().get());
 }
 
 void KvCache::read(int64_t begin, int64_t tokens, void* k, void* v) const {

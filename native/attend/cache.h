@@ -6,7 +6,6 @@
 // holds writes to a copy.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -35,6 +34,9 @@ class KvCache {
   };
 
   explicit KvCache(const KvShape& shape);
+  KvCache(const KvCache& other);  // a fork
+  KvCache& operator=(const KvCache&) = delete;
+  ~KvCache() { truncate(0); }
 
   const KvShape& shape() const { return shape_; }
   int64_t length() const { return length_; }
@@ -51,10 +53,12 @@ class KvCache {
 
  private:
   Status page_for_writing(int64_t index, Page** page);
+  void hold(Page* page);
+  void drop(Page* page);
 
   KvShape shape_;
   int64_t length_ = 0;
-  std::shared_ptr<std::atomic<int64_t>> live_;  // pages of this cache and its forks
+  std::shared_ptr<int64_t> held_;  // pages of this cache and its forks; what only a snapshot keeps alive does not count
   std::vector<std::shared_ptr<Page>> pages_;
 };
 

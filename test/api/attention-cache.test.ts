@@ -1,0 +1,196 @@
+/** attention.cache and attention.decode: pages, forks, and agreement with plans over the same keys. */
+import { attention, type SparseKernelsError } from 'sparse-kernels';
+import { describe, expect, test } from 'vitest';
+import { firstMismatch } from '../reference/compare.js';
+import { generator, uniform } from '../support/random.js';
+
+const { rows } = attention.patterns;
+const [kvHeads, headDim, group] = [2, 16, 3];
+const tokens = (count: number, seed: number) => ({ data: uniform(kvHeads * count * headDim, seed), dims: [kvHeads, count, headDim] });
+const batched = (x: { data: Float32Array; dims: number[] }) => ({ ...x, dims: [1, ...x.dims] });
+const query = (count = 1, batch = 1) => ({
+  data: uniform(batch * kvHeads * group * count * headDim, 9),
+  dims: [batch, kvHeads * group, count, headDim],
+});
+const make = (capacity = 200, pageSize = 16) => attention.cache({ kvHeads, headDim, capacity, pageSize });
+
+function filled(count: number, seed = 1, pageSize = 16) {
+  const cache = make(count + 64, pageSize);
+  const [k, v] = [tokens(count, seed), tokens(count, seed + 1)];
+  cache.append(k, v);
+  return { cache, k, v };
+}
+
+function expectSame(actual: attention.AttentionResult, expected: attention.AttentionResult, tolerance: number): void {
+  expect(firstMismatch(actual.output.data, expected.output.data, tolerance)).toBeNull();
+  expect(firstMismatch(actual.lse.data, expected.lse.data, tolerance)).toBeNull();
+}
+
+function failure(call: () => unknown): SparseKernelsError {
+  try {
+    call();
+  } catch (error) {
+    return error as SparseKernelsError;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('cache', () => {
+  test('reads what was appended, in one go or token by token, in either layout', () => {
+    const { cache, k, v } = filled(37);
+    expect(cache.read()).toEqual({ k: k.data, v: v.data });
+    const single = attention.cache({ kvHeads, headDim, capacity: 37, pageSize: 7, layout: 'BSHD' });
+    for (let t = 0; t < 37; t++) {
+      const at = (x: { data: Float32Array }) => ({
+        data: Float32Array.from(
+          { length: kvHeads * headDim },
+          (_, i) => x.data[(Math.floor(i / headDim) * 37 + t) * headDim + (i % headDim)] as number,
+        ),
+        dims: [1, kvHeads, headDim],
+      });
+      single.append(at(k), at(v));
+    }
+    expect(single.read()).toEqual({ k: k.data, v: v.data });
+    expect(single.read(36, 37).k).toEqual(Float32Array.from([...k.data.subarray(36 * 16, 37 * 16), ...k.data.subarray(73 * 16)]));
+  });
+
+  test('a fork sees neither what the other appends nor what it overwrites', () => {
+    const { cache, k } = filled(20);
+    const fork = cache.fork();
+    cache.truncate(10);
+    cache.append(tokens(15, 7), tokens(15, 8));
+    expect([cache.length, fork.length]).toEqual([25, 20]);
+    expect(fork.read().k).toEqual(k.data);
+    fork.append(tokens(1, 5), tokens(1, 6));
+    expect(cache.length).toBe(25);
+    cache.dispose();
+    expect(fork.read(0, 20).k).toEqual(k.data);
+  });
+
+  test('holds its capacity, forks included, and no token more', () => {
+    const cache = make(32, 16);
+    cache.append(tokens(32, 1), tokens(32, 2));
+    expect(failure(() => cache.append(tokens(1, 1), tokens(1, 2)))).toMatchObject({ code: 'ERR_SK_CAPACITY' });
+    expect(cache.length).toBe(32);
+    cache.truncate(16);
+    const fork = cache.fork(); // one page is shared, one is left
+    fork.append(tokens(16, 3), tokens(16, 4));
+    expect(failure(() => cache.append(tokens(1, 1), tokens(1, 2))).code).toBe('ERR_SK_CAPACITY');
+    fork.dispose();
+    cache.append(tokens(16, 1), tokens(16, 2));
+  });
+
+  test.each<[string, () => unknown, string]>([
+    ['headDim 12', () => attention.cache({ kvHeads: 1, headDim: 12, capacity: 1 }), 'ERR_SK_OPTION'],
+    ['pageSize 0', () => attention.cache({ kvHeads: 1, headDim: 8, capacity: 1, pageSize: 0 }), 'ERR_SK_OPTION'],
+    ['negative capacity', () => attention.cache({ kvHeads: 1, headDim: 8, capacity: -1 }), 'ERR_SK_OPTION'],
+    ['k of other heads', () => make().append({ data: new Float32Array(16), dims: [1, 1, 16] }, tokens(1, 1)), 'ERR_SK_SHAPE'],
+    ['v of other tokens', () => make().append(tokens(1, 1), tokens(2, 1)), 'ERR_SK_SHAPE'],
+    ['truncating to more than there is', () => filled(5).cache.truncate(6), 'ERR_SK_OPTION'],
+    ['reading beyond the end', () => filled(5).cache.read(0, 6), 'ERR_SK_OPTION'],
+    ['lists of other rows', () => attention.newPages(rows([[]]), rows([[], []])), 'ERR_SK_SHAPE'],
+    [
+      'use after dispose',
+      () => {
+        const { cache } = filled(5);
+        cache.dispose();
+        return cache.length;
+      },
+      'ERR_SK_DISPOSED',
+    ],
+  ])('refuses %s', (_, call, code) => {
+    expect(failure(call).code).toBe(code);
+  });
+});
+
+describe('decode', () => {
+  test('over all keys is dense attention', async () => {
+    for (const [length, pageSize] of [
+      [1, 16],
+      [130, 16],
+      [4500, 7],
+    ] as const) {
+      const { cache, k, v } = filled(length, 3, pageSize);
+      const plan = attention.plan({
+        pattern: attention.patterns.dense({ queryLength: 1, keyLength: length }),
+        heads: kvHeads * group,
+        kvHeads,
+        headDim,
+      });
+      expectSame(await attention.decode(query(), cache), plan.runSync(query(), batched(k), batched(v)), 1e-6);
+    }
+  });
+
+  test('over pages and tokens of each key-value head is a plan over the same keys', async () => {
+    const { cache, k, v } = filled(150);
+    const next = generator(3);
+    const pages = rows(Array.from({ length: kvHeads }, () => Array.from({ length: 10 }, (_, id) => id).filter(() => next() < 0.4)));
+    const tokenLists = rows(
+      Array.from({ length: kvHeads }, (_, h) => {
+        const listed = new Set(pages.index.subarray(pages.start[h], (pages.start[h] as number) + (pages.count[h] as number)));
+        return Array.from({ length: 150 }, (_, t) => t).filter((t) => !listed.has(Math.floor(t / 16)) && next() < 0.1);
+      }),
+    );
+    const size = { queryLength: 2, keyLength: 150, blockSize: [2, 16] as const };
+    const pattern = { ...size, unit: 'block' as const, heads: 'kv' as const, sets: kvHeads, batch: 1, tiles: pages, columns: tokenLists };
+    const plan = attention.plan({ pattern, heads: kvHeads * group, kvHeads, headDim, causal: true });
+    const wanted = plan.runSync(query(2), batched(k), batched(v));
+    expectSame(await attention.decode(query(2), cache, { pages, tokens: tokenLists, heads: 'kv', causal: true }), wanted, 0);
+    expectSame(await attention.decode(query(2), cache, { plan }), wanted, 0);
+  });
+
+  test('of several sequences of different lengths', async () => {
+    const sequences = [filled(3, 1), filled(90, 3), filled(64, 5)];
+    const q = query(1, 3);
+    const all = await attention.decode(
+      q,
+      sequences.map((s) => s.cache),
+    );
+    for (const [b, { cache }] of sequences.entries()) {
+      const size = kvHeads * group * headDim;
+      const own = await attention.decode(
+        { data: q.data.subarray(b * size, (b + 1) * size), dims: [1, kvHeads * group, 1, headDim] },
+        cache,
+      );
+      expect(firstMismatch(all.output.data.subarray(b * size, (b + 1) * size), own.output.data, 1e-6)).toBeNull();
+    }
+  });
+
+  test('keeps what the cache held when it began', async () => {
+    const { cache } = filled(3000);
+    const wanted = await attention.decode(query(), cache);
+    const run = attention.decode(query(), cache);
+    cache.truncate(0);
+    cache.append(tokens(3000, 50), tokens(3000, 51));
+    cache.dispose();
+    expectSame(await run, wanted, 0);
+  });
+
+  test.each<[string, (c: attention.Cache) => Promise<unknown>, string]>([
+    ['no cache', () => attention.decode(query(), [] as never), 'ERR_SK_TYPE'],
+    ['something else', () => attention.decode(query(), {} as never), 'ERR_SK_TYPE'],
+    ['heads that do not divide', (c) => attention.decode({ data: new Float32Array(48), dims: [1, 3, 1, 16] }, c), 'ERR_SK_SHAPE'],
+    ['a page beyond the end', (c) => attention.decode(query(), c, { pages: rows([[3]]) }), 'ERR_SK_LISTS'],
+    ['a token beyond the end', (c) => attention.decode(query(), c, { tokens: rows([[40]]) }), 'ERR_SK_LISTS'],
+    ['a token of a listed page', (c) => attention.decode(query(), c, { pages: rows([[0]]), tokens: rows([[15]]) }), 'ERR_SK_LISTS'],
+    ['rows for other heads', (c) => attention.decode(query(), c, { pages: rows([[0]]), heads: 'kv' }), 'ERR_SK_SHAPE'],
+    ['key lengths', (c) => attention.decode(query(), c, { keyLengths: Int32Array.of(1) } as never), 'ERR_SK_OPTION'],
+    ['caches of different pages', (c) => attention.decode(query(1, 2), [c, filled(5, 1, 8).cache]), 'ERR_SK_SHAPE'],
+    [
+      'a plan for fewer keys',
+      (c) =>
+        attention.decode(query(), c, {
+          plan: attention.plan({ pattern: attention.patterns.dense({ queryLength: 1, keyLength: 39 }), heads: 6, kvHeads, headDim }),
+        }),
+      'ERR_SK_SHAPE',
+    ],
+  ])('refuses %s', async (_, call, code) => {
+    await expect(call(filled(40).cache)).rejects.toMatchObject({ code });
+  });
+
+  test('the last page and the last token are valid', async () => {
+    const { cache } = filled(40);
+    await attention.decode(query(), cache, { pages: rows([[2]]) });
+    await attention.decode(query(), cache, { tokens: rows([[39]]) });
+  });
+});
