@@ -7,7 +7,7 @@ import { denseLinear } from './dense.js';
 import { encode } from './encoder.js';
 import { loadEncoder } from './model.js';
 import { createSessions, onnxLinear } from './onnxruntime.js';
-import { cosine, type Embedding, maxError, nearest } from './similarity.js';
+import { cosine, type Embedding, maxError, nearest, sameNearest } from './similarity.js';
 import { planLayers, pruneLayers, sparseLinear } from './sparse.js';
 import { type LayerTiming, recording, timeLayers } from './timing.js';
 import { Tokenizer } from './tokenizer.js';
@@ -101,10 +101,4 @@ export async function experiment({ sentences: count, pattern }: Options, step: (
   } finally {
     for (const plan of plans.values()) plan.dispose();
   }
-}
-
-/** Share of the sentences whose nearest other sentence is the same in both sets of embeddings. */
-function sameNearest(before: readonly Embedding[], after: readonly Embedding[]): number {
-  const neighbour = (all: readonly Embedding[], s: number) => nearest(all[s] as Embedding, all, 2).find((index) => index !== s);
-  return mean(before.map((_, s) => (neighbour(before, s) === neighbour(after, s) ? 1 : 0)));
 }

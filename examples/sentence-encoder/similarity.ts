@@ -1,4 +1,5 @@
 /** Comparisons of L2-normalised embeddings. */
+import { mean } from 'simple-statistics';
 
 export type Embedding = Float32Array;
 
@@ -23,4 +24,10 @@ export function maxError(actual: readonly Embedding[], expected: readonly Embedd
     return embedding.reduce((max, value, k) => Math.max(max, Math.abs(value - (other[k] as number))), 0);
   });
   return Math.max(...errors);
+}
+
+/** Share of the sentences whose nearest other sentence is the same in both sets of embeddings. */
+export function sameNearest(before: readonly Embedding[], after: readonly Embedding[]): number {
+  const neighbour = (all: readonly Embedding[], s: number) => nearest(all[s] as Embedding, all, 2).find((index) => index !== s);
+  return mean(before.map((_, s) => (neighbour(before, s) === neighbour(after, s) ? 1 : 0)));
 }
