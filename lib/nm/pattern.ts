@@ -23,3 +23,8 @@ export function parsePattern(pattern: unknown): ParsedPattern {
   }
   return { n, m };
 }
+
+/** The pattern of a plan: N:M, or `'unstructured'`, which the addon calls 0:0. */
+export function parsePlanPattern(pattern: unknown): ParsedPattern {
+  return pattern === 'unstructured' ? { n: 0, m: 0 } : parsePattern(pattern);
+}

@@ -1,11 +1,12 @@
 import type { NativeCancelToken, NativeSpmmPlan } from '../../types/native.js';
 import { type Isa, isaOption } from '../device.js';
+import { rangeError } from '../errors.js';
 import { cancellable, guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { allocate, type Tensor, type TensorLike, typedArray } from '../tensor.js';
 import { integer, oneOf, options } from '../validate.js';
 import { dtypeNumber, type OutputOf, type RunOperands, rowVector, runOperands, type WeightType, weightOperand } from './operands.js';
-import { type Pattern, parsePattern } from './pattern.js';
+import { type Pattern, parsePlanPattern } from './pattern.js';
 
 /** Function applied to every output in the same pass: `y = activation(x Wᵀ + b)`. */
 export type Activation = 'none' | 'relu';
@@ -24,8 +25,8 @@ export interface PlanOptions {
   readonly dtype?: WeightType;
   /** float32 [out], with an int8 `weight` only: the weight is `scale * weight`. */
   readonly scale?: TensorLike | Float32Array;
-  /** The pattern that the weight has. */
-  readonly pattern: Pattern;
+  /** The pattern that the weight has. `'unstructured'`: zeros anywhere; it pays from about half of the weights on (float32 only). */
+  readonly pattern: Pattern | 'unstructured';
   /** float32 [out]: added before the activation. Default: none. */
   readonly bias?: TensorLike | Float32Array;
   /** Default `'none'`. */
@@ -62,7 +63,7 @@ const sliceTokens = 1024;
  */
 export class Plan {
   /** The pattern, for instance `'2:4'`. */
-  readonly pattern: Pattern;
+  readonly pattern: Pattern | 'unstructured';
   /** Size of the input axis. */
   readonly inFeatures: number;
   /** Size of the output axis. */
@@ -82,8 +83,11 @@ export class Plan {
       'isa',
       'threads',
     ]);
-    const { n, m } = parsePattern(o.pattern);
+    const { n, m } = parsePlanPattern(o.pattern);
     const { view, out, inputs, values, scale } = weightOperand(o.weight, o.dtype, o.scale);
+    if (m === 0 && values !== 'float32') {
+      throw rangeError('ERR_SK_OPTION', `expected an unstructured weight to be float32 but received dtype ${values}`);
+    }
     this.pattern = o.pattern;
     this.inFeatures = inputs;
     this.outFeatures = out;

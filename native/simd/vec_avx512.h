@@ -66,7 +66,7 @@ struct Avx512 {
   }
 
   using Quad = __m512;
-  static inline Quad load_quad(const float* p) { return _mm512_broadcast_f32x4(_mm_load_ps(p)); }
+  static inline Quad load_quad(const float* p) { return _mm512_broadcast_f32x4(_mm_loadu_ps(p)); }
   static inline Quad load_quad(const Half* p) { return _mm512_cvtph_ps(repeated(p)); }
   static inline Quad load_quad(const BHalf* p) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(repeated(p)), 16)); }
   static inline Quad load_quad(const int8_t* p) {

@@ -88,7 +88,7 @@ struct Portable {
     float v[4];
   };
   template <class T>
-  static inline Quad load_quad(const T* p) {  // T: float (aligned to 16 bytes), Half, BHalf, int8_t
+  static inline Quad load_quad(const T* p) {  // T: float, Half, BHalf, int8_t; any alignment
     return {{element(p), element(p + 1), element(p + 2), element(p + 3)}};
   }
   template <int kI>

@@ -53,7 +53,7 @@ struct FewTokens {
   }
 
   static void run(const SpmmTile& t) {
-    const PackedNm& s = *t.weight;
+    const PackedNm& s = *static_cast<const PackedNm*>(t.weight);
     const int n = kN ? kN : s.n;
     const int64_t kept_row = s.in_padded / kM * n;
     const T* values = static_cast<const T*>(s.values) + t.first_row * kept_row;

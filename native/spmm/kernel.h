@@ -22,16 +22,37 @@
 
 namespace sk {
 
-struct PackedNm {
-  int n, m;
+struct PackedWeight {
   int lanes;
   int64_t in, in_padded;    // inputs; rounded up to the unit
   int64_t out, out_padded;  // output rows; rounded up to lanes
   int64_t k_block;          // inputs per k block (the last may be shorter, always whole units)
   int64_t row_block;        // rows per row block (the last may be shorter, always whole row groups)
   int panel_vectors;        // width of full panels of x
-  const void* values;       // [out_padded * in_padded / m * n] of the kernel's value type
-  const uint32_t* fields;   // [out_padded * in_padded / m * n / F]
+};
+
+struct PackedNm : PackedWeight {
+  int n, m;
+  const void* values;      // [out_padded * in_padded / m * n] of the kernel's value type
+  const uint32_t* fields;  // [out_padded * in_padded / m * n / F]
+};
+
+// Unstructured S[out, in] by cells: a cell is one k block of one row block. Its rows, those with most non-zeros first, have
+//
+//   rows     u16  where the row's accumulators lie in the row block (its quad)
+//   counts   u16  its non-zeros in this k block, at least 1
+//   values   [count]  and  indices u8 [count]: input in the k block, ascending
+//
+// cells[c] says where the cell's rows and values begin, cells[c + 1] where they end. The unit is L.
+struct CsrCell {
+  int64_t rows, values;
+};
+
+struct PackedCsr : PackedWeight {
+  const CsrCell* cells;  // [row blocks][k blocks] + 1
+  const uint16_t *rows, *counts;
+  const float* values;
+  const uint8_t* indices;
 };
 
 // Activations of the fused epilogue.
@@ -39,12 +60,12 @@ enum class Activation : int { kNone = 0, kRelu = 1 };
 
 // One row block times a few or a panel of tokens.
 struct SpmmTile {
-  const PackedNm* weight;
-  int64_t first_row;  // of the row block
-  int64_t rows;       // rows of the row block, padded to lanes
-  const float* x;     // many: panel [in_padded][W]; few: [tokens][in_padded]; 64-byte aligned
-  int64_t tokens;     // valid tokens in x
-  float* acc;         // 64-byte aligned. many: [row groups][L quads][W]; few: [row groups][tokens][L rows]
+  const PackedWeight* weight;  // of the kernel's format
+  int64_t first_row;           // of the row block
+  int64_t rows;                // rows of the row block, padded to lanes
+  const float* x;              // many: panel [in_padded][W]; few: [tokens][in_padded]; 64-byte aligned
+  int64_t tokens;              // valid tokens in x
+  float* acc;                  // 64-byte aligned. many: [row groups][L quads][W]; few: [row groups][tokens][L rows]
 };
 
 // What becomes of the sums: y = act(scale * sum + bias).
@@ -68,14 +89,14 @@ struct SpmmMoves {
 
 struct SpmmKernel {
   const char* name;  // spmm_f32_2x4_avx2
-  int n, m;          // n = 0: any
+  int n, m;          // n = 0: any; m = 0: unstructured
   int lanes;
   int panel_vectors;  // widest panel, in vectors
-  int few_tokens;     // most tokens of one call of few()
+  int few_tokens;     // most tokens of one call of few(), 0 where there is none
   const SpmmMoves* moves;
-  // Broadcast weights over a panel of panel_vectors, 4 or 2 vectors of tokens: acc = S * panel, all k blocks.
+  // Broadcast weights over a panel of panel_vectors, 4 or 2 vectors of tokens, 1 too if there is no few(): acc = S * panel, all k blocks.
   void (*many)(const SpmmTile& tile, int vectors);
-  // Outputs in lanes, weights streamed once: 1 .. few_tokens tokens.
+  // Outputs in lanes, weights streamed once: 1 .. few_tokens tokens. Null: many() does these too.
   void (*few)(const SpmmTile& tile);
 };
 

@@ -15,9 +15,6 @@
 namespace sk {
 namespace {
 
-// Rows that share the registers: independent accumulator chains hide the latency of the FMA (4 cycles, 2 a cycle: 8 chains).
-constexpr int rows_in_registers(int vectors) { return vectors >= 7 ? 1 : vectors >= 3 ? 2 : 4; }
-
 template <class V, class T, int kM, int kN, int kVectors>
 struct ManyTokens {
   using F32 = typename V::F32;
@@ -95,7 +92,7 @@ struct ManyTokens {
   }
 
   static void run(const SpmmTile& t) {
-    const PackedNm& s = *t.weight;
+    const PackedNm& s = *static_cast<const PackedNm*>(t.weight);
     const int n = kN ? kN : s.n;
     const int64_t kept_row = s.in_padded / kM * n;
     const T* values = static_cast<const T*>(s.values) + t.first_row * kept_row;

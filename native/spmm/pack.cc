@@ -188,7 +188,7 @@ void nm_layout(int n, int m, int lanes, int panel_vectors, int64_t out, int64_t 
   const int64_t unit = m * fields / std::gcd<int64_t>(n, fields);
   // 64 inputs of a panel of eight vectors of eight lanes are 16 KB: they stay in L1 beside the weights.
   const int64_t k_block = round_up(panel_vectors > 4 ? 64 : 128, unit);
-  *packed = {n, m, lanes, in, round_up(in, unit), out, round_up(out, lanes), k_block, row_block, panel_vectors, nullptr, nullptr};
+  *packed = {{lanes, in, round_up(in, unit), out, round_up(out, lanes), k_block, row_block, panel_vectors}, n, m, nullptr, nullptr};
 }
 
 bool nm_kept(const PackedNm& packed, int64_t* kept) {

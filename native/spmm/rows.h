@@ -1,6 +1,7 @@
 // What an ISA file instantiates: the moves that its kernels share, and a row of kernels.def.
 #pragma once
 
+#include "csr_tokens.h"
 #include "few_tokens.h"
 #include "finish.h"
 #include "many_tokens.h"
@@ -17,7 +18,10 @@ constexpr SpmmMoves kMoves = {{&pack_panel<V, float>, &pack_panel<V, Half>, &pac
 
 template <class V, class T, int kN, int kM, int kWidest>
 constexpr SpmmKernel spmm_kernel(const char* name) {
-  return {name, kN, kM, V::kLanes, kWidest, 4, &kMoves<V>, &many_tokens<V, T, kM, kN, kWidest>, &few_tokens<V, T, kM, kN, 4>};
+  if constexpr (kM == 0)
+    return {name, 0, 0, V::kLanes, kWidest, 0, &kMoves<V>, &csr_tokens<V, kWidest>, nullptr};
+  else
+    return {name, kN, kM, V::kLanes, kWidest, 4, &kMoves<V>, &many_tokens<V, T, kM, kN, kWidest>, &few_tokens<V, T, kM, kN, 4>};
 }
 
 }  // namespace

@@ -59,24 +59,19 @@ const void* at(const void* data, DType type, int64_t element) {
 }
 void* at(void* data, DType type, int64_t element) { return static_cast<char*>(data) + element * static_cast<int64_t>(size_of(type)); }
 
-// Row blocks: long enough that loading a panel of x is repaid, short enough that the accumulators of a block (rows * 256 bytes) stay in
-// L2, and enough of them that every thread gets several tasks.
-int64_t choose_row_block(int64_t panel, int lanes, int64_t out, int64_t tokens, int threads) {
-  const int64_t strips = std::clamp<int64_t>(tokens / panel, 1, 1024);
-  const int64_t wanted = ceil_div(out * strips, 4 * static_cast<int64_t>(threads));
-  return round_up(std::clamp<int64_t>(wanted, 64, 256), lanes);
-}
-
 }  // namespace
 
 Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPlan>* result) {
   const int m = options.m, n = options.n;
-  if ((m != 4 && m != 8 && m != 16 && m != 32) || n < 1 || n >= m)
+  const bool unstructured = m == 0 && n == 0;
+  if (!unstructured && ((m != 4 && m != 8 && m != 16 && m != 32) || n < 1 || n >= m))
     return Status(Code::kPattern, "expected a pattern N:M with M of 4, 8, 16 or 32 and 1 <= N < M but received " + std::to_string(n) + ":" +
                                       std::to_string(m));
   if ((options.weight.type == DType::kInt8) != (options.scale != nullptr) ||
       (options.weight.type == DType::kInt8 && options.values != DType::kInt8))
     return Status(Code::kValue, "expected an int8 weight to have a scale and to be stored as int8");
+  if (unstructured && (options.weight.type != DType::kFloat32 || options.values != DType::kFloat32))
+    return Status(Code::kValue, "expected an unstructured weight to be float32");
   if (options.weight.rows < 1 || options.weight.columns < 1)
     return Status(Code::kShape, "expected a weight [out, in] with at least one row and column");
   std::shared_ptr<SpmmPlan> plan(new SpmmPlan);
@@ -85,63 +80,86 @@ Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPl
   };
   const Row* row = nullptr;
   if (Status status = choose_kernel(kRows, options.isa, fits, &row); !status.ok()) return status;
-  const SpmmKernel& kernel = *(plan->kernel_ = row->kernel);
-
-  const int pool = ThreadPool::instance().threads();
+  plan->kernel_ = row->kernel;
   plan->threads_ = options.threads > 0 ? options.threads : 1024;
   plan->activation_ = options.activation;
-  PackedNm& packed = plan->packed_;
-  const int vectors = nm_panel_vectors(n, m, kernel.panel_vectors);
-  const int64_t row_block =
-      choose_row_block(vectors * kernel.lanes, kernel.lanes, options.weight.rows, options.tokens, std::min(plan->threads_, pool));
-  nm_layout(n, m, kernel.lanes, vectors, options.weight.rows, options.weight.columns, row_block, &packed);
-  int64_t kept;
-  if (!nm_kept(packed, &kept)) return Status(Code::kMemory, "the packed weight does not fit in memory");
-  const int64_t words = kept / (32 / nm_field_bits(m));
-  const bool quantised = options.values == DType::kInt8;
-  const size_t values_bytes = static_cast<size_t>(kept) * size_of(options.values), fields_bytes = static_cast<size_t>(words) * 4;
-  const size_t bias_bytes = static_cast<size_t>(packed.out_padded) * sizeof(float), scale_bytes = quantised ? bias_bytes : 0;
-  plan->bytes_ = values_bytes + fields_bytes + bias_bytes + scale_bytes;
   plan->values_type_ = options.values;
-  if (!plan->values_.reserve(values_bytes) || !plan->fields_.reserve(fields_bytes) || !plan->bias_.reserve(bias_bytes) ||
-      !plan->scale_.reserve(scale_bytes))
-    return Status(Code::kMemory, "no memory for a packed weight of " + std::to_string(plan->bytes_) + " bytes");
-
-  packed.values = plan->values_.as<void>();
-  packed.fields = plan->fields_.as<uint32_t>();
-  std::memset(plan->bias_.as<float>(), 0, bias_bytes);
-  if (options.bias) std::memcpy(plan->bias_.as<float>(), options.bias, static_cast<size_t>(packed.out) * sizeof(float));
-  if (quantised) {
-    std::memset(plan->scale_.as<float>(), 0, scale_bytes);
-    if (options.scale)
-      std::memcpy(plan->scale_.as<float>(), options.scale, static_cast<size_t>(packed.out) * sizeof(float));
-    else if (Status status = nm_choose_scales(options.weight, plan->scale_.as<float>()); !status.ok())
-      return status;
-  }
-  if (Status status = nm_pack(options.weight, packed, plan->packed_values(), plan->fields_.as<uint32_t>()); !status.ok()) return status;
+  if (Status status = plan->pack_bias(options); !status.ok()) return status;
+  if (Status status = unstructured ? plan->pack_csr(options) : plan->pack_nm(options); !status.ok()) return status;
   *result = std::move(plan);
   return Status();
+}
+
+// Rows are padded to whole vectors; what is not given is 0 there and everywhere.
+Status SpmmPlan::pack_bias(const SpmmOptions& options) {
+  const bool quantised = options.values == DType::kInt8;
+  const int64_t rows = options.weight.rows, padded = round_up(rows, kernel_->lanes);
+  const size_t bytes = static_cast<size_t>(padded) * sizeof(float);
+  if (!bias_.reserve(bytes) || !scale_.reserve(quantised ? bytes : 0)) return Status(Code::kMemory, "no memory for the bias of a plan");
+  bytes_ = quantised ? 2 * bytes : bytes;
+  std::memset(bias_.as<void>(), 0, bytes);
+  if (options.bias) std::memcpy(bias_.as<void>(), options.bias, static_cast<size_t>(rows) * sizeof(float));
+  if (!quantised) return Status();
+  std::memset(scale_.as<void>(), 0, bytes);
+  if (!options.scale) return nm_choose_scales(options.weight, scale_.as<float>());
+  std::memcpy(scale_.as<void>(), options.scale, static_cast<size_t>(rows) * sizeof(float));
+  return Status();
+}
+
+Status SpmmPlan::pack_nm(const SpmmOptions& options) {
+  const int m = options.m, n = options.n;
+  const int vectors = nm_panel_vectors(n, m, kernel_->panel_vectors);
+  nm_layout(n, m, kernel_->lanes, vectors, options.weight.rows, options.weight.columns, row_block(options, vectors), &nm_);
+  weight_ = &nm_;
+  int64_t kept;
+  if (!nm_kept(nm_, &kept)) return Status(Code::kMemory, "the packed weight does not fit in memory");
+  const size_t values_bytes = static_cast<size_t>(kept) * size_of(options.values);
+  const size_t fields_bytes = static_cast<size_t>(kept / (32 / nm_field_bits(m))) * 4;
+  if (!values_.reserve(values_bytes) || !fields_.reserve(fields_bytes))
+    return Status(Code::kMemory, "no memory for a packed weight of " + std::to_string(values_bytes + fields_bytes) + " bytes");
+  bytes_ += values_bytes + fields_bytes;
+  nm_.values = values_.as<void>();
+  nm_.fields = fields_.as<uint32_t>();
+  return nm_pack(options.weight, nm_, packed_values(), fields_.as<uint32_t>());
+}
+
+Status SpmmPlan::pack_csr(const SpmmOptions& options) {
+  weight_ = &csr_;
+  const Status status =
+      csr_pack(options.weight, kernel_->lanes, kernel_->panel_vectors, row_block(options, kernel_->panel_vectors), &csr_, &csr_storage_);
+  bytes_ += csr_storage_.bytes;
+  return status;
+}
+
+// Row blocks: long enough that loading a panel of x is repaid, short enough that the accumulators of a block (rows * 256 bytes) stay in
+// L2, and enough of them that every thread gets several tasks.
+int64_t SpmmPlan::row_block(const SpmmOptions& options, int panel_vectors) const {
+  const int64_t threads = std::min(threads_, ThreadPool::instance().threads());
+  const int64_t strips = std::clamp<int64_t>(options.tokens / (panel_vectors * kernel_->lanes), 1, 1024);
+  const int64_t wanted = ceil_div(options.weight.rows * strips, 4 * threads);
+  return round_up(std::clamp<int64_t>(wanted, 64, 256), kernel_->lanes);
 }
 
 // Panels of full width, then one of 4 and one of 2 vectors where they can be filled, then few(). It does half the multiply-adds a cycle,
 // but for two calls' worth of tokens a panel of two vectors, mostly empty, does worse.
 void SpmmPlan::cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const {
   const SpmmKernel& kernel = *kernel_;
-  const int64_t width = static_cast<int64_t>(packed_.panel_vectors) * kernel.lanes;
+  const int64_t width = static_cast<int64_t>(weight_->panel_vectors) * kernel.lanes;
   const int64_t few = 2 * kernel.few_tokens;
   input->strips.clear();
   int64_t first = 0, x = 0;
-  while (first < tokens && (input->strips.empty() || most_floats - x >= width * packed_.in_padded)) {
+  while (first < tokens && (input->strips.empty() || most_floats - x >= width * weight_->in_padded)) {
     const int64_t left = tokens - first;
     SpmmInput::Strip strip = {first, 0, 0, x};
     if (left <= few) {
       strip.tokens = left > kernel.few_tokens ? ceil_div(left, 2) : left;
     } else {
       const int64_t vectors = ceil_div(left, kernel.lanes);
-      strip.vectors = vectors >= packed_.panel_vectors ? packed_.panel_vectors : vectors >= 4 ? 4 : 2;
+      const int narrow = vectors >= 4 ? 4 : vectors >= 2 || kernel.few != nullptr ? 2 : 1;
+      strip.vectors = vectors >= weight_->panel_vectors ? weight_->panel_vectors : narrow;
       strip.tokens = std::min<int64_t>(left, strip.vectors * kernel.lanes);
     }
-    x += (strip.vectors ? strip.vectors * kernel.lanes : strip.tokens) * packed_.in_padded;
+    x += (strip.vectors ? strip.vectors * kernel.lanes : strip.tokens) * weight_->in_padded;
     first += strip.tokens;
     input->strips.push_back(strip);
   }
@@ -150,19 +168,19 @@ void SpmmPlan::cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const 
 }
 
 void SpmmPlan::pack_strips(const void* x, DType x_type, const SpmmInput& input, int slots, float* packed_x) const {
-  const int64_t k_blocks = ceil_div(packed_.in_padded, packed_.k_block);
+  const int64_t k_blocks = ceil_div(weight_->in_padded, weight_->k_block);
   const int64_t tasks = std::min<int64_t>(k_blocks, 2 * slots);  // of each strip
   parallel_for(static_cast<int64_t>(input.strips.size()) * tasks, slots, [&](int64_t task, int) {
     const SpmmInput::Strip& strip = input.strips[static_cast<size_t>(task / tasks)];
-    const void* from = at(x, x_type, strip.first * packed_.in);
+    const void* from = at(x, x_type, strip.first * weight_->in);
     float* to = packed_x + strip.x;
     const int64_t part = task % tasks;
     if (strip.vectors) {
-      const int64_t k0 = k_blocks * part / tasks * packed_.k_block;
-      const int64_t k1 = std::min(k_blocks * (part + 1) / tasks * packed_.k_block, packed_.in_padded);
-      kernel_->moves->pack[static_cast<int>(x_type)](from, strip.tokens, packed_.in, k0, k1, strip.vectors, to);
+      const int64_t k0 = k_blocks * part / tasks * weight_->k_block;
+      const int64_t k1 = std::min(k_blocks * (part + 1) / tasks * weight_->k_block, weight_->in_padded);
+      kernel_->moves->pack[static_cast<int>(x_type)](from, strip.tokens, weight_->in, k0, k1, strip.vectors, to);
     } else if (part == 0) {
-      kernel_->moves->widen[static_cast<int>(x_type)](from, strip.tokens, packed_.in, packed_.in_padded, to);
+      kernel_->moves->widen[static_cast<int>(x_type)](from, strip.tokens, weight_->in, weight_->in_padded, to);
     }
   });
 }
@@ -173,13 +191,13 @@ Status SpmmPlan::multiply_strips(const SpmmInput& input, const float* packed_x, 
   const int64_t acc = accumulator_floats();
   const auto cancelled = [cancel] { return cancel && cancel->load(std::memory_order_relaxed); };
   const int64_t count = static_cast<int64_t>(input.strips.size());
-  parallel_for(ceil_div(packed_.out_padded, packed_.row_block) * count, slots, [&](int64_t task, int slot) {
+  parallel_for(ceil_div(weight_->out_padded, weight_->row_block) * count, slots, [&](int64_t task, int slot) {
     if (cancelled()) return;
     const SpmmInput::Strip& strip = input.strips[static_cast<size_t>(task % count)];  // innermost: they share a row block's weights in L3
-    const int64_t row = task / count * packed_.row_block;
-    const SpmmTile tile = {&packed_,           row,          std::min(packed_.row_block, packed_.out_padded - row),
-                           packed_x + strip.x, strip.tokens, accumulators + slot * acc};
-    const SpmmEpilogue epilogue = {scale_.as<float>(), bias_.as<float>(), activation_, at(y, y_type, strip.first * packed_.out)};
+    const int64_t row = task / count * weight_->row_block;
+    const SpmmTile tile = {
+        weight_, row, std::min(weight_->row_block, weight_->out_padded - row), packed_x + strip.x, strip.tokens, accumulators + slot * acc};
+    const SpmmEpilogue epilogue = {scale_.as<float>(), bias_.as<float>(), activation_, at(y, y_type, strip.first * weight_->out)};
     if (strip.vectors) {
       kernel.many(tile, strip.vectors);
       kernel.moves->finish_many[static_cast<int>(y_type)](tile, strip.vectors, epilogue);
@@ -195,7 +213,7 @@ Status SpmmPlan::multiply_strips(const SpmmInput& input, const float* packed_x, 
 int SpmmPlan::run_threads() const { return std::min(threads_, ThreadPool::instance().threads()); }
 
 // Of one thread.
-int64_t SpmmPlan::accumulator_floats() const { return packed_.row_block * packed_.panel_vectors * kernel_->lanes; }
+int64_t SpmmPlan::accumulator_floats() const { return weight_->row_block * weight_->panel_vectors * kernel_->lanes; }
 
 SpmmInput SpmmPlan::input(int64_t tokens) const {
   SpmmInput input;
@@ -224,9 +242,9 @@ Status SpmmPlan::run(const void* x, DType x_type, int64_t tokens, void* y, DType
     cut(tokens - first, kBatchFloats, &input);
     auto* scratch = static_cast<float*>(thread_scratch(static_cast<size_t>(input.floats + slots * accumulator_floats()) * sizeof(float)));
     if (scratch == nullptr) return Status(Code::kMemory, "no memory for the workspace of a run");
-    pack_strips(at(x, x_type, first * packed_.in), x_type, input, slots, scratch);
+    pack_strips(at(x, x_type, first * weight_->in), x_type, input, slots, scratch);
     const Status status =
-        multiply_strips(input, scratch, slots, scratch + input.floats, at(y, y_type, first * packed_.out), y_type, cancel);
+        multiply_strips(input, scratch, slots, scratch + input.floats, at(y, y_type, first * weight_->out), y_type, cancel);
     if (!status.ok()) return status;
   }
   return Status();
@@ -234,12 +252,18 @@ Status SpmmPlan::run(const void* x, DType x_type, int64_t tokens, void* y, DType
 
 PackedValues SpmmPlan::packed_values() const { return {values_type_, values_.as<void>(), scale_.as<float>()}; }
 
-void SpmmPlan::to_dense(float* dense) const { nm_unpack(packed_, packed_values(), dense); }
+void SpmmPlan::to_dense(float* dense) const {
+  if (weight_ == &csr_)
+    csr_unpack(csr_, dense);
+  else
+    nm_unpack(nm_, packed_values(), dense);
+}
 
 std::vector<KernelRow> spmm_kernels() {
   std::vector<KernelRow> rows;
   for (const auto& [kernel, values, isa] : kRows) {
-    const std::string pattern = (kernel->n == 0 ? "N" : std::to_string(kernel->n)) + ":" + std::to_string(kernel->m);
+    const std::string pattern =
+        kernel->m == 0 ? "unstructured" : (kernel->n == 0 ? "N" : std::to_string(kernel->n)) + ":" + std::to_string(kernel->m);
     rows.push_back({kernel->name, "spmm", name_of(values), pattern, isa_name(isa), kernel->lanes, isa_supported(isa)});
   }
   return rows;

@@ -3,7 +3,7 @@
 //   y[t, o] = act(bias[o] + sum over kept i of s[o, i] * x[t, i])      x [tokens, in], s [out, in], y [tokens, out], all row-major
 //
 // x and y are float32, float16 or bfloat16; s is stored as one of these or as int8 with a scale for each row. Sums are float32.
-// S is N:M sparse along `in`: of every m consecutive weights of a row at most n are non-zero. kernel.h draws the packed layout.
+// S is N:M sparse along `in`: of every m consecutive weights of a row at most n are non-zero; or unstructured. kernel.h draws the layouts.
 // Nothing is read outside x [tokens * in] or written outside y [tokens * out].
 #pragma once
 
@@ -17,6 +17,7 @@
 #include "../core/memory.h"
 #include "../core/status.h"
 #include "../core/tensor.h"
+#include "csr.h"
 #include "kernel.h"
 #include "pack.h"
 
@@ -27,7 +28,7 @@ struct SpmmOptions {
   DType values = DType::kFloat32;                        // what the plan stores the weight as; int8 for an int8 weight
   const float* scale = nullptr;                          // [out], of an int8 weight
   const float* bias = nullptr;                           // [out] or null
-  int n = 0, m = 0;                                      // the pattern
+  int n = 0, m = 0;                                      // the pattern; 0:0 for an unstructured weight
   Activation activation = Activation::kNone;
   std::string isa;      // empty: the best this machine has
   int64_t tokens = 64;  // expected tokens of a run: sizes the row blocks
@@ -65,8 +66,8 @@ class SpmmPlan {
   void to_dense(float* dense) const;
 
   const SpmmKernel& kernel() const { return *kernel_; }
-  int64_t in() const { return packed_.in; }
-  int64_t out() const { return packed_.out; }
+  int64_t in() const { return weight_->in; }
+  int64_t out() const { return weight_->out; }
   size_t bytes() const { return bytes_; }  // of the packed weight and bias
 
  private:
@@ -76,12 +77,19 @@ class SpmmPlan {
   void pack_strips(const void* x, DType x_type, const SpmmInput& input, int slots, float* packed_x) const;
   Status multiply_strips(const SpmmInput& input, const float* packed_x, int slots, float* accumulators, void* y, DType y_type,
                          const std::atomic<bool>* cancel) const;
+  Status pack_bias(const SpmmOptions& options);
+  Status pack_nm(const SpmmOptions& options);
+  Status pack_csr(const SpmmOptions& options);
+  int64_t row_block(const SpmmOptions& options, int panel_vectors) const;
   PackedValues packed_values() const;
   int run_threads() const;
   int64_t accumulator_floats() const;
 
   const SpmmKernel* kernel_ = nullptr;
-  PackedNm packed_ = {};
+  const PackedWeight* weight_ = nullptr;  // nm_ or csr_
+  PackedNm nm_ = {};
+  PackedCsr csr_ = {};
+  CsrStorage csr_storage_;
   Activation activation_ = Activation::kNone;
   int threads_ = 0;
   DType values_type_ = DType::kFloat32;

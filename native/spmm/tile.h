@@ -9,6 +9,9 @@ namespace {
 
 constexpr int field_bits(int m) { return m == 4 ? 2 : m <= 16 ? 4 : 8; }
 
+// Rows that share the registers: independent accumulator chains hide the latency of the FMA (4 cycles, 2 a cycle: 8 chains).
+constexpr int rows_in_registers(int vectors) { return vectors >= 7 ? 1 : vectors >= 3 ? 2 : 4; }
+
 // Where in its row group the quad of row r lies.
 template <int kLanes>
 constexpr int64_t quad_of_row(int64_t r) {

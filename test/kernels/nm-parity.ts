@@ -13,6 +13,7 @@ const halfCases = nmCases.filter((c) => [2, 5, 9, 37, 205].includes(c.tokens));
 
 /** Every pattern of the row × every case; a row for any N leaves out the patterns that have a row of their own. */
 export function* spmmChecks(row: KernelInfo, rows: readonly KernelInfo[]): Iterable<Check> {
+  if (row.pattern === 'unstructured') return yield* unstructuredChecks(row);
   const [first, m] = row.pattern.split(':') as [string, string];
   const named = rows.filter((other) => other.isa === row.isa && other.dtype === row.dtype).map((other) => other.pattern);
   const ns = first === 'N' ? (patternsOfM[Number(m)] ?? []).filter((n) => !named.includes(`${n}:${m}`)) : [Number(first)];
@@ -31,18 +32,37 @@ export function* spmmChecks(row: KernelInfo, rows: readonly KernelInfo[]): Itera
   }
 }
 
-/** Runs one case on one kernel row, synchronously, and compares it with the oracle. */
+/** Every case with few, half and nearly all of the weights kept, at places that follow no pattern. */
+function* unstructuredChecks(row: KernelInfo): Iterable<Check> {
+  for (const percent of [3, 10, 50, 97]) {
+    for (const c of nmCases) {
+      const run = (pass: Pass) => compareWithOracle(c, percent, 0, row, pass);
+      yield { name: `${percent} % kept, ${c.name}`, run: () => run('exact integers') ?? run('random') };
+    }
+  }
+  for (const type of ['float16', 'bfloat16'] as const) {
+    for (const c of halfCases) yield { name: `${c.name}, ${type} x and y`, run: () => compareWithOracle(c, 50, 0, row, 'random', type) };
+  }
+}
+
+/** Which weights stay: hashed, so that neighbours have nothing to do with each other. */
+function keepSome(weight: Float32Array, percent: number): Float32Array {
+  return weight.map((w, i) => ((Math.imul(i + 1, 0x9e3779b1) >>> 8) % 100 < percent ? w : 0));
+}
+
+/** Runs one case of pattern n:m (m = 0: n % of the weights at any place) on one kernel row, synchronously, and compares it with the oracle. */
 export function compareWithOracle(c: NmCase, n: number, m: number, row: KernelInfo, pass: Pass, half?: HalfType): Mismatch | null {
   const { tokens, inputs, outputs } = c;
   const fill = pass === 'random' ? uniform : smallIntegers;
   const place = c.misaligned ? misaligned : (a: Float32Array) => a;
   const bias = c.bias ? fill(outputs, 2) : undefined;
-  const { weight, scale, stored } = storedWeight(place(pruneBySorting(unpruned(c, fill), outputs, inputs, n, m)), row, pass, c);
+  const pruned = m === 0 ? keepSome(unpruned(c, fill), n) : pruneBySorting(unpruned(c, fill), outputs, inputs, n, m);
+  const { weight, scale, stored } = storedWeight(place(pruned), row, pass, c);
   using plan = nm.plan({
     weight,
     ...(scale && { scale }),
     dtype: row.dtype as 'float32',
-    pattern: `${n}:${m}`,
+    pattern: m === 0 ? 'unstructured' : `${n}:${m}`,
     isa: row.isa,
     ...(bias && { bias }),
     activation: c.relu ? 'relu' : 'none',

@@ -196,7 +196,8 @@ struct Words {
   static bool quad() {
     bool ok = true;
     for (int k = 0; k < kTrickyCount; ++k) {
-      alignas(16) float p[4] = {tricky(k), tricky(k + 1), tricky(k + 2), tricky(k + 3)};
+      const float odd[5] = {0, tricky(k), tricky(k + 1), tricky(k + 2), tricky(k + 3)};
+      const float* p = odd + 1;  // any alignment
       ok &= splats<0>(p) && splats<1>(p) && splats<2>(p) && splats<3>(p);
     }
     return ok;

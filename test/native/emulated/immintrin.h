@@ -52,6 +52,7 @@ __m512 each(F&& lane) {
 
 // ---- load, store
 inline __m128 _mm_load_ps(const float* p) { return trap_unless_aligned(p, 16), read<__m128>(p); }
+inline __m128 _mm_loadu_ps(const float* p) { return read<__m128>(p); }
 inline __m256 _mm256_load_ps(const float* p) { return trap_unless_aligned(p, 32), read<__m256>(p); }
 inline __m512 _mm512_load_ps(const float* p) { return trap_unless_aligned(p, 64), read<__m512>(p); }
 inline __m512i _mm512_load_si512(const void* p) { return trap_unless_aligned(p, 64), read<__m512i>(p); }
