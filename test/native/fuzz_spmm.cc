@@ -66,6 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   sk::SpmmOptions options;
   options.m = kM[bytes.next() % 4];
   options.n = 1 + bytes.next() % (options.m - 1);
+  const bool unstructured = flags & 32;
   options.isa = kIsas[bytes.next() % 5];
   options.threads = bytes.next() % 4;
   options.tokens = bytes.next() * 40;
@@ -87,9 +88,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Guarded<float> y(static_cast<size_t>(tokens * out), edge), dense(weight.size(), edge);
   options.weight = {guarded_weight.data(), sk::DType::kFloat32, out, in};
   options.bias = bias.empty() ? nullptr : guarded_bias.data();
+  if (unstructured) options.n = options.m = 0;
   std::shared_ptr<const sk::SpmmPlan> plan;
   const sk::Status status = sk::SpmmPlan::create(options, &plan);
-  const bool fits = fullest(weight, out, in, options.m) <= options.n;
+  const bool fits = unstructured || fullest(weight, out, in, options.m) <= options.n;
   if (status.code() == sk::Code::kIsa) return 0;  // this machine lacks it
   require(status.code() == (fits ? sk::Code::kOk : sk::Code::kSparsity), "create() and the oracle disagree on the pattern");
   if (!status.ok()) return 0;

@@ -36,10 +36,14 @@ inline std::vector<float> random_dense(Random& random, int64_t count, bool integ
 }
 
 // A pruned weight [out, in]: most groups keep n, some fewer, some rows nothing.
+// Pattern 0:0: about a third of the weights, at any place.
 inline std::vector<float> random_sparse(Random& random, int64_t out, int64_t in, Pattern p, bool integers) {
   std::vector<float> weight(static_cast<size_t>(out * in));
   for (int64_t row = 0; row < out; ++row) {
     if (random.below(16) == 0) continue;
+    for (int64_t i = 0; i < in && p.m == 0; ++i)
+      if (random.below(3) == 0) weight[static_cast<size_t>(row * in + i)] = random.value(integers);
+    if (p.m == 0) continue;
     for (int64_t first = 0; first < in; first += p.m) {
       int left = random.below(4) == 0 ? random.below(p.n + 1) : p.n;
       const int64_t size = in - first < p.m ? in - first : p.m;
