@@ -1,7 +1,10 @@
 import type { BenchCase } from '../suite.js';
 
+export type NmDType = 'float32' | 'float16' | 'bfloat16' | 'int8';
+
 export interface NmCase extends BenchCase {
   readonly shape: { readonly tokens: number; readonly in: number; readonly out: number };
+  readonly dtype: NmDType;
   /** Weights come from memory, not from a cache: what a model of many layers sees when it makes one token at a time. */
   readonly coldWeights: boolean;
 }
@@ -9,55 +12,74 @@ export interface NmCase extends BenchCase {
 /** Up to about this many tokens a layer waits for its weights, not for its arithmetic. */
 const MEMORY_BOUND_TOKENS = 8;
 
-//    tokens    in   out  pattern  goal
-const rows: readonly [number, number, number, string, number | null][] = [
-  [192, 1024, 1024, '2:4', 1.7],
-  [192, 1024, 1024, '1:4', 3.2],
-  [192, 1024, 1024, '1:8', 5.5],
-  [192, 1024, 1024, '4:8', null],
-  [192, 4096, 4096, '2:4', 1.7],
-  [192, 4096, 4096, '1:4', 3.2],
-  [192, 4096, 4096, '1:8', 5.5],
-  [192, 4096, 4096, '4:8', null],
+const bytesOf: Readonly<Record<NmDType, number>> = { float32: 4, float16: 2, bfloat16: 2, int8: 1 };
+
+//    tokens    in   out  pattern  goal  dtype of the weight
+const rows: readonly [number, number, number, string, number | null, NmDType?][] = [
+  [192, 1024, 1024, '2:4', 1.8],
+  [192, 1024, 1024, '4:8', 1.8],
+  [192, 1024, 1024, '1:4', 3.5],
+  [192, 1024, 1024, '2:8', 3.5],
+  [192, 1024, 1024, '1:8', 6],
+  [192, 1024, 1024, '50%', 1.6],
+  [192, 1024, 1024, '30%', 2.5],
+  [192, 1024, 1024, '10%', 6.5],
+  [192, 4096, 4096, '2:4', 1.8],
+  [192, 4096, 4096, '4:8', 1.8],
+  [192, 4096, 4096, '1:4', 3.5],
+  [192, 4096, 4096, '2:8', 3.5],
+  [192, 4096, 4096, '1:8', 6],
   [192, 4096, 4096, '1:16', null],
-  [1, 4096, 4096, '2:4', 1.3],
-  [8, 4096, 4096, '2:4', null],
-  [64, 4096, 4096, '2:4', null],
-  [512, 4096, 4096, '2:4', null],
+  [192, 4096, 4096, '50%', 1.6],
+  [192, 4096, 4096, '30%', 2.5],
+  [192, 4096, 4096, '10%', 6.5],
+  [64, 1024, 1024, '2:4', 1.6],
+  [512, 1024, 1024, '2:4', 1.6],
+  [2048, 1024, 1024, '2:4', 1.6],
   [300, 1000, 3000, '2:4', null], // ragged: no multiple of any tile
+  [8, 4096, 4096, '2:4', null],
+  [1, 4096, 4096, '2:4', 1.5],
+  [1, 11008, 4096, '2:4', 1.5],
+  [1, 4096, 4096, '2:4', 2.5, 'float16'],
+  [1, 4096, 4096, '2:4', null, 'int8'],
 ];
 
-export const nmCases: readonly NmCase[] = rows.map(([tokens, inFeatures, outFeatures, pattern, goal]) =>
-  nmCase({ tokens, in: inFeatures, out: outFeatures }, pattern, goal),
+export const nmCases: readonly NmCase[] = rows.map(([tokens, inFeatures, outFeatures, pattern, goal, dtype]) =>
+  nmCase({ tokens, in: inFeatures, out: outFeatures }, pattern, goal, dtype),
 );
 
-export function nmCase(shape: NmCase['shape'], pattern: string, goal: number | null = null): NmCase {
+export function nmCase(shape: NmCase['shape'], pattern: string, goal: number | null = null, dtype: NmDType = 'float32'): NmCase {
   const coldWeights = shape.tokens === 1;
+  const shortType = { float32: 'f32', float16: 'f16', bfloat16: 'bf16', int8: 'i8' }[dtype];
   return {
-    name: `f32-${shape.tokens}x${shape.in}x${shape.out}-${pattern}${coldWeights ? '-cold' : ''}`,
+    name: `${shortType}-${shape.tokens}x${shape.in}x${shape.out}-${pattern}${coldWeights ? '-cold' : ''}`,
     shape,
-    dtype: 'float32',
+    dtype,
     pattern,
     goal,
-    limit: limitOf(shape.tokens, pattern),
+    limit: limitOf(shape.tokens, pattern, dtype),
     coldWeights,
   };
 }
 
-/** N and M of 'N:M', or undefined for any other text. */
-export function parsePattern(pattern: string): { n: number; m: number } | undefined {
+/** 'N:M', or 'P%' for unstructured weights of which P percent are kept. */
+export type ParsedPattern = { readonly n: number; readonly m: number } | { readonly kept: number };
+
+/** undefined for any other text. */
+export function parsePattern(pattern: string): ParsedPattern | undefined {
+  const percent = /^([1-9]\d?)%$/.exec(pattern);
+  if (percent) return { kept: Number(percent[1]) / 100 };
   const match = /^([1-9]\d?):(4|8|16|32)$/.exec(pattern);
   const [n, m] = [Number(match?.[1]), Number(match?.[2])];
   return match && n < m ? { n, m } : undefined;
 }
 
 /** Many tokens: the share of the multiply-adds that is left. Few: the share of the bytes, a value and its index per kept weight. */
-function limitOf(tokens: number, pattern: string): number | null {
+function limitOf(tokens: number, pattern: string, dtype: NmDType): number | null {
   const parsed = parsePattern(pattern);
   if (!parsed) return null;
-  const { n, m } = parsed;
-  if (tokens > MEMORY_BOUND_TOKENS) return m / n;
-  const denseBits = 32 * m;
-  const keptBits = n * (32 + Math.log2(m));
-  return Number((denseBits / keptBits).toFixed(2));
+  const kept = 'kept' in parsed ? parsed.kept : parsed.n / parsed.m;
+  if (tokens > MEMORY_BOUND_TOKENS) return Number((1 / kept).toFixed(2));
+  const indexBits = 'kept' in parsed ? 8 : Math.log2(parsed.m);
+  return Number((32 / (kept * (8 * bytesOf[dtype] + indexBits))).toFixed(2));
 }

@@ -1,8 +1,8 @@
 import { type Isa, nm } from 'sparse-kernels';
-import { type NmCase, nmCase, nmCases, parsePattern } from '../cases/nm.js';
+import { type NmCase, nmCase, nmCases, type ParsedPattern, parsePattern } from '../cases/nm.js';
 import { denseMatMul } from '../competitors/onnxruntime.js';
 import { productOracle } from '../oracle.js';
-import { normals } from '../random.js';
+import { normals, randomSource } from '../random.js';
 import type { Suite, Workload } from '../suite.js';
 
 /** N:M pruned linear layers against dense ones. */
@@ -10,25 +10,29 @@ export const nmSuite: Suite<NmCase> = {
   name: 'nm',
   cases: nmCases,
   shapeKeys: ['tokens', 'in', 'out'],
-  patternHint: "'N:M' with M in 4, 8, 16, 32 and 0 < N < M",
+  patternHint: "'N:M' with M in 4, 8, 16, 32 and 0 < N < M, or 'P%' of the weights kept at any place",
   isPattern: (text) => parsePattern(text) !== undefined,
   caseOf: ({ tokens = 0, in: inFeatures = 0, out = 0 }, pattern) => nmCase({ tokens, in: inFeatures, out }, pattern),
   prepare,
 };
 
-function prepare({ shape, pattern: text, coldWeights }: NmCase): Workload {
-  const pattern = text as nm.Pattern;
-  const unpruned = { type: 'float32', data: normals(shape.out * shape.in, 1), dims: [shape.out, shape.in] };
-  const weight = nm.prune(unpruned, { pattern });
+function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload {
+  const parsed = parsePattern(text);
+  if (!parsed) throw new RangeError(`unknown pattern '${text}'`);
+  const unpruned = { type: 'float32', data: normals(shape.out * shape.in, 1), dims: [shape.out, shape.in] } as const;
+  const pattern = 'kept' in parsed ? 'unstructured' : (text as nm.Pattern);
+  const pruned = 'kept' in parsed ? keepSome(unpruned, parsed.kept) : nm.prune(unpruned, { pattern: text as nm.Pattern });
+  // Both sides compute with the weight as it is after rounding to dtype.
+  const weight = dtype === 'float32' ? pruned : nm.plan({ weight: pruned, pattern, dtype }).toDense();
   const input = { type: 'float32', data: normals(shape.tokens * shape.in, 2), dims: [shape.tokens, shape.in] };
   const operands = { ...shape, x: input.data, weight: weight.data };
-  const badWeight = keptCount(weight.data, shape, pattern);
+  const badWeight = keptCount(weight.data, shape, parsed);
   const compare = productOracle(operands);
   const denseBytes = weight.data.byteLength;
 
   return async ({ threads, isa, coldBytes }) => {
     const forced = isa === undefined ? {} : { isa: isa as Isa };
-    const newPlan = () => nm.plan({ weight, pattern, tokens: shape.tokens, threads, ...forced });
+    const newPlan = () => nm.plan({ weight: pruned, pattern, dtype, tokens: shape.tokens, threads, ...forced });
     // One copy more than just fills `coldBytes`: by its next turn each has been driven out of every cache.
     const copiesOf = (bytes: number) => (coldWeights ? Math.floor(coldBytes / bytes) + 1 : 1);
     const first = newPlan();
@@ -43,7 +47,7 @@ function prepare({ shape, pattern: text, coldWeights }: NmCase): Workload {
     return {
       kernel: first.kernel,
       peer: peer.name,
-      flops: 2 * shape.tokens * shape.out * keptPerRow(shape.in, pattern),
+      flops: 2 * shape.tokens * shape.out * keptPerRow(shape.in, parsed),
       denseFlops: 2 * shape.tokens * shape.out * shape.in,
       // Activations are left out: where bytes decide, tokens are few and the weight is nearly all there is to read.
       bytes: first.bytes,
@@ -61,18 +65,26 @@ function prepare({ shape, pattern: text, coldWeights }: NmCase): Workload {
 }
 
 /** A weight that was pruned to nothing would make every output right and every kernel fast. */
-function keptCount(weight: Float32Array, shape: NmCase['shape'], pattern: string): string | undefined {
+function keptCount(weight: Float32Array, shape: NmCase['shape'], pattern: ParsedPattern): string | undefined {
   let kept = 0;
   for (let i = 0; i < weight.length; i++) if (weight[i] !== 0) kept++;
   const wanted = shape.out * keptPerRow(shape.in, pattern);
-  // Random weights may hold a zero or two of their own.
-  if (Math.abs(kept - wanted) <= wanted * 1e-3) return undefined;
+  // Random weights may hold some zeros of their own, more so where int8 rounds them; and a share that is kept at random varies.
+  if (Math.abs(kept - wanted) <= wanted * 1e-2) return undefined;
   return `pruning kept ${kept} of ${weight.length} weights, expected ${wanted}`;
 }
 
+/** Each weight stays or goes by chance. */
+function keepSome(weight: { data: Float32Array; dims: readonly number[] }, kept: number) {
+  const next = randomSource(3);
+  const limit = kept * 2 ** 32;
+  return { type: 'float32', data: weight.data.map((w) => (next() < limit ? w : 0)), dims: weight.dims } as const;
+}
+
 /** The last group of a row may be shorter than M. */
-function keptPerRow(inFeatures: number, pattern: string): number {
-  const { n, m } = parsePattern(pattern) ?? { n: 1, m: 1 };
+function keptPerRow(inFeatures: number, pattern: ParsedPattern): number {
+  if ('kept' in pattern) return inFeatures * pattern.kept;
+  const { n, m } = pattern;
   return Math.floor(inFeatures / m) * n + Math.min(inFeatures % m, n);
 }
 

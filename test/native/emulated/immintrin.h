@@ -60,7 +60,6 @@ inline __m512 _mm512_loadu_ps(const void* p) { return read<__m512>(p); }
 inline void _mm512_storeu_ps(void* p, __m512 a) { __builtin_memcpy(p, &a, sizeof(a)); }
 inline void _mm512_store_ps(void* p, __m512 a) { trap_unless_aligned(p, 64), _mm512_storeu_ps(p, a); }
 
-inline __m128 _mm_loadu_ps(const float* p) { return read<__m128>(p); }
 inline void _mm_storeu_ps(float* p, __m128 a) { __builtin_memcpy(p, &a, sizeof(a)); }
 inline __m512i _mm512_loadu_si512(const void* p) { return read<__m512i>(p); }
 inline void _mm512_storeu_si512(void* p, __m512i a) { __builtin_memcpy(p, &a, sizeof(a)); }
@@ -159,10 +158,6 @@ inline __m512i _mm512_srli_epi32(__m512i a, unsigned bits) {
   return a;
 }
 
-inline __m512i _mm512_slli_epi32(__m512i a, unsigned bits) {
-  for (uint32_t& u : a.u) u = bits > 31 ? 0 : u << bits;
-  return a;
-}
 inline __m512i _mm512_mask_mov_epi32(__m512i a, __mmask16 mask, __m512i b) {
   return each_u32([&](int i) { return mask >> i & 1 ? b.u[i] : a.u[i]; });
 }
