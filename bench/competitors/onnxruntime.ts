@@ -138,3 +138,64 @@ function transpose(from: Float32Array, rows: number, columns: number): Float32Ar
 function version(): string {
   return (createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }).version;
 }
+
+export interface DenseAttention {
+  /** [heads, tokens, d] */
+  readonly q: Float32Array;
+  readonly k: Float32Array;
+  readonly v: Float32Array;
+  readonly heads: number;
+  readonly tokens: number;
+  readonly d: number;
+  readonly threads: number;
+}
+
+/** MultiHeadAttention, the faster of onnxruntime's two on CPU where nothing is masked. Its output is [tokens, heads, d]. */
+export async function denseAttention({ q, k, v, heads, tokens, d, threads }: DenseAttention): Promise<DensePeer> {
+  const dims = [1, tokens, heads * d];
+  const names = ['q', 'k', 'v'];
+  const model = onnx.ModelProto.encode({
+    irVersion: 8,
+    opsetImport: [
+      { domain: '', version: 13 },
+      { domain: 'com.microsoft', version: 1 },
+    ],
+    graph: {
+      name: 'attention',
+      node: [
+        {
+          opType: 'MultiHeadAttention',
+          domain: 'com.microsoft',
+          input: names,
+          output: ['y'],
+          attribute: [{ name: 'num_heads', type: onnx.AttributeProto.AttributeType.INT, i: heads }],
+        },
+      ],
+      input: names.map((name) => valueInfo(name, dims)),
+      output: [valueInfo('y', dims)],
+    },
+  }).finish();
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  });
+  const outermost = (x: Float32Array) => {
+    const y = new Float32Array(x.length);
+    for (let h = 0; h < heads; h++) {
+      for (let t = 0; t < tokens; t++) y.set(x.subarray((h * tokens + t) * d, (h * tokens + t + 1) * d), (t * heads + h) * d);
+    }
+    return new ort.Tensor('float32', y, dims);
+  };
+  const feeds = { q: outermost(q), k: outermost(k), v: outermost(v) };
+  const y = new ort.Tensor('float32', new Float32Array(q.length), dims);
+  return {
+    name: `onnxruntime-node ${version()}`,
+    run: async () => {
+      await session.run(feeds, { y });
+      return y.data as Float32Array;
+    },
+  };
+}
