@@ -3,9 +3,11 @@
 export { type Cache, type CachedTokens, type CacheOptions, cache, newPages } from './cache.js';
 export { type DecodeOptions, decode } from './decode.js';
 export { merge } from './merge.js';
+export * as methods from './methods/index.js';
 export * as patterns from './patterns.js';
 export { type Plan, plan } from './plan.js';
 export { type Pooled, type PoolKind, type PoolOptions, pool, poolSync } from './pool.js';
+export { type ProjectOptions, project } from './project.js';
 export {
   type AntidiagonalOptions,
   antidiagonal,
@@ -18,7 +20,7 @@ export {
   score,
   scoreSync,
 } from './score.js';
-export { type Crossing, type ForceOptions, type Selection, type SelectOptions, select, selectSync } from './select.js';
+export { type Crossing, type ForceOptions, type SelectOptions, select, selectSync } from './select.js';
 export type {
   AttentionResult,
   AttentionRules,

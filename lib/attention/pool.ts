@@ -8,13 +8,13 @@ import { type Heads, headsOf } from './heads.js';
 import type { Layout } from './types.js';
 
 /** In the order of enum PoolKind in native/pool/pool.h. */
-const kinds = ['mean', 'sum', 'max', 'min', 'minmax', 'weighted', 'similarity'] as const;
+const kinds: readonly PoolKind[] = ['mean', 'sum', 'max', 'min', 'minmax', 'weighted', 'similarity'];
 
 /**
  * What becomes of the tokens of a window: their `mean`, `sum`, `max` or `min` of each channel; `minmax`: both; `weighted`: the sum weighted by
  * the softmax of the window's `logits`; `similarity`: one number, the mean cosine of all pairs of its tokens.
  */
-export type PoolKind = (typeof kinds)[number];
+export type PoolKind = 'mean' | 'sum' | 'max' | 'min' | 'minmax' | 'weighted' | 'similarity';
 
 /** Options of {@link pool}. */
 export interface PoolOptions {

@@ -8,7 +8,7 @@ import { inverseNormal } from './normal.js';
 import type { Rows } from './types.js';
 
 /** In the order of enum Crossing in native/select/select.h. */
-const crossings = ['include', 'exclude', 'exceed'] as const;
+const crossings: readonly Crossing[] = ['include', 'exclude', 'exceed'];
 
 /**
  * Which prefix of the scores, in descending order, `topP` keeps; c_j is the sum of the j best.
@@ -16,7 +16,7 @@ const crossings = ['include', 'exclude', 'exceed'] as const;
  * - `exclude`: #{c_j <= p}, the longest that does not exceed p (SpargeAttn, with `minCount` 1; FlexPrefill's query-aware heads)
  * - `exceed`: 1 + #{c_j <= p}, that one and the next (FlexPrefill's lines)
  */
-export type Crossing = (typeof crossings)[number];
+export type Crossing = 'include' | 'exclude' | 'exceed';
 
 /** What is kept whatever its score. Forced columns count towards k, p and the capacity, and come first. */
 export interface ForceOptions {
@@ -62,12 +62,6 @@ export interface SelectOptions {
   readonly threads?: number;
   /** Aborts the run. */
   readonly signal?: AbortSignal;
-}
-
-/** Lists as {@link select} returns them: ids ascend, and row r begins at r x capacity. */
-export interface Selection extends Rows {
-  /** Room for ids in each row. */
-  readonly capacity: number;
 }
 
 const known = [
@@ -192,7 +186,7 @@ function prepare(scores: TensorLike, selectOptions: SelectOptions) {
       `expected rows x capacity below 2^31 but received ${rows} x ${capacity}: set capacity, or select fewer heads at a time`,
     );
   }
-  const result: Selection = { start, count, index, capacity };
+  const result: Rows = { start, count, index };
   return { call, result, signal: o.signal };
 }
 
@@ -216,7 +210,7 @@ function limitsOf(limit: unknown, rows: number, perSlice: number): Int32Array | 
  * at a million tokens a mask of blocks would be 64 MB for each head.
  *
  * @param scores - float32 [..., rows, columns]
- * @returns lists, one for each row in order
+ * @returns lists, one for each row in order; ids ascend
  * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`,
  * SparseKernelsError `ERR_SK_NAN` (row and column are named) / `ERR_SK_ISA` / `ERR_SK_MEMORY`, or the reason of `signal`
  * @example
@@ -229,7 +223,7 @@ function limitsOf(limit: unknown, rows: number, perSlice: number): Int32Array | 
  * cover.count; // Int32Array [3]
  * ```
  */
-export async function select(scores: TensorLike, selectOptions: SelectOptions): Promise<Selection> {
+export async function select(scores: TensorLike, selectOptions: SelectOptions): Promise<Rows> {
   const { call, result, signal } = prepare(scores, selectOptions);
   await cancellable(signal, (token) => native.selectRows(call, token));
   return result;
@@ -247,7 +241,7 @@ export async function select(scores: TensorLike, selectOptions: SelectOptions): 
  * attention.selectSync(scores, { topK: 2, limit: Int32Array.of(3), force: { sink: 1 } }).index; // Int32Array [0, 1]
  * ```
  */
-export function selectSync(scores: TensorLike, selectOptions: Omit<SelectOptions, 'signal'>): Selection {
+export function selectSync(scores: TensorLike, selectOptions: Omit<SelectOptions, 'signal'>): Rows {
   const { call, result } = prepare(scores, selectOptions);
   guarded(() => native.selectRowsSync(call));
   return result;

@@ -1,0 +1,104 @@
+/** What methods for decoding share: one query, lists for each head, summaries of keys that grow with the cache. */
+import { rangeError } from '../../errors.js';
+import type { TensorLike } from '../../tensor.js';
+import { type Heads, headsOf } from '../heads.js';
+import { poolSync } from '../pool.js';
+import type { Pattern, Rows } from '../types.js';
+import { attend, listPattern, type MethodOptions, type MethodResult } from './common.js';
+import { RowStore } from './store.js';
+
+/** Options of methods that decode: the query is the last token, so there is nothing to mask. */
+export type DecodeOptions = Pick<MethodOptions, 'scale' | 'isa' | 'threads'>;
+
+/** Names of the options in {@link DecodeOptions}. */
+export const decodeKeys = ['scale', 'isa', 'threads'] as const;
+
+/** A method that chooses keys for one query at a time. It holds summaries of the keys of one cache, in `'BHSD'` order. */
+export interface DecodeMethod {
+  /** Tokens whose keys have been appended. */
+  readonly length: number;
+  /** Takes the keys of new tokens, float32 [batch, kvHeads, tokens, dim], in order: before the query of the last of them. */
+  append(k: TensorLike): void;
+  /** The choice alone: for attention over a paged cache. q is float32 [batch, heads, 1, dim]. */
+  pattern(q: TensorLike): Pattern;
+  /** Chooses and attends. k and v are [batch, kvHeads, T, dim], with the T tokens that have been appended. */
+  decode(q: TensorLike, k: TensorLike, v: TensorLike): Promise<MethodResult>;
+}
+
+/** One query, checked against the keys appended so far. */
+export function queryOf(q: TensorLike, store: RowStore | undefined): Heads {
+  if (store === undefined) throw rangeError('ERR_SK_SHAPE', 'expected append() before a query');
+  const query = headsOf(q, 'q', 'BHSD');
+  if (query.tokens === 1 && query.batch === store.batch && query.heads % store.heads === 0) return query;
+  throw rangeError('ERR_SK_SHAPE', `expected q to be [${store.batch}, a multiple of ${store.heads}, 1, dim] but received dims [${q.dims}]`);
+}
+
+/** Attention of one query over a pattern. */
+export function decodeWith(choose: (q: TensorLike) => Pattern, length: () => number, o: DecodeOptions): DecodeMethod['decode'] {
+  return async (q, k, v) => {
+    const pattern = choose(q);
+    if (k.dims[2] !== length()) {
+      throw rangeError('ERR_SK_SHAPE', `expected k of the ${length()} tokens appended but received dims [${k.dims}]`);
+    }
+    return attend(q, k, v, pattern, { ...o, causal: true });
+  };
+}
+
+/** A pattern for one query. */
+export function queryPattern(
+  q: Heads,
+  keys: number,
+  lists: Rows,
+  block: number,
+  perGroup: number | false,
+  what: 'tiles' | 'columns',
+): Pattern {
+  const size = { batch: q.batch, queries: 1, keys };
+  return perGroup === false
+    ? listPattern(size, lists, [1, block], 'q', q.heads, what)
+    : listPattern(size, lists, [1, block], 'kv', perGroup, what);
+}
+
+/** Summaries of pages of keys: whole pages once, the open page again with every append. */
+export class PageStore {
+  rows: RowStore | undefined;
+  tokens = 0;
+  readonly #page: number;
+  readonly #kind: 'minmax' | 'mean';
+  #open: Float32Array[] = [];
+
+  constructor(page: number, kind: 'minmax' | 'mean') {
+    this.#page = page;
+    this.#kind = kind;
+  }
+
+  append(k: TensorLike): void {
+    const x = headsOf(k, 'k', 'BHSD');
+    const width = this.#kind === 'minmax' ? 2 * x.dim : x.dim;
+    const store = this.rows ?? new RowStore(x.batch, x.heads, width);
+    if (store.batch !== x.batch || store.heads !== x.heads || store.width !== width) {
+      throw rangeError('ERR_SK_SHAPE', `expected k of the same batch, heads and dim as before but received dims [${k.dims}]`);
+    }
+    this.rows = store;
+    const page = this.#page;
+    const before = this.tokens % page; // tokens of the open page
+    const tokens = before + x.tokens;
+    const first = Math.floor(this.tokens / page);
+    store.reserve(first + Math.ceil(tokens / page));
+    const joined = new Float32Array(x.batch * x.heads * tokens * x.dim);
+    for (let s = 0; s < x.batch * x.heads; s++) {
+      if (before > 0) joined.set(this.#open[s] as Float32Array, s * tokens * x.dim);
+      joined.set(x.data.subarray(s * x.tokens * x.dim, (s + 1) * x.tokens * x.dim), (s * tokens + before) * x.dim);
+    }
+    const { pooled } = poolSync({ data: joined, dims: [x.batch, x.heads, tokens, x.dim] }, { kind: this.#kind, block: page });
+    const pages = Math.ceil(tokens / page);
+    const open = tokens % page;
+    for (let s = 0; s < x.batch * x.heads; s++) {
+      for (let p = 0; p < pages; p++)
+        store.row(s, first + p).set(pooled.data.subarray((s * pages + p) * width, (s * pages + p + 1) * width));
+      this.#open[s] = joined.slice(((s + 1) * tokens - open) * x.dim, (s + 1) * tokens * x.dim);
+    }
+    this.tokens += x.tokens;
+    store.length = first + pages;
+  }
+}

@@ -1,0 +1,138 @@
+import { rangeError } from '../../errors.js';
+import { type TensorLike, typedArray } from '../../tensor.js';
+import { integer, options } from '../../validate.js';
+import { headsOf } from '../heads.js';
+import { scoreSync } from '../score.js';
+import { selectSync } from '../select.js';
+import { passedTo } from './common.js';
+import { type DecodeMethod, type DecodeOptions, decodeKeys, decodeWith, queryOf, queryPattern } from './decoding.js';
+import { RowStore } from './store.js';
+
+/** Options of {@link doubleSparsity}. */
+export interface DoubleSparsityOptions extends DecodeOptions {
+  /** The channels that scores are estimated from, int32 [kvHeads, r], as {@link heavyChannels} finds them. */
+  readonly channels: Int32Array;
+  /** Tokens to attend to. The authors take a sixteenth of the cache. */
+  readonly budget: number;
+  /** One list for each key-value head, by the greatest score of its query heads, instead of one for each query head; default false. */
+  readonly perGroup?: boolean;
+}
+
+/**
+ * Double Sparsity: tokens are ranked by the product of a few channels of query and key, the ones that matter most, found offline.
+ *
+ * Yang et al., "Post-Training Sparse Attention with Double Sparsity" (2024).
+ *
+ * @throws TypeError `ERR_SK_TYPE`, RangeError `ERR_SK_OPTION`
+ * @example
+ * ```ts
+ * import { attention } from 'sparse-kernels';
+ * const k = { data: new Float32Array(200 * 16).map(Math.sin), dims: [1, 1, 200, 16] };
+ * const q = { data: new Float32Array(2 * 16).fill(1), dims: [1, 2, 1, 16] };
+ * const channels = attention.methods.heavyChannels(q, k, { channels: 4 });
+ * const method = attention.methods.doubleSparsity({ channels, budget: 32 });
+ * method.append(k);
+ * const { output } = await method.decode(q, k, k);
+ * ```
+ */
+export function doubleSparsity(sparsityOptions: DoubleSparsityOptions): DecodeMethod {
+  const o = options<DoubleSparsityOptions>(sparsityOptions, 'options', [...decodeKeys, 'channels', 'budget', 'perGroup']);
+  const channels = typedArray(o.channels, 'int32', 'channels');
+  const topK = integer(o.budget, 'budget', 1, 2 ** 31 - 1);
+  let store: RowStore | undefined;
+
+  /** The chosen channels of every token. */
+  const labels = (x: Float32Array, rows: number, dim: number, head: (row: number) => number, to: (row: number) => Float32Array) => {
+    const r = (store as RowStore).width;
+    for (let row = 0; row < rows; row++) {
+      const target = to(row);
+      for (let c = 0; c < r; c++) target[c] = x[row * dim + (channels[head(row) * r + c] as number)] as number;
+    }
+  };
+  const append = (k: TensorLike) => {
+    const x = headsOf(k, 'k', 'BHSD');
+    if (channels.length % x.heads !== 0 || channels.some((c) => c < 0 || c >= x.dim)) {
+      throw rangeError('ERR_SK_SHAPE', `expected channels [${x.heads}, r] from 0 to ${x.dim - 1}`);
+    }
+    store ??= new RowStore(x.batch, x.heads, channels.length / x.heads);
+    if (store.batch !== x.batch || store.heads !== x.heads)
+      throw rangeError('ERR_SK_SHAPE', `expected k as before but received [${k.dims}]`);
+    store.reserve(store.length + x.tokens);
+    const { length } = store;
+    const at = (row: number) => (store as RowStore).row(Math.floor(row / x.tokens), length + (row % x.tokens));
+    labels(x.data, x.batch * x.heads * x.tokens, x.dim, (row) => Math.floor(row / x.tokens) % x.heads, at);
+    store.length += x.tokens;
+  };
+  const pattern: DecodeMethod['pattern'] = (q) => {
+    const query = queryOf(q, store);
+    const { batch, heads, capacity, data, length, width } = store as RowStore;
+    const label = new Float32Array(batch * query.heads * width);
+    const group = query.heads / heads;
+    const rows = batch * query.heads;
+    labels(
+      query.data,
+      rows,
+      query.dim,
+      (row) => Math.floor((row % query.heads) / group),
+      (row) => label.subarray(row * width, (row + 1) * width),
+    );
+    const limit = Int32Array.of(length);
+    const scores = scoreSync(
+      { data: label, dims: [batch, query.heads, 1, width] },
+      { data, dims: [batch, heads, capacity, width] },
+      { scale: 1, limit, group: o.perGroup ? 'max' : 'none', ...passedTo(o) },
+    );
+    return queryPattern(query, length, selectSync(scores, { topK, limit, ...passedTo(o) }), 64, o.perGroup ? heads : false, 'columns');
+  };
+  return {
+    get length() {
+      return store?.length ?? 0;
+    },
+    append,
+    pattern,
+    decode: decodeWith(pattern, () => store?.length ?? 0, o),
+  };
+}
+
+/** Options of {@link heavyChannels}. */
+export interface HeavyChannelsOptions {
+  /** How many channels of each key-value head. The authors' kernels take 32 of 128. */
+  readonly channels: number;
+}
+
+/**
+ * The channels c of each key-value head with the greatest mean |q_c k_c| over samples, for {@link doubleSparsity}.
+ *
+ * @param q - float32 [batch, heads, N, dim], of sample prompts
+ * @param k - float32 [batch, kvHeads, T, dim]
+ * @returns int32 [kvHeads, channels], ascending
+ * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`
+ * @example
+ * ```ts
+ * import { attention } from 'sparse-kernels';
+ * const x = { data: Float32Array.of(1, 5, 2, 4), dims: [1, 1, 1, 4] };
+ * attention.methods.heavyChannels(x, x, { channels: 2 }); // Int32Array [1, 3]
+ * ```
+ */
+export function heavyChannels(q: TensorLike, k: TensorLike, channelOptions: HeavyChannelsOptions): Int32Array {
+  const o = options<HeavyChannelsOptions>(channelOptions, 'options', ['channels']);
+  const [x, y] = [headsOf(q, 'q', 'BHSD'), headsOf(k, 'k', 'BHSD')];
+  if (x.batch !== y.batch || x.dim !== y.dim || x.heads % y.heads !== 0) {
+    throw rangeError('ERR_SK_SHAPE', `expected k to fit q [${q.dims}] but received dims [${k.dims}]`);
+  }
+  const wanted = integer(o.channels, 'channels', 1, x.dim);
+  // The mean over all pairs of queries and keys of |q_c k_c| is the product of two means.
+  const [a, b] = [magnitudes(x, y.heads), magnitudes(y, y.heads)];
+  const scores = { data: a.map((value, i) => value * (b[i] as number)), dims: [y.heads, x.dim] };
+  return selectSync(scores, { topK: wanted }).index;
+}
+
+/** Sums of |x_c| over the tokens and the heads of each group. */
+function magnitudes({ data, batch, heads, tokens, dim }: ReturnType<typeof headsOf>, groups: number): Float32Array {
+  const sums = new Float32Array(groups * dim);
+  for (let row = 0; row < batch * heads * tokens; row++) {
+    const group = Math.floor((Math.floor(row / tokens) % heads) / (heads / groups));
+    for (let c = 0; c < dim; c++) sums[group * dim + c] = (sums[group * dim + c] as number) + Math.abs(data[row * dim + c] as number);
+  }
+  return sums;
+}

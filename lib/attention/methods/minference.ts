@@ -1,0 +1,120 @@
+import { rangeError, typeError } from '../../errors.js';
+import type { TensorLike } from '../../tensor.js';
+import { describe, integer } from '../../validate.js';
+import { band, verticalSlash } from '../patterns.js';
+import { pool } from '../pool.js';
+import { lines, score } from '../score.js';
+import { select } from '../select.js';
+import type { Pattern, Rows } from '../types.js';
+import {
+  blockLimits,
+  idsOf,
+  joined,
+  listPattern,
+  type MethodOptions,
+  methodOptions,
+  type PrefillMethod,
+  passed,
+  passedTo,
+  prefillMethod,
+  type Shape,
+  sliceRows,
+} from './common.js';
+
+/** Which pattern a head has: its name, two sizes, and the score of the search, which is not used. */
+export type MInferenceHead = readonly [type: 'vertical_and_slash' | 'block_sparse' | 'stream_llm', v: number, s: number, score?: number];
+
+/** Options of {@link minference}. */
+export interface MInferenceOptions extends MethodOptions {
+  /**
+   * The heads of one layer, by number, as the layers of MInference's JSON files have them. `vertical_and_slash`: v vertical and s slash
+   * lines; `block_sparse`: the 100 best blocks of each 64 queries; `stream_llm`: v initial and s local tokens. A head that is missing has
+   * 1000 vertical and 6096 slash lines.
+   */
+  readonly heads?: Readonly<Record<string, MInferenceHead>>;
+  /** How many of the last queries the lines are estimated from; default 64. */
+  readonly lastQueries?: number;
+  /** The first so many verticals are always kept; default 30. */
+  readonly forcedVerticals?: number;
+  /** The first so many slashes, the nearest diagonals, are always kept; default 100. */
+  readonly forcedSlashes?: number;
+  /** Blocks of each 64 queries of a `block_sparse` head; default 100. */
+  readonly blocks?: number;
+}
+
+const blockSize = [64, 64] as const;
+const missing: MInferenceHead = ['vertical_and_slash', 1000, 6096];
+
+/**
+ * MInference: each head has one pattern, found offline; where its lines and blocks lie is estimated for each prompt.
+ *
+ * Jiang et al., "MInference 1.0: Accelerating Pre-filling for Long-Context LLMs via Dynamic Sparse Attention" (NeurIPS 2024).
+ *
+ * @throws TypeError `ERR_SK_TYPE`, RangeError `ERR_SK_OPTION`
+ * @example
+ * ```ts
+ * import { attention } from 'sparse-kernels';
+ * const layers = JSON.parse('[{ "0": ["vertical_and_slash", 30, 100, 1.0], "1": ["block_sparse", 100, 0, 1.0] }]');
+ * const x = { data: new Float32Array(2 * 256 * 16), dims: [1, 2, 256, 16] };
+ * const { output } = await attention.methods.minference({ heads: layers[0] }).prefill(x, x, x);
+ * ```
+ */
+export function minference(minferenceOptions: MInferenceOptions = {}): PrefillMethod {
+  const known = ['heads', 'lastQueries', 'forcedVerticals', 'forcedSlashes', 'blocks'] as const;
+  const o = methodOptions<MInferenceOptions>(minferenceOptions, known);
+  return prefillMethod(o, async (q, k, s) => {
+    const table = Array.from({ length: s.heads }, (_, head) => headOf(o.heads, head));
+    const any = (type: MInferenceHead[0]) => table.some(([t]) => t === type);
+    const found = any('vertical_and_slash') ? await findLines(q, k, s, o, table) : undefined;
+    const best = any('block_sparse') ? await findBlocks(q, k, s, o) : undefined;
+    const blocks = Math.ceil(s.queries / 64);
+    const patterns = Array.from({ length: s.batch * s.heads }, (_, row): Pattern => {
+      const [type, v, sizes] = table[row % s.heads] as MInferenceHead;
+      const size = { queryLength: s.queries, keyLength: s.keys };
+      if (type === 'stream_llm') return band({ ...size, before: Math.max(0, sizes - 1), sink: v });
+      if (type === 'block_sparse') {
+        return listPattern({ ...s, batch: 1 }, sliceRows(best as Rows, row * blocks, blocks), blockSize, 'shared', 1);
+      }
+      return verticalSlash({ ...size, verticals: idsOf(found?.vertical as Rows, row), slashes: idsOf(found?.slash as Rows, row) });
+    });
+    return joined(patterns, s);
+  });
+}
+
+function headOf(heads: MInferenceOptions['heads'], head: number): MInferenceHead {
+  if (heads === undefined) return missing;
+  if (typeof heads !== 'object' || heads === null) {
+    throw typeError('ERR_SK_TYPE', `expected heads to be an object of one layer's heads but received ${describe(heads)}`);
+  }
+  const given = heads[String(head)];
+  if (given === undefined) return missing;
+  const types = ['vertical_and_slash', 'block_sparse', 'stream_llm'];
+  if (!Array.isArray(given) || !types.includes(given[0])) {
+    throw rangeError('ERR_SK_OPTION', `expected heads['${head}'] to be [${types.join(' | ')}, v, s] but received ${describe(given)}`);
+  }
+  integer(given[1], `heads['${head}'][1]`, 0, 2 ** 31 - 1);
+  integer(given[2], `heads['${head}'][2]`, 0, 2 ** 31 - 1);
+  return given as unknown as MInferenceHead;
+}
+
+async function findLines(q: TensorLike, k: TensorLike, s: Shape, o: MInferenceOptions, table: readonly MInferenceHead[]) {
+  const { vertical, slash } = await lines(q, k, { ...passed(o), lastQueries: o.lastQueries ?? 64 });
+  const sizes = (which: 1 | 2, least: number) =>
+    Array.from({ length: s.batch * s.heads }, (_, row) => Math.min(s.keys, Math.max(least, table[row % s.heads]?.[which] as number)));
+  const [sink, near] = [o.forcedVerticals ?? 30, o.forcedSlashes ?? 100];
+  return {
+    vertical: await select(vertical, { topK: sizes(1, sink), force: { sink }, ...passedTo(o) }),
+    slash: await select(slash, { topK: sizes(2, 50), force: { sink: near }, ...passedTo(o) }),
+  };
+}
+
+async function findBlocks(q: TensorLike, k: TensorLike, s: Shape, o: MInferenceOptions): Promise<Rows> {
+  const { scale: _, ...rest } = passed(o);
+  const [pooledQ, pooledK] = await Promise.all([
+    pool(q, { kind: 'mean', block: 64, ...rest }),
+    pool(k, { kind: 'mean', block: 64, ...rest }),
+  ]);
+  const limit = blockLimits(s, blockSize, o.causal ?? true);
+  const scores = await score(pooledQ.pooled, pooledK.pooled, { scale: 1, limit, ...passedTo(o) });
+  return select(scores, { topK: o.blocks ?? 100, limit, ...passedTo(o) });
+}

@@ -1,0 +1,112 @@
+/** Methods for decoding against direct transcriptions of their formulas. */
+import { attention } from 'sparse-kernels';
+import { describe, expect, test } from 'vitest';
+import { groupBlocks, heaviestChannels, type Input, questPages, tokensByChannels } from '../reference/methods.js';
+import { uniform } from '../support/random.js';
+import { expectPattern, input } from './method-input.js';
+
+const { methods } = attention;
+const [heads, kvHeads, keys, dim] = [4, 2, 333, 24];
+const x = input(1, keys, heads, kvHeads, dim);
+
+const lists = ({ tiles, columns }: attention.Pattern, sets: number) =>
+  Array.from({ length: sets }, (_, row) => {
+    const { start, count, index } = (tiles ?? columns) as attention.Rows;
+    return Array.from(index.subarray(start[row], (start[row] as number) + (count[row] as number)));
+  });
+
+/** Appends the keys in uneven parts: the summaries must not depend on them. */
+function feed(method: attention.methods.DecodeMethod, parts = [1, 15, 16, 100, 7, 194]) {
+  let first = 0;
+  for (const tokens of parts) {
+    const part = new Float32Array(kvHeads * tokens * dim);
+    for (let h = 0; h < kvHeads; h++)
+      part.set(x.all.k.subarray((h * keys + first) * dim, (h * keys + first + tokens) * dim), h * tokens * dim);
+    method.append({ data: part, dims: [1, kvHeads, tokens, dim] });
+    first += tokens;
+  }
+  expect(method.length).toBe(keys);
+  return method;
+}
+
+describe('quest', () => {
+  test('chooses the pages with the greatest bounds', async () => {
+    const method = feed(methods.quest({ budget: 96 }));
+    const result = await method.decode(...x.tensors);
+    expect(lists(result.pattern, heads)).toEqual(Array.from({ length: heads }, (_, h) => questPages(x.all, h, 16, 6)));
+    await expectPattern(result, x);
+  });
+
+  test('never fewer than three pages; per group one list', async () => {
+    const pattern = feed(methods.quest({ budget: 1, perGroup: true })).pattern(x.tensors[0]);
+    expect(pattern.heads).toBe('kv');
+    expect([...(pattern.tiles?.count ?? [])]).toEqual([3, 3]);
+    await expectPattern(await feed(methods.quest({ budget: 64, perGroup: true })).decode(...x.tensors), x);
+  });
+
+  test('refuses a query before keys, other keys, and k of another length', async () => {
+    expect(() => methods.quest().pattern(x.tensors[0])).toThrow(expect.objectContaining({ code: 'ERR_SK_SHAPE' }));
+    const method = feed(methods.quest());
+    expect(() => method.append({ data: new Float32Array(8), dims: [1, 1, 1, 8] })).toThrow(
+      expect.objectContaining({ code: 'ERR_SK_SHAPE' }),
+    );
+    const short = { data: new Float32Array(kvHeads * 8 * dim), dims: [1, kvHeads, 8, dim] };
+    await expect(method.decode(x.tensors[0], short, short)).rejects.toMatchObject({ code: 'ERR_SK_SHAPE' });
+  });
+});
+
+test('blockTopK ranks blocks by the mean score of a group', async () => {
+  const result = await feed(methods.blockTopK({ budget: 128, local: 40 })).decode(...x.tensors);
+  expect(lists(result.pattern, kvHeads)).toEqual(Array.from({ length: kvHeads }, (_, g) => groupBlocks(x.all, g, 16, 8, 4, 40)));
+  await expectPattern(result, x);
+});
+
+describe('doubleSparsity', () => {
+  test('ranks tokens by the heavy channels', async () => {
+    const sample = input(5, 40, heads, kvHeads, dim, 7);
+    const channels = methods.heavyChannels(sample.tensors[0], sample.tensors[1], { channels: 6 });
+    const expected = Array.from({ length: kvHeads }, (_, g) => heaviestChannels(sample.all, g, 6));
+    expect([...channels]).toEqual(expected.flat());
+    const result = await feed(methods.doubleSparsity({ channels, budget: 21 })).decode(...x.tensors);
+    expect(lists(result.pattern, heads)).toEqual(
+      Array.from({ length: heads }, (_, h) => tokensByChannels(x.all, h, expected[h >> 1] as number[], 21)),
+    );
+    await expectPattern(result, x);
+  });
+
+  test('all channels and all tokens are dense attention', async () => {
+    const channels = Int32Array.from({ length: kvHeads * dim }, (_, i) => i % dim);
+    const result = await feed(methods.doubleSparsity({ channels, budget: keys })).decode(...x.tensors);
+    expect((await result.report()).leastCoveredMass).toBeCloseTo(1, 5);
+  });
+
+  test('refuses channels that k lacks', () => {
+    const method = methods.doubleSparsity({ channels: Int32Array.of(0, dim), budget: 1 });
+    expect(() => method.append(x.tensors[1])).toThrow(expect.objectContaining({ code: 'ERR_SK_SHAPE' }));
+  });
+});
+
+describe('tidalDecode', () => {
+  test('later layers attend to the tokens of the selection layer', async () => {
+    const tidal = methods.tidalDecode({ tokens: 20, selectionLayers: [2, 4] });
+    const dense = await tidal.decode(0, ...x.tensors);
+    expect((await dense.report()).coveredMass).toBeCloseTo(1, 5);
+    await tidal.decode(2, ...x.tensors);
+    const other = { data: uniform(heads * dim, 33), dims: [1, heads, 1, dim] };
+    const result = await tidal.decode(3, other, x.tensors[1], x.tensors[2]);
+    const all = Array.from({ length: dim }, (_, c) => c);
+    const newest = (h: number) => {
+      const best = tokensByChannels({ ...x.all, keys } satisfies Input, h, all, 20);
+      return best.includes(keys - 1) ? best : [...tokensByChannels(x.all, h, all, 19), keys - 1];
+    };
+    expect(lists(result.pattern, heads)).toEqual(Array.from({ length: heads }, (_, h) => newest(h)));
+  });
+
+  test('refuses a layer before any selection, and other keys than it saw', async () => {
+    const tidal = methods.tidalDecode({ tokens: 20 });
+    await expect(tidal.decode(3, ...x.tensors)).rejects.toMatchObject({ code: 'ERR_SK_OPTION' });
+    await tidal.decode(2, ...x.tensors);
+    const more = { data: new Float32Array(kvHeads * 8 * dim), dims: [1, kvHeads, 8, dim] };
+    await expect(tidal.decode(3, x.tensors[0], more, more)).rejects.toMatchObject({ code: 'ERR_SK_SHAPE' });
+  });
+});
