@@ -1,22 +1,29 @@
-/**
- * Packed weights on disk: one canonical order, whatever the machine. Plans reorder when they load.
- *
- * ```
- * nm     <name>.values   [bands, groups * N] (rows > 1: [bands, groups * N, rows])   what stays, group after group, ascending columns
- *        <name>.indices  uint8 [bands, bytes]   the column of each value within its group: ceil(log2 M) bits, least significant first;
- *                        for 2:4 these are the metadata words of the sparse tensor cores before their reordering
- * block  <name>.values   [blocks, rows, columns]    <name>.columns  int32 [blocks]    <name>.offsets  int32 [bands + 1]
- * csr    <name>.values   [non-zeros]                <name>.columns  int32             <name>.offsets  int32 [out + 1]
- * ```
- *
- * A group with fewer than N non-zeros is filled up from its highest unused columns, with zeros, as PyTorch does. Edges are padded with
- * zeros to whole groups, bands and blocks.
- */
+/** How packed weights lie on disk: one canonical order, whatever the machine. Plans reorder when they load. */
 import { rangeError } from '../errors.js';
 import { describe, integer, oneOf, options } from '../validate.js';
 import { damaged, type FileTensor } from './tensor.js';
 
-/** How a weight is packed. */
+/**
+ * How a weight [out, in] is packed, and which tensors of a file that makes. A band is `rows` output rows (or those of a block), a group M
+ * inputs; edges are padded with zeros to whole bands, groups and blocks.
+ *
+ * ```text
+ * nm     <name>.values   [bands, groups N], with rows > 1 [bands, groups N, rows]: what stays, by group, columns ascending
+ *        <name>.indices  uint8 [bands, bytes]: the place in its group of each value, ceil(log2 M) bits, least significant first;
+ *                        for 2:4 these are the metadata of sparse tensor cores before their reordering
+ * block  <name>.values   [blocks, rows, columns]    <name>.columns  int32 [blocks]        <name>.offsets  int32 [bands + 1]
+ * csr    <name>.values   [non-zeros]                <name>.columns  int32 [non-zeros]     <name>.offsets  int32 [out + 1]
+ * ```
+ *
+ * A group with fewer than N non-zeros is filled up from its highest unused places, with zeros, as PyTorch does. The metadata of the file
+ * have under `sparse-kernels` the JSON `{ "version": 1, "tensors": { <name>: { kind, pattern, rows, block, dtype, dims } } }`.
+ *
+ * @example
+ * ```ts
+ * import { files } from 'sparse-kernels';
+ * const formats: files.PackFormat[] = [{ kind: 'nm', pattern: '2:4', rows: 8 }, { kind: 'block', block: [1, 16] }, { kind: 'csr' }];
+ * ```
+ */
 export type PackFormat =
   | {
       /** At most N of every M consecutive inputs. */
