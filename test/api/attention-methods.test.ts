@@ -33,6 +33,23 @@ describe('static patterns', () => {
   });
 });
 
+describe('moa', () => {
+  test('gives each head its window', async () => {
+    const x = input(400, 400, 3, 1, 8);
+    const result = await methods.moa({ alphas: [100, -64, -640], betas: [0.2, 0.5, 0] }).prefill(...x.tensors);
+    const windows = [2, 2, 1]; // floor(1 + 0.2 x 7), floor(-1 + 0.5 x 7), at least 1
+    const blockOf = (i: number) => Math.floor(i / 64);
+    const near = (h: number, i: number, j: number) => j < 64 || blockOf(j) > blockOf(i) - (windows[h] as number);
+    expectAttention(result, x, (h, i, j) => j <= i && near(h, i, j));
+  });
+
+  test('refuses tables of another model', async () => {
+    const x = input(64, 64, 2, 1, 8);
+    await expect(methods.moa({ alphas: [1], betas: [1] }).prefill(...x.tensors)).rejects.toMatchObject({ code: 'ERR_SK_SHAPE' });
+    expect(() => methods.moa({ alphas: [Number.NaN], betas: [1] })).toThrow(expect.objectContaining({ code: 'ERR_SK_OPTION' }));
+  });
+});
+
 describe('minference', () => {
   const x = input(400, 450, 4, 2);
   const heads = {

@@ -8,6 +8,7 @@ export { type DoubleSparsityOptions, doubleSparsity, type HeavyChannelsOptions, 
 export { type FlexPrefillOptions, flexPrefill } from './flexprefill.js';
 export { type InfllmV2Options, infllmV2 } from './infllm.js';
 export { type MInferenceHead, type MInferenceOptions, minference } from './minference.js';
+export { type MoaOptions, moa } from './moa.js';
 export { type Nsa, type NsaBranches, type NsaOptions, type NsaResult, nsa } from './nsa.js';
 export { type QuestOptions, quest } from './quest.js';
 export {
