@@ -109,6 +109,11 @@ describe.skipIf(skip !== '')(`GPU simulator${skip}`, () => {
     expect((await run('bugs', ['trap'], { GPUSIM_CHECK: 'wrong' })).stderr).toMatch(/GPUSIM_CHECK: expected .* but received 'wrong'/);
   });
 
+  it('survives changed PTX', { timeout: 2 * MINUTE }, async () => {
+    const outcome = await execute(join(build, 'gpusim_fuzz'), ['2000']);
+    expect(outcome.stdout, outcome.stderr).toContain('2000 mutations survived');
+  });
+
   it('counts', async () => {
     const file = join(build, 'report.json');
     rmSync(file, { force: true });

@@ -65,6 +65,7 @@ std::unique_ptr<Code> decode(const Module& module, const Function& function, con
   code->register_bytes = placement.bytes;
   code->live_registers = placement.live;
   code->constants = std::move(registers.constants);
+  code->constants.resize(code->constants.size() + kLanes);  // wide reads of narrow constants stay inside
   for (const auto& [special, offset] : registers.specials) code->specials.push_back({special, offset});
   size_t total = 0;
   for (const auto& list : refs) total += list.size();

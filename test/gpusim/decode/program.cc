@@ -25,6 +25,7 @@ Program::Program(std::unique_ptr<Module> module) : module_(std::move(module)) {
   }
   for (const Variable& v : module_->variables)
     for (const Relocation& r : v.relocations) {
+      if (!variable(v.name) || r.offset + 8 > v.bytes) continue;  // of a shared or extern variable
       uint64_t target = variable(r.symbol);
       if (!target)
         if (const Function* f = module_->function(r.symbol)) target = address_of_function(f);

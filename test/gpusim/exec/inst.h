@@ -59,6 +59,7 @@ struct Inst {
 struct CallLayout {
   const Function* callee = nullptr;  // null: through a register
   std::vector<size_t> arguments, results;
+  std::vector<size_t> argument_bytes, result_bytes;
 };
 
 // A function ready to run.

@@ -70,7 +70,8 @@ Frame* Warp::new_frame(const Code* code, size_t local_base) {
   if (frames_.size() >= kMaxFrames) throw Fault(Check::kBounds, -1, "stack overflow: calls are nested too deep");
   auto frame = std::make_unique<Frame>();
   frame->code = code;
-  frame->memory = std::make_unique<uint8_t[]>(code->register_bytes + 64);
+  // The slack keeps a 64-bit result in a 32-bit register, which is wrong PTX, inside the frame.
+  frame->memory = std::make_unique<uint8_t[]>(code->register_bytes + 64 + 256);
   frame->regs = reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(frame->memory.get()) + 63) & ~uintptr_t{63});
   frame->constants = reinterpret_cast<const uint8_t*>(code->constants.data());
   frame->local_base = local_base;
@@ -356,6 +357,11 @@ void Warp::call(const Code* code, const CallLayout& layout) {
   const auto& parameters = code->function->parameters;
   if (layout.arguments.size() != parameters.size() || layout.results.size() != code->function->results.size())
     throw Fault(Check::kInstruction, -1, "call of '" + std::string(code->function->name) + "' with another number of arguments");
+  for (size_t i = 0; i < parameters.size(); ++i)
+    if (layout.argument_bytes[i] < parameters[i].bytes) throw Fault(Check::kInstruction, -1, "call with an argument that is too small");
+  for (size_t i = 0; i < layout.results.size(); ++i)
+    if (layout.result_bytes[i] < code->function->results[i].bytes)
+      throw Fault(Check::kInstruction, -1, "call with a result that is too small");
   for (int lane = 0; lane < kLanes; ++lane)
     if (s.mask >> lane & 1)
       for (size_t i = 0; i < parameters.size(); ++i)

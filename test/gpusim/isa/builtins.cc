@@ -13,13 +13,14 @@ constexpr size_t kMaxText = 1 << 16;
 
 uint64_t argument(Warp& w, const CallLayout& layout, int lane, size_t i, size_t bytes) {
   uint64_t value = 0;
-  if (i >= layout.arguments.size()) throw Fault(Check::kInstruction, lane, "a built-in function with too few arguments");
+  if (i >= layout.arguments.size() || layout.argument_bytes[i] < bytes)
+    throw Fault(Check::kInstruction, lane, "a built-in function with too few or too small arguments");
   std::memcpy(&value, w.local(lane, w.split().frame->local_base + layout.arguments[i]), bytes);
   return value;
 }
 
 void result(Warp& w, const CallLayout& layout, int lane, uint64_t value, size_t bytes) {
-  if (layout.results.empty()) return;
+  if (layout.results.empty() || layout.result_bytes[0] < bytes) return;
   std::memcpy(w.local(lane, w.split().frame->local_base + layout.results[0]), &value, bytes);
 }
 

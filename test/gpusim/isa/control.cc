@@ -58,14 +58,13 @@ void run_exit(Warp& w, const Inst&, Mask active) { w.exit(active); }
 void run_trap(Warp&, const Inst&, Mask active) { throw Fault(Check::kTrap, __builtin_ctz(active), "trap"); }
 void run_nothing(Warp&, const Inst&, Mask) {}
 
-std::vector<size_t> argument_offsets(Build& b, const Operand& list) {
-  std::vector<size_t> offsets;
+void place_arguments(Build& b, const Operand& list, std::vector<size_t>* offsets, std::vector<size_t>* bytes) {
   for (const Operand& item : list.items) {
     const Symbols::Address at = b.symbols.address(b.function, b.source.scope, item.name);
     if (!at.found || !at.local) b.fail("arguments of calls must be .param variables");
-    offsets.push_back(static_cast<size_t>(at.value));
+    offsets->push_back(static_cast<size_t>(at.value));
+    bytes->push_back(at.variable->bytes);
   }
-  return offsets;
 }
 
 void select_call(Build& b) {
@@ -74,7 +73,7 @@ void select_call(Build& b) {
   size_t at = 0;
   using Kind = Operand::Kind;
   // [(results),] callee [, (arguments)] [, prototype]
-  if (b.operand(0).kind == Kind::kList) layout->results = argument_offsets(b, b.operand(at++));
+  if (b.operand(0).kind == Kind::kList) place_arguments(b, b.operand(at++), &layout->results, &layout->result_bytes);
   const Operand& callee = b.operand(at++);
   if (callee.kind == Kind::kRegister) {
     b.src(callee, Type::kU64);
@@ -83,7 +82,8 @@ void select_call(Build& b) {
     if (!layout->callee) b.fail("function '" + std::string(callee.name) + "' is not declared");
     if (!layout->callee->has_body && !is_builtin(layout->callee->name)) b.fail("function '" + std::string(callee.name) + "' has no body");
   }
-  if (at < b.operands() && b.operand(at).kind == Kind::kList) layout->arguments = argument_offsets(b, b.operand(at));
+  if (at < b.operands() && b.operand(at).kind == Kind::kList)
+    place_arguments(b, b.operand(at), &layout->arguments, &layout->argument_bytes);
   b.inst.run = run_call;
 }
 

@@ -114,7 +114,7 @@ struct MadHiSat {
 template <class T>
 int64_t product24(T a, T b) {
   if constexpr (std::is_signed_v<T>)
-    return int64_t{a << 8 >> 8} * (b << 8 >> 8);
+    return int64_t{static_cast<int32_t>(static_cast<uint32_t>(a) << 8) >> 8} * (static_cast<int32_t>(static_cast<uint32_t>(b) << 8) >> 8);
   else
     return static_cast<int64_t>(uint64_t{a & 0xffffff} * (b & 0xffffff));
 }

@@ -169,6 +169,7 @@ void select_access(Build& b, bool load) {
   in.bytes = static_cast<uint8_t>(bytes_of(in.type));
   if (in.type == Type::kNone || in.type == Type::kPred) b.fail("expected a type");
   if (in.type == Type::kB128) b.fail("128-bit registers are not supported");
+  if (in.n * in.bytes > 32) b.fail("an access of more than 32 bytes");
   const Operand& address = b.operand(load ? 1 : 0);
   const Operand& data = b.operand(load ? 0 : 1);
   b.address(address, space);

@@ -185,6 +185,10 @@ bool select_mma(Build& b) {
   x.saturate = b.words.has("satfinite");
   x.d = b.words.type(0), x.a = b.words.type(1), x.b = b.words.type(2), x.c = b.words.type(3);
   if (x.c == Type::kNone || !is_input(x.a) || !is_input(x.b) || bits_of(x.a) != bits_of(x.b)) b.fail("these types");
+  const bool whole = !is_float(x.a);
+  const Type wide = x.a == Type::kF64 ? Type::kF64 : whole ? Type::kS32 : Type::kF32;
+  const bool mixed = x.a == Type::kF16 && (x.c == Type::kF16 || x.c == Type::kF32) && (x.d == Type::kF16 || x.d == Type::kF32);
+  if (!(mixed || (x.c == wide && x.d == wide))) b.fail("these accumulators");
   if (x.a == Type::kB1) {
     const int op = b.words.one_of({"xor", "and"});
     if (op < 0 || !b.words.has("popc")) b.fail("expected .xor.popc or .and.popc");

@@ -29,7 +29,7 @@ struct Fragment {
 int registers_of(const Wmma& x, Part part, Type type) {
   const int rows = part == kB ? x.k : x.m, columns = part == kA ? x.k : x.n;
   if (type == Type::kF16 && part <= kB) return 8;
-  return rows * columns / 32 / std::max(1, 32 / bits_of(type));
+  return type == Type::kNone ? 0 : rows * columns / 32 / std::max(1, 32 / bits_of(type));
 }
 
 int share(const Fragment& f) { return f.rows * f.columns / 32; }
@@ -146,7 +146,7 @@ void select_transfer(Build& b, const Wmma& x, bool load) {
   const int space = b.words.one_of({"global", "shared", "shared::cta"});
   const Type type = b.words.type();
   const Fragment f = {part == kB ? x.k : x.m, part == kA ? x.k : x.n, registers_of(x, static_cast<Part>(part), type), type, layout == 1};
-  if (f.rows * f.columns < 32) b.fail("this shape");
+  if (f.registers < 1) b.fail("this shape with this type");
   const size_t address = load ? 1 : 0;
   b.address(b.operand(address), space < 0 ? Space::kGeneric : space == 0 ? Space::kGlobal : Space::kShared);
   if (b.operands() > 2)
@@ -184,6 +184,8 @@ bool select_wmma(Build& b) {
   std::snprintf(x.name, sizeof x.name, "wmma.m%dn%dk%d.%s.%s.%s.%s", x.m, x.n, x.k, type_name(x.d), type_name(x.a), type_name(x.b),
                 type_name(x.c));
   const Fragment parts[] = {fragment(x, kD), fragment(x, kA), fragment(x, kB), fragment(x, kC)};
+  for (const Fragment& part : parts)
+    if (part.type == Type::kNone || part.registers < 1) b.fail("these types");
   for (size_t i = 0; i < 4; ++i) vector_operand(b, i, parts[i].registers, parts[i].type, i == 0);
   b.inst.cls = Class::kTensor;
   b.inst.run = run_wmma;
