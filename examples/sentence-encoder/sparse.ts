@@ -15,7 +15,7 @@ export function pruneLayers(layers: readonly LinearLayer[], pattern: nm.Pattern)
 export type Plans = ReadonlyMap<LayerName, nm.Plan>;
 
 /** `tokens` is the number of rows to expect; a plan still runs on any other number. */
-export function planLayers(layers: readonly LinearLayer[], pattern: nm.Pattern, tokens: number): Plans {
+export function planLayers(layers: readonly LinearLayer[], pattern: nm.PlanOptions['pattern'], tokens: number): Plans {
   return new Map(
     layers.map(({ name, outFeatures, inFeatures, weight, bias, activation }) => [
       name,

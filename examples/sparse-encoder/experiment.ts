@@ -1,6 +1,6 @@
 /** Prunes the encoder in several ways and measures what each costs in quality, and what each pattern gains in bytes and speed. */
 import { mean, sampleCorrelation, sum } from 'simple-statistics';
-import { cpu, files, getNumThreads, type nm, type prune } from 'sparse-kernels';
+import { cpu, getNumThreads, type nm, type prune } from 'sparse-kernels';
 import { mobyDick } from '../sentence-encoder/corpus.js';
 import { encode } from '../sentence-encoder/encoder.js';
 import { type LinearLayer, loadEncoder, type SentenceEncoder } from '../sentence-encoder/model.js';
@@ -32,18 +32,18 @@ export interface Quality {
   readonly correlation: number;
   /** share of the sentences that keep their nearest neighbour */
   readonly sameNearest: number;
-  /** largest difference of an embedding entry from the same pruned network on onnxruntime; only of what runs on plans */
-  readonly error: number | undefined;
+  /** largest difference of an embedding entry from the same pruned network on onnxruntime */
+  readonly error: number;
 }
 
 /** One pattern, whatever method found it. */
 export interface Cost {
   readonly pattern: string;
   readonly bytes: number;
-  /** through all linear layers; undefined where no plan runs the pattern */
-  readonly tokensPerSecond: number | undefined;
+  /** through all linear layers */
+  readonly tokensPerSecond: number;
   /** the dense network on onnxruntime, timed in turns with the plans */
-  readonly denseTokensPerSecond: number | undefined;
+  readonly denseTokensPerSecond: number;
 }
 
 export interface Results {
@@ -74,10 +74,10 @@ export async function experiment(options: Options, step: (doing: string) => void
       step(`pruning to ${pattern} by ${method}`);
       const pruned = await pruneNetwork(model, calibration, method, scopeOf(pattern), threads);
       step(`evaluating ${pattern} by ${method}`);
-      const last = method === options.methods.at(-1);
-      const run = await runPruned(model, pruned, pattern, evaluation, last ? denseSessions : undefined, threads);
+      const timed = method === options.methods.at(-1); // speed depends on the pattern, not on the method
+      const run = await runPruned(model, pruned, pattern, evaluation, timed ? denseSessions : undefined, threads);
       quality.push({ pattern, method, ...compare(before, run.embeddings), error: run.error });
-      if (last) costs.push({ pattern, ...run.cost });
+      if (run.cost) costs.push({ pattern, ...run.cost });
     }
   }
   const count = (ids: Ids) => sum(ids.map((sentence) => sentence.length));
@@ -106,11 +106,11 @@ function scopeOf(pattern: string): prune.Scope {
 
 interface Run {
   readonly embeddings: readonly Embedding[];
-  readonly error: number | undefined;
-  readonly cost: Omit<Cost, 'pattern'>;
+  readonly error: number;
+  readonly cost: Omit<Cost, 'pattern'> | undefined;
 }
 
-/** The pruned network end to end: N:M on sparse plans, unstructured densely. */
+/** The pruned network end to end on sparse plans, checked against onnxruntime and, with sessions of the dense network, timed. */
 async function runPruned(
   model: SentenceEncoder,
   pruned: readonly LinearLayer[],
@@ -120,40 +120,23 @@ async function runPruned(
   threads: number,
 ): Promise<Run> {
   const dense = await encode(model, ids, onnxLinear(pruned, await createSessions(pruned, threads)));
-  if (scopeOf(pattern).scope !== 'nm') {
-    return {
-      embeddings: dense,
-      error: undefined,
-      cost: { bytes: csrBytes(pruned), tokensPerSecond: undefined, denseTokensPerSecond: undefined },
-    };
-  }
   const tokens = sum(ids.map((sentence) => sentence.length));
-  const plans = planLayers(pruned, pattern as nm.Pattern, tokens);
+  const plans = planLayers(pruned, scopeOf(pattern).scope === 'nm' ? (pattern as nm.Pattern) : 'unstructured', tokens);
   try {
     const sparse = recording(sparseLinear(plans));
     const embeddings = await encode(model, ids, sparse.linear);
-    const timings = timeAgainst ? await timeLayers(plans, timeAgainst, sparse.inputs) : [];
-    const perSecond = (of: (timing: (typeof timings)[number]) => number) =>
-      timings.length ? (1000 * tokens) / sum(timings.map(of)) : undefined;
-    return {
-      embeddings,
-      error: maxError(embeddings, dense),
-      cost: {
-        bytes: sum([...plans.values()].map((plan) => plan.bytes)),
-        tokensPerSecond: perSecond(({ sparseMs }) => sparseMs),
-        denseTokensPerSecond: perSecond(({ denseMs }) => denseMs),
-      },
+    const error = maxError(embeddings, dense);
+    if (!timeAgainst) return { embeddings, error, cost: undefined };
+    const timings = await timeLayers(plans, timeAgainst, sparse.inputs);
+    const cost = {
+      bytes: sum([...plans.values()].map((plan) => plan.bytes)),
+      tokensPerSecond: (1000 * tokens) / sum(timings.map(({ sparseMs }) => sparseMs)),
+      denseTokensPerSecond: (1000 * tokens) / sum(timings.map(({ denseMs }) => denseMs)),
     };
+    return { embeddings, error, cost };
   } finally {
     for (const plan of plans.values()) plan.dispose();
   }
-}
-
-function csrBytes(layers: readonly LinearLayer[]): number {
-  const packed = layers.map(({ weight, outFeatures, inFeatures }) =>
-    files.pack({ type: 'float32', data: weight, dims: [outFeatures, inFeatures] }, { kind: 'csr' }),
-  );
-  return sum(packed.flatMap(({ parts }) => Object.values(parts).map(({ data }) => data.byteLength)));
 }
 
 function compare(before: readonly Embedding[], after: readonly Embedding[]): Pick<Quality, 'meanCosine' | 'correlation' | 'sameNearest'> {

@@ -21,7 +21,7 @@ function qualityTable({ quality }: Results): string {
     style,
   });
   for (const { pattern, method, meanCosine, correlation, sameNearest, error } of quality) {
-    table.push([pattern, method, meanCosine.toFixed(3), correlation.toFixed(3), percent(sameNearest), error?.toExponential(1) ?? '-']);
+    table.push([pattern, method, meanCosine.toFixed(3), correlation.toFixed(3), percent(sameNearest), error.toExponential(1)]);
   }
   return `Quality, against the embeddings of the dense network:\n${table}`;
 }
@@ -33,8 +33,7 @@ function costTable({ costs, denseBytes }: Results): string {
     style,
   });
   for (const { pattern, bytes, tokensPerSecond: sparse, denseTokensPerSecond: dense } of costs) {
-    const speed = sparse && dense ? [whole(sparse), whole(dense), (sparse / dense).toFixed(2)] : ['-', '-', '-'];
-    table.push([pattern, whole(bytes), percent(bytes / denseBytes), ...speed]);
+    table.push([pattern, whole(bytes), percent(bytes / denseBytes), whole(sparse), whole(dense), (sparse / dense).toFixed(2)]);
   }
   return `Linear layers; dense is MatMul on onnxruntime, timed in turns:\n${table}`;
 }

@@ -60,17 +60,16 @@ describe('experiment', () => {
       '50% magnitude',
       '50% wanda',
     ]);
-    for (const { pattern, meanCosine, correlation, error } of results.quality) {
+    for (const { meanCosine, correlation, error } of results.quality) {
       expect(meanCosine).toBeGreaterThan(0.2);
       expect(meanCosine).toBeLessThan(0.99);
       expect(correlation).toBeGreaterThan(0);
-      if (pattern === '2:4') expect(error).toBeLessThan(1e-5);
-      else expect(error).toBeUndefined();
+      expect(error).toBeLessThan(1e-5);
     }
     const [nm, unstructured] = results.costs;
     expect((nm?.bytes as number) / results.denseBytes).toBeLessThan(0.65);
-    expect(nm?.tokensPerSecond).toBeGreaterThan(0);
-    expect((unstructured?.bytes as number) / results.denseBytes).toBeCloseTo(1, 1); // four bytes of index for each weight that stays
+    for (const { tokensPerSecond } of results.costs) expect(tokensPerSecond).toBeGreaterThan(0);
+    expect((unstructured?.bytes as number) / results.denseBytes).toBeLessThan(1.1); // an index for each weight that stays
     expect(report(results)).toContain('dense tokens/s');
     expect(steps.length).toBeGreaterThan(4);
   });
