@@ -96,7 +96,7 @@ class Chunks {
   void flush() {
     if (n_ == 0) return;
     for (int i = n_; i < n_ + kAttendKeyPadding; ++i) key_[i] = key_[n_ - 1], value_[i] = value_[n_ - 1];
-    run_.kernel.chunk(block_, {n_, key_, value_, position_, bias_of_ != nullptr ? bias_ : nullptr, cut_, token_bytes_ != row_bytes_});
+    run_.kernel.chunk(block_, {n_, key_, value_, position_, bias_of_ != nullptr ? bias_ : nullptr, cut_, token_bytes_ % 512 == 0});
     n_ = 0;
   }
 

@@ -25,7 +25,7 @@ struct AttendKeys {
   const int32_t* position;  // [count]
   const float* bias;        // [count]; null: none
   bool cut;                 // false: every row sees every key, whatever its position
-  bool scattered;           // rows of k and v do not follow each other: worth a copy where they are read often
+  bool aliased;  // rows of k and v lie a multiple of 512 bytes apart, in 8 sets of L1 or fewer: worth a copy where many rows read them
 };
 
 // A block of rows under way. Before the first chunk attend.cc sets max to -FLT_MAX and sum to 0, for all kAttendRows.

@@ -126,7 +126,7 @@ struct ManyRows {
     float* scores = b.scores;
     Staged<V, E> staged_k, staged_v;
     const float *const *k = reinterpret_cast<const float* const*>(keys.k), *const *v = reinterpret_cast<const float* const*>(keys.v);
-    if (sizeof(typename E::T) != sizeof(float) || (keys.scattered && b.rows > W)) {
+    if (sizeof(typename E::T) != sizeof(float) || (keys.aliased && b.rows > W)) {
       staged_k.copy(keys.k, keys.count, b.d, b.keys);
       staged_v.copy(keys.v, keys.count, b.d, b.values);
       k = staged_k.rows, v = staged_v.rows;

@@ -1,4 +1,4 @@
-// What both loop nests of attend (many_rows.h, few_rows.h) share: elements, copies of scattered rows, the exponential.
+// What both loop nests of attend (many_rows.h, few_rows.h) share: elements, copies of rows, the exponential.
 #pragma once
 
 #include "kernel.h"

@@ -14,7 +14,7 @@
 namespace sk_test {
 namespace {
 
-constexpr Pattern kPatterns[] = {{2, 4}, {1, 4},  {3, 4},  {1, 8},   {2, 8},  {4, 8},  {5, 8},
+constexpr Pattern kPatterns[] = {{2, 4}, {1, 4},  {3, 4},  {1, 8},   {2, 8},  {4, 8},   {5, 8},
                                  {7, 8}, {1, 16}, {8, 16}, {15, 16}, {2, 32}, {31, 32}, {0, 0}};
 constexpr int64_t kTokens[] = {0, 1, 3, 4, 5, 8, 9, 15, 16, 17, 63, 64, 65, 130};
 constexpr int64_t kIn[] = {1, 3, 4, 5, 31, 32, 33, 64, 100, 129};
