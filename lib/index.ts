@@ -20,4 +20,4 @@ export { type ErrorCode, SparseKernelsError } from './errors.js';
 export * as files from './files/index.js';
 export * as nm from './nm/index.js';
 export * as prune from './prune/index.js';
-export type { DType, Tensor, TensorLike } from './tensor.js';
+export type { ArrayOf, DType, Tensor, TensorLike } from './tensor.js';

@@ -46,13 +46,21 @@ export interface Tensor<D extends DType = 'float32'> {
 
 /** The class of array that holds each element type where it meets the addon. */
 export interface ArrayOf {
+  /** IEEE 754 binary32. */
   float32: Float32Array;
+  /** IEEE 754 binary64. */
   float64: Float64Array;
+  /** The bits of IEEE 754 binary16. */
   float16: Uint16Array;
+  /** The bits of bfloat16: the upper half of a float32. */
   bfloat16: Uint16Array;
+  /** Signed bytes. */
   int8: Int8Array;
+  /** Unsigned bytes. */
   uint8: Uint8Array;
+  /** Signed 32-bit integers. */
   int32: Int32Array;
+  /** Signed 64-bit integers. */
   int64: BigInt64Array;
 }
 

@@ -9,7 +9,7 @@ export type WeightType = 'float32' | 'float16' | 'bfloat16' | 'int8';
 export type ActivationType = 'float32' | 'float16' | 'bfloat16';
 
 /** y has the type of x, unless `out` has another. */
-export type OutputOf<X> = X extends { readonly data: Uint16Array } ? Tensor<'float16' | 'bfloat16'> : Tensor;
+export type OutputOf<X> = X extends Readonly<Record<'data', Uint16Array>> ? Tensor<'float16' | 'bfloat16'> : Tensor;
 
 const weightTypes: readonly WeightType[] = ['float32', 'float16', 'bfloat16', 'int8'];
 const activationTypes: readonly ActivationType[] = ['float32', 'float16', 'bfloat16'];

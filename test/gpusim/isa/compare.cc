@@ -64,8 +64,8 @@ Mask compare(Warp& w, Ref left, Ref right, uint8_t comparison, bool ftz, int shi
     GPUSIM_CASE(kEq)
     GPUSIM_CASE(kNe)
     GPUSIM_CASE(kLt)
-    GPUSIM_CASE(kLe) GPUSIM_CASE(kGt) GPUSIM_CASE(kGe) default : for (int i = 0; i < kLanes; ++i) bits[i] =
-                                                                     holds(comparison, lane(i, x), lane(i, y));
+    GPUSIM_CASE(kLe)
+    GPUSIM_CASE(kGt) GPUSIM_CASE(kGe) default : for (int i = 0; i < kLanes; ++i) bits[i] = holds(comparison, lane(i, x), lane(i, y));
   }
 #undef GPUSIM_CASE
   return pack_mask(bits);
