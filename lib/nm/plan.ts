@@ -146,28 +146,18 @@ export class Plan {
     );
   }
 
-  /** Two slices are under way at a time: while one is computed, the event loop packs the next. */
+  /** Slices bound the time that packing x holds the event loop. One after the other: two at once would take more threads than the run may. */
   async #runSlices(plan: NativeSpmmPlan, { input, tokens, output }: RunOperands, privateY: boolean, token: NativeCancelToken | undefined) {
     const { inFeatures, outFeatures } = this;
     const [xType, yType] = [dtypeNumber(input.type), dtypeNumber(output.type)];
     const slice = Math.max(1, Math.min(sliceTokens, Math.floor(sliceBytes / 4 / Math.max(inFeatures, outFeatures))));
-    if (tokens <= slice) return plan.run(input.data, xType, tokens, output.data, yType, privateY, token);
-    const underWay: Promise<void>[] = [];
-    try {
-      for (let first = 0; first < tokens; first += slice) {
-        const end = Math.min(first + slice, tokens);
-        typedArray(input.data, input.type, 'x', tokens); // it may have been transferred away since the last slice
-        typedArray(output.data, output.type, 'out', tokens);
-        const xs = input.data.subarray(first * inFeatures, end * inFeatures);
-        const ys = output.data.subarray(first * outFeatures, end * outFeatures);
-        const run = plan.run(xs, xType, end - first, ys, yType, privateY, token);
-        run.catch(() => {}); // it is awaited below, but may fail while we still wait for the one before: that is not unhandled
-        underWay.push(run);
-        if (underWay.length === 2) await underWay.shift();
-      }
-      await underWay.shift();
-    } finally {
-      await Promise.allSettled(underWay); // after a failure: nothing writes to y once the promise is settled
+    for (let first = 0; first < Math.max(tokens, 1); first += slice) {
+      const end = Math.min(first + slice, tokens);
+      typedArray(input.data, input.type, 'x', tokens); // it may have been transferred away since the last slice
+      typedArray(output.data, output.type, 'out', tokens);
+      const xs = input.data.subarray(first * inFeatures, end * inFeatures);
+      const ys = output.data.subarray(first * outFeatures, end * outFeatures);
+      await plan.run(xs, xType, end - first, ys, yType, privateY, token);
     }
   }
 
