@@ -24,7 +24,7 @@ export interface SparseGptOptions {
  * score of a weight is `w² / [U_jj]²`, U the Cholesky factor of the inverse Hessian. A mask is chosen when the sweep reaches its columns:
  * a group of M for patterns, `blockSize` columns for the other scopes. Inputs that are always zero lose their weights.
  *
- * Takes the calling thread: some 3 s for [512, 1536], mostly in^3 / 3 multiplications for the factor. Use a worker in a server.
+ * Takes the calling thread: some 5 s for [512, 1536], mostly in^3 / 3 multiplications for the factor. Use a worker in a server.
  *
  * Frantar and Alistarh, "SparseGPT: Massive Language Models Can Be Accurately Pruned in One-Shot" (ICML 2023).
  *
