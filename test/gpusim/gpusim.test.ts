@@ -1,36 +1,13 @@
 /** Builds the GPU simulator, compiles CUDA programs as nvcc gives them to anybody, and runs them on it. */
-import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const here = join(root, 'test/gpusim');
-const build = join(root, 'build/gpusim');
-const binaries = join(build, 'programs');
-const MINUTE = 60_000;
-
-const nvcc = [process.env.CUDA_HOME && join(process.env.CUDA_HOME, 'bin/nvcc'), 'nvcc', '/usr/local/cuda/bin/nvcc'].find(
-  (command) => command && spawnSync(command, ['--version']).status === 0,
-);
-const skip =
-  nvcc && process.platform === 'linux' && process.arch === 'x64' ? '' : ' (skipped: needs nvcc on x86-64 Linux, by CUDA_HOME or PATH)';
-if (skip)
-  console.log(`gpusim: the GPU simulator's tests are skipped: ${nvcc ? 'not x86-64 Linux' : 'nvcc was not found by CUDA_HOME or PATH'}`);
+import { build, buildSimulator, compile, execute, here, MINUTE, run, skip } from './toolchain.js';
 
 describe.skipIf(skip !== '')(`GPU simulator${skip}`, () => {
   beforeAll(async () => {
-    await need('cmake', '-S', here, '-B', build);
-    await need('cmake', '--build', build, '--parallel', '2');
-    mkdirSync(binaries, { recursive: true });
-    const sources = ['library', 'tensor', 'basics', 'bugs', 'instructions'];
-    const next = sources.values();
-    const worker = async () => {
-      for (const name of next) await compile(name);
-    };
-    await Promise.all([worker(), worker()]);
+    await buildSimulator();
+    await compile('library', 'tensor', 'basics', 'bugs', 'instructions');
   }, 10 * MINUTE);
 
   it.each(['basics', 'instructions', 'tensor', 'library'])('%s', { timeout: 2 * MINUTE }, async (name) => {
@@ -114,21 +91,6 @@ describe.skipIf(skip !== '')(`GPU simulator${skip}`, () => {
     expect(outcome.stdout, outcome.stderr).toContain('2000 mutations survived');
   });
 
-  it('counts', async () => {
-    const file = join(build, 'report.json');
-    rmSync(file, { force: true });
-    await run('tensor', ['sparse_gemm'], { GPUSIM_REPORT: file });
-    const [launch] = JSON.parse(readFileSync(file, 'utf8'));
-    // 128 outputs x 64 tokens x 96 inputs in pieces of 16 x 8 x 32
-    expect(launch.tensor_instructions).toEqual({ 'mma.sp::ordered_metadata.m16n8k32.f32.f16.f16.f32': 8 * 8 * 3 });
-    expect(launch.tensor_multiply_adds).toBe(128 * 64 * 96);
-    expect(launch.compulsory_bytes_written).toBe(128 * 64 * 4);
-    expect(launch.compulsory_bytes_read).toBe(128 * 48 * 2 + 64 * 96 * 2 + (128 * 96) / 8);
-    expect(launch.global_stores.bytes).toBe(128 * 64 * 4);
-    expect(launch.occupancy.blocks_per_multiprocessor).toBeGreaterThan(1);
-    expect(launch.shared.wavefronts).toBeGreaterThanOrEqual(launch.shared.requests);
-  });
-
   it('has the devices that GPUSIM_DEVICE names', async () => {
     for (const device of ['a100', 'rtx3090', 'h100'])
       expect((await run('basics', ['limits_and_attributes'], { GPUSIM_DEVICE: device })).stdout, device).toContain(
@@ -137,37 +99,3 @@ describe.skipIf(skip !== '')(`GPU simulator${skip}`, () => {
     expect((await run('basics', ['saxpy'], { GPUSIM_DEVICE: 'tpu' })).stderr).toMatch(/expected a100, rtx3090 or h100 but received 'tpu'/);
   });
 });
-
-interface Outcome {
-  code: number | string | null;
-  stdout: string;
-  stderr: string;
-}
-
-async function execute(command: string, args: string[], environment: Record<string, string> = {}): Promise<Outcome> {
-  const options = { cwd: root, maxBuffer: 1 << 26, env: { ...process.env, ...environment } };
-  return promisify(execFile)(command, args, options).then(
-    (output) => ({ code: 0, ...output }),
-    (error) => ({ code: error.code ?? error.signal, stdout: error.stdout, stderr: error.stderr }),
-  );
-}
-
-async function need(command: string, ...args: string[]): Promise<void> {
-  const { code, stdout, stderr } = await execute(command, args);
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} failed\n${(stdout + stderr).slice(-8000)}`);
-}
-
-/** A program on the simulator. */
-function run(name: string, args: string[] = [], environment: Record<string, string> = {}): Promise<Outcome> {
-  return execute(join(binaries, name), args, { LD_LIBRARY_PATH: build, ...environment });
-}
-
-/** Unless the binary is newer than every source. */
-async function compile(name: string): Promise<void> {
-  const source = join(here, 'programs', `${name}.cu`);
-  const binary = join(binaries, name);
-  const sources = [source, join(here, 'programs/harness.h'), join(here, 'programs/fragments.h')];
-  if (existsSync(binary) && sources.every((file) => statSync(file).mtimeMs < statSync(binary).mtimeMs)) return;
-  const flags = ['-std=c++17', '-cudart', 'shared', '-no-compress', '-gencode', 'arch=compute_80,code=compute_80', '-lineinfo'];
-  await need(nvcc ?? 'nvcc', ...flags, source, '-o', binary);
-}

@@ -35,7 +35,7 @@ struct Launch {
   int resident_blocks = 1;  // of the whole device
   int sm_count = 1;
   Checks checks;
-  bool count_memory = false;  // sectors and bank conflicts cost time
+  bool count_memory = false;  // sectors, bank conflicts and executions of each instruction cost time
   bool trace = false;
   uint64_t workspace = 0;  // of a cooperative launch: where its grid barrier is
   uint32_t number = 1;

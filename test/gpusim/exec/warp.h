@@ -23,6 +23,7 @@ struct Frame {  // one activation of a function
   uint8_t* regs = nullptr;
   const uint8_t* constants = nullptr;
   size_t local_base = 0;  // of its variables in the local memory of each thread
+  Spot* spots = nullptr;  // what its instructions did, where that is counted
 };
 
 struct Split {
@@ -116,6 +117,7 @@ class Warp {
   std::string describe_wait(const Split& split) const;
   const Inst* inst() const { return inst_; }
   uint32_t pc_for_reports() const;
+  Spot& spot() { return split().frame->spots[inst_ - split().frame->code->code.data()]; }  // of inst(); with Launch::count_memory only
 
   Block& block;
   const int index;
@@ -140,6 +142,7 @@ class Warp {
   void select(int split);
   Frame* new_frame(const Code* code, size_t local_base);
   void run_split(uint64_t* budget);
+  void tally(const Inst& inst, Mask active, int times);
   void run_collective(const Inst& inst, Mask lanes);
   Mask required(const Inst& inst, Mask active) const;
 

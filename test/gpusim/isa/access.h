@@ -34,6 +34,8 @@ SharedAccess shared_access(const Warp& w, const Inst& in, int lane);
 
 // Sectors and bank conflicts of one warp instruction, for the report.
 void count_access(Warp& w, const Inst& in, Ref address, Mask active, uint32_t bytes, Access access);
-void count_shared(Warp& w, const uint32_t* offsets, Mask active, uint32_t bytes);
+void count_shared(Warp& w, const uint32_t* offsets, Mask active, uint32_t bytes, SharedPort port);
+// One request of `bytes` a thread; sectors: their numbers in any order, with repetitions.
+void count_sectors(Warp& w, uint64_t* sectors, int count, uint64_t total_bytes, uint32_t bytes, Access access);
 
 }  // namespace gpusim

@@ -18,7 +18,10 @@ void run_copy(Warp& w, const Inst& in, Mask active) {
   to.space = Space::kShared;
   to.wide_src = in.b;
   if (block.launch.count_memory) {
-    count_access(w, source, in.refs[1], active, in.bytes, Access::kRead);
+    Mask reading = active & ~w.predicate(in.refs[3]);
+    for (int lane = 0; lane < kLanes; ++lane)
+      if (w.src<uint32_t>(in.refs[2])[lane] == 0) reading &= ~(1u << lane);
+    count_access(w, source, in.refs[1], reading, in.bytes, Access::kRead);
     count_access(w, to, in.refs[0], active, in.bytes, Access::kWrite);
   }
   const Mask ignore = w.predicate(in.refs[3]);

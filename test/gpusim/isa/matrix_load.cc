@@ -41,20 +41,20 @@ uint64_t row_address(const Warp& w, const Inst& in, int lane) {
   return address;
 }
 
-void count(Warp& w, const Inst& in) {
+void count(Warp& w, const Inst& in, SharedPort port) {
   if (!w.block.launch.count_memory) return;
   for (int i = 0; i < in.n; ++i) {
     uint32_t offsets[kLanes] = {};
     for (int row = 0; row < 8; ++row) offsets[row] = static_cast<uint32_t>(row_address(w, in, 8 * i + row));
-    count_shared(w, offsets, 0xff, 16);
-    if (i) --w.counters.shared_requests;
+    count_shared(w, offsets, 0xff, 16, port);
+    if (i) --w.counters.shared[static_cast<int>(port)].requests;
   }
 }
 
 // refs: address, registers. Lane 8 i + r has the address of row r of matrix i. in.a: transposed.
 void run_load(Warp& w, const Inst& in, Mask active) {
   need_all(active);
-  count(w, in);
+  count(w, in, SharedPort::kMatrixLoad);
   Tile tiles[4];
   for (int i = 0; i < in.n; ++i)
     for (int row = 0; row < 8; ++row) {
@@ -66,7 +66,7 @@ void run_load(Warp& w, const Inst& in, Mask active) {
 
 void run_store(Warp& w, const Inst& in, Mask active) {
   need_all(active);
-  count(w, in);
+  count(w, in, SharedPort::kMatrixStore);
   for (int i = 0; i < in.n; ++i) {
     const Tile tile = gather(w, in.refs[1 + i], in.a);
     for (int row = 0; row < 8; ++row) {

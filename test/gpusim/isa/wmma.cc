@@ -62,9 +62,24 @@ uint64_t element_index(const Fragment& f, int index, uint64_t stride) {
   return f.column_major ? column * stride + row : row * stride + column;
 }
 
+// A tile of global memory is one request; how its elements pass shared memory is for the device to say.
+void count_tile(Warp& w, const Inst& in, const Fragment& f, Access access) {
+  if (!w.block.launch.count_memory) return;
+  const auto bits = static_cast<uint64_t>(bits_of(f.type));
+  uint64_t sectors[kLanes * 64];
+  int count = 0;
+  for (int i = 0; i < f.rows * f.columns; ++i) {
+    uint64_t address = lane_address(w, in, in.refs[0], 0) + element_index(f, i, *w.src<uint32_t>(in.refs[1])) * bits / 8;
+    if (space_of(in, &address) == Space::kGlobal) sectors[count++] = address / 32;
+  }
+  const auto bytes = static_cast<uint64_t>(f.rows * f.columns) * bits / 8;
+  if (count) count_sectors(w, sectors, count, bytes, static_cast<uint32_t>(std::max<uint64_t>(bits / 8, 1)), access);
+}
+
 // refs: address, stride, registers.
 void run_load(Warp& w, const Inst& in, Mask) {
   const Fragment& f = *static_cast<const Fragment*>(in.data);
+  count_tile(w, in, f, Access::kRead);
   const int bits = bits_of(f.type), own = share(f);
   uint64_t values[64][kLanes];
   const uint32_t bytes = static_cast<uint32_t>(std::max(1, bits / 8));
@@ -82,6 +97,7 @@ void run_load(Warp& w, const Inst& in, Mask) {
 
 void run_store(Warp& w, const Inst& in, Mask) {
   const Fragment& f = *static_cast<const Fragment*>(in.data);
+  count_tile(w, in, f, Access::kWrite);
   const int own = share(f);
   const uint32_t bytes = static_cast<uint32_t>(bytes_of(f.type));
   for (int lane = 0; lane < kLanes; ++lane)

@@ -51,10 +51,10 @@ DeviceMemory::DeviceMemory() {
   std::abort();
 }
 
-void* DeviceMemory::allocate(size_t bytes, MemoryKind kind, size_t align, const std::string& name) {
+void* DeviceMemory::allocate(size_t bytes, MemoryKind kind, size_t align, const std::string& name, size_t capacity) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const bool on_device = kind == MemoryKind::kDevice || kind == MemoryKind::kManaged;
-  if (bytes > size_ || (on_device && capacity_ && used_ + bytes > capacity_)) return nullptr;
+  if (bytes > size_ || (on_device && (bytes > capacity || used_ > capacity - bytes))) return nullptr;
   const size_t room = (bytes + kGap + 255) / 256 * 256;
   size_t offset = (next_ + align - 1) / align * align;
   if (offset + room > size_) {  // the range is used up: take the place of something freed

@@ -23,8 +23,8 @@ class DeviceMemory {
  public:
   static DeviceMemory& get();
 
-  // nullptr when the device or the reserved range is full.
-  void* allocate(size_t bytes, MemoryKind kind, size_t align = 256, const std::string& name = "");
+  // nullptr when the reserved range is full, or would hold more than `capacity` bytes of the device.
+  void* allocate(size_t bytes, MemoryKind kind, size_t align = 256, const std::string& name = "", size_t capacity = ~size_t{0});
   enum class Freed : uint8_t { kOk, kUnknown, kTwice };
   Freed free(void* pointer, bool (*allowed)(MemoryKind) = nullptr);
   bool find(const void* pointer, Allocation* allocation) const;  // the one that has this byte
@@ -45,8 +45,6 @@ class DeviceMemory {
   bool first_touch(uint64_t address, bool write, uint32_t launch);
 
   size_t used() const;
-  void set_capacity(size_t bytes) { capacity_ = bytes; }
-  size_t capacity() const { return capacity_; }
 
  private:
   DeviceMemory();
@@ -56,7 +54,7 @@ class DeviceMemory {
   std::map<uintptr_t, Allocation> live_, freed_;
   std::map<uintptr_t, size_t> external_;
   uintptr_t base_ = 0;
-  size_t size_ = 0, next_ = 0, used_ = 0, capacity_ = 0;
+  size_t size_ = 0, next_ = 0, used_ = 0;
   uint64_t count_ = 0;
   uint8_t* shadow_ = nullptr;
   uint32_t* touched_[2] = {nullptr, nullptr};

@@ -11,6 +11,7 @@ namespace {
 template <class Launch>
 void timed(const char* name, Launch launch) {
   launch();  // decodes
+  CUDA(cudaDeviceSynchronize());
   const auto start = std::chrono::steady_clock::now();
   launch();
   CUDA(cudaDeviceSynchronize());

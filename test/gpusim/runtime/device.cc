@@ -31,6 +31,18 @@ const DeviceModel& device_model() {
   return *chosen;
 }
 
+size_t memory_bytes() {
+  const char* text = std::getenv("GPUSIM_MEMORY");
+  if (!text) return device_model().memory_bytes;
+  char* end;
+  const unsigned long long bytes = std::strtoull(text, &end, 10);
+  if (*text < '0' || *text > '9' || *end) {
+    std::fprintf(stderr, "gpusim: GPUSIM_MEMORY: expected a number of bytes but received '%s'\n", text);
+    std::exit(1);
+  }
+  return bytes;
+}
+
 Occupancy occupancy(const DeviceModel& model, int threads, int registers, size_t shared_bytes) {
   const int warps = (threads + 31) / 32;
   const int registers_per_warp = std::max((registers * 32 + 255) / 256 * 256, 256);

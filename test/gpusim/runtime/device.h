@@ -23,6 +23,8 @@ constexpr int kRegistersPerSm = 65536, kMaxThreadsPerBlock = 1024, kMaxRegisters
 
 const DeviceModel& device_model();  // GPUSIM_DEVICE, a100 if it is not set; ends the process with a message if it is unknown
 
+size_t memory_bytes();  // GPUSIM_MEMORY, which may change while the process runs, or what the model has
+
 struct Occupancy {
   int blocks = 0;  // of one multiprocessor
   const char* limit = "";

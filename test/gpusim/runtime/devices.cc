@@ -112,7 +112,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
   const DeviceModel& m = device_model();
   std::memset(p, 0, sizeof *p);
   std::snprintf(p->name, sizeof p->name, "%s", m.full_name);
-  p->totalGlobalMem = m.memory_bytes;
+  p->totalGlobalMem = memory_bytes();
   p->sharedMemPerBlock = kSharedPerBlock;
   p->sharedMemPerBlockOptin = m.shared_per_block_optin;
   p->sharedMemPerMultiprocessor = m.shared_per_sm;
@@ -143,10 +143,11 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
 
 cudaError_t cudaDeviceSynchronize() {
   GPUSIM_ENTER(call);
-  return cudaSuccess;
+  return call.wait_for_all();
 }
 cudaError_t cudaDeviceReset() {
   Call call;
+  call.wait_for_all();
   call.rt.sticky = cudaSuccess;
   return cudaSuccess;
 }

@@ -21,9 +21,10 @@ cudaError_t blocks_per_sm(int* blocks, const void* function, int threads, size_t
   Kernel* kernel = find(call.rt, function, &entry, &error);
   if (!kernel) return set_error(error);
   if (threads <= 0) return set_error(cudaErrorInvalidValue);
-  *blocks = threads > kMaxThreadsPerBlock
-                ? 0
-                : occupancy(device_model(), threads, call.rt.registers_of(entry, kernel), kernel->static_shared() + dynamic_shared).blocks;
+  *blocks = threads > kMaxThreadsPerBlock ? 0
+                                          : occupancy(device_model(), threads, call.rt.resources_of(entry, kernel).registers,
+                                                      kernel->static_shared() + dynamic_shared)
+                                                .blocks;
   return cudaSuccess;
 }
 
@@ -43,7 +44,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* a, const void* function) {
   a->sharedSizeBytes = kernel->static_shared();
   a->localSizeBytes = kernel->code()->local_bytes;
   a->maxThreadsPerBlock = most ? most : kMaxThreadsPerBlock;
-  a->numRegs = call.rt.registers_of(entry, kernel);
+  a->numRegs = call.rt.resources_of(entry, kernel).registers;
   a->ptxVersion = a->binaryVersion = kernel->code()->module->target;
   a->maxDynamicSharedSizeBytes = entry->max_dynamic_shared >= 0
                                      ? entry->max_dynamic_shared

@@ -1,12 +1,12 @@
-// Launching kernels: limits, parameters, the run, and what becomes of a fault.
+// Launching kernels: limits and parameters when the call is made; the run, and what becomes of a fault, when the queue comes to it.
 #include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <thread>
 
-#include "../count/report.h"
 #include "../memory/device_memory.h"
+#include "profile.h"
 #include "runtime.h"
 
 using namespace gpusim;
@@ -78,6 +78,37 @@ cudaError_t check_limits(const Request& r, const KernelEntry& entry, const Kerne
   return cudaSuccess;
 }
 
+// What the queue does.
+void run_and_report(Runtime& rt, Launch& run, LaunchFacts& facts, const std::string& report, int threads) {
+  const auto start = std::chrono::steady_clock::now();
+  run_launch(run, threads);
+  facts.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (run.workspace) DeviceMemory::get().free(reinterpret_cast<void*>(run.workspace));
+  if (!report.empty()) {
+    facts.counters = &run.counters;
+    add_profile(run.counters, &facts);
+    append_report(report, facts);
+  }
+  if (run.faults.empty()) return;
+  rt.sticky = code_of(run.faults[0].check);  // as on a device, it shows at a later call
+  say(run.faults[0].message);
+}
+
+void set_from_environment(Launch& run) {
+  run.checks = Checks::from_environment();
+  const char *trace = std::getenv("GPUSIM_TRACE"), *limit = std::getenv("GPUSIM_LIMIT");
+  run.trace = trace && run.kernel.find(trace) != std::string::npos;
+  run.limit = limit ? std::strtoull(limit, nullptr, 10) : 0;
+}
+
+uint64_t new_workspace() {
+  DeviceMemory& memory = DeviceMemory::get();
+  void* workspace = memory.allocate(64, MemoryKind::kHeap);
+  std::memset(workspace, 0, 64);
+  memory.mark_written(reinterpret_cast<uint64_t>(workspace), 64);
+  return reinterpret_cast<uint64_t>(workspace);
+}
+
 cudaError_t launch(const Request& r) {
   GPUSIM_ENTER(call);
   Runtime& rt = call.rt;
@@ -87,67 +118,51 @@ cudaError_t launch(const Request& r) {
   cudaError_t error = cudaSuccess;
   Kernel* kernel = rt.kernel(entry, &error);
   if (!kernel) return set_error(error);
-  const char* report = std::getenv("GPUSIM_REPORT");
   bool from_ptxas = false;
-  const int registers = rt.registers_of(entry, kernel, &from_ptxas);
-  error = check_limits(r, *entry, *kernel, registers);
+  const Resources resources = rt.resources_of(entry, kernel, &from_ptxas);
+  error = check_limits(r, *entry, *kernel, resources.registers);
   if (error != cudaSuccess) return error;
 
   const DeviceModel& model = device_model();
-  Launch run;
-  run.code = kernel->code();
-  run.resolver = kernel;
-  run.kernel = readable(entry->name);
+  const auto run = std::make_shared<Launch>();
+  run->code = kernel->code();
+  run->resolver = kernel;
+  run->kernel = readable(entry->name);
   const unsigned grid[] = {r.grid.x, r.grid.y, r.grid.z}, block[] = {r.block.x, r.block.y, r.block.z};
-  std::memcpy(run.grid, grid, sizeof grid);
-  std::memcpy(run.block, block, sizeof block);
-  run.parameters.resize(kernel->entry().parameter_bytes);
+  std::memcpy(run->grid, grid, sizeof grid);
+  std::memcpy(run->block, block, sizeof block);
+  run->parameters.resize(kernel->entry().parameter_bytes);
   size_t i = 0;
-  for (const Variable& p : kernel->entry().parameters) std::memcpy(run.parameters.data() + p.offset, r.arguments[i++], p.bytes);
-  run.dynamic_shared = r.dynamic_shared;
-  run.static_shared = r.dynamic_shared ? kernel->dynamic_offset() : kernel->static_shared();
-  run.cooperative = r.cooperative;
-  const Occupancy fits = occupancy(model, run.threads_per_block(), registers, run.static_shared + run.dynamic_shared);
-  run.resident_blocks = std::max(fits.blocks, 1) * model.sm_count;
-  run.sm_count = model.sm_count;
-  run.checks = Checks::from_environment();
-  run.count_memory = report != nullptr;
-  const char* trace = std::getenv("GPUSIM_TRACE");
-  run.trace = trace && run.kernel.find(trace) != std::string::npos;
-  const char* limit = std::getenv("GPUSIM_LIMIT");
-  run.limit = limit ? std::strtoull(limit, nullptr, 10) : 0;
-  run.number = ++rt.launches;
-  void* workspace = nullptr;
-  if (r.cooperative) {
-    workspace = DeviceMemory::get().allocate(64, MemoryKind::kHeap);
-    std::memset(workspace, 0, 64);
-    DeviceMemory::get().mark_written(reinterpret_cast<uint64_t>(workspace), 64);
-    run.workspace = reinterpret_cast<uint64_t>(workspace);
-  }
-  const auto start = std::chrono::steady_clock::now();
-  run_launch(run, worker_threads());
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (workspace) DeviceMemory::get().free(workspace);
-  if (report)
-    append_report(report, {run.kernel,
-                           model.name,
-                           fits.limit,
-                           {grid[0], grid[1], grid[2]},
-                           {block[0], block[1], block[2]},
-                           kernel->static_shared(),
-                           r.dynamic_shared,
-                           registers,
-                           fits.blocks,
-                           model.threads_per_sm,
-                           from_ptxas,
-                           seconds,
-                           &run.counters});
-  if (!run.faults.empty()) {
-    rt.sticky = code_of(run.faults[0].check);
-    set_error(rt.sticky);
-    say(run.faults[0].message);
-  }
-  return cudaSuccess;  // as on a device, a fault shows at the next call
+  for (const Variable& p : kernel->entry().parameters) std::memcpy(run->parameters.data() + p.offset, r.arguments[i++], p.bytes);
+  run->dynamic_shared = r.dynamic_shared;
+  run->static_shared = r.dynamic_shared ? kernel->dynamic_offset() : kernel->static_shared();
+  run->cooperative = r.cooperative;
+  const Occupancy fits = occupancy(model, run->threads_per_block(), resources.registers, run->static_shared + run->dynamic_shared);
+  run->resident_blocks = std::max(fits.blocks, 1) * model.sm_count;
+  run->sm_count = model.sm_count;
+  set_from_environment(*run);
+  const char* file = std::getenv("GPUSIM_REPORT");
+  const std::string report = file ? file : "";
+  run->count_memory = !report.empty();
+  run->number = ++rt.launches;
+  if (r.cooperative) run->workspace = new_workspace();
+  LaunchFacts facts = {};
+  facts.kernel = run->kernel;
+  facts.device = model.name;
+  facts.limit = fits.limit;
+  std::memcpy(facts.grid, grid, sizeof grid);
+  std::memcpy(facts.block, block, sizeof block);
+  facts.static_shared = kernel->static_shared();
+  facts.dynamic_shared = r.dynamic_shared;
+  facts.registers = resources.registers;
+  facts.spilled_bytes = resources.spilled_bytes;
+  facts.registers_from_ptxas = from_ptxas;
+  facts.blocks_per_sm = fits.blocks;
+  facts.threads_per_sm = model.threads_per_sm;
+  const Queue::Ticket ticket = submit(
+      rt, r.stream, [&rt, run, facts, report, threads = worker_threads()]() mutable { run_and_report(rt, *run, facts, report, threads); });
+  const char* blocking = std::getenv("CUDA_LAUNCH_BLOCKING");
+  return blocking && *blocking == '1' ? call.wait(ticket) : cudaSuccess;
 }
 
 cudaError_t launch_with_attributes(const cudaLaunchConfig_t* config, const void* function, void** arguments) {

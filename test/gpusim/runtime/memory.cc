@@ -1,4 +1,5 @@
 // Allocation, and what is known about pointers.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -16,21 +17,30 @@ cudaError_t allocate(void** pointer, size_t bytes, MemoryKind kind) {
   if (!pointer) return set_error(cudaErrorInvalidValue);
   *pointer = nullptr;
   if (bytes == 0) return cudaSuccess;
-  *pointer = memory().allocate(bytes, kind);
+  *pointer = memory().allocate(bytes, kind, 256, "", memory_bytes());
+  if (*pointer) return cudaSuccess;
+  if (const cudaError_t error = call.wait_for_all()) return error;  // for cudaFreeAsync
+  *pointer = memory().allocate(bytes, kind, 256, "", memory_bytes());
   return *pointer ? cudaSuccess : set_error(cudaErrorMemoryAllocation);
 }
 
-cudaError_t release(void* pointer, const char* what, bool host) {
-  GPUSIM_ENTER(call);
-  if (!pointer) return cudaSuccess;
-  const auto allowed = host ? [](MemoryKind k) { return k == MemoryKind::kHost; }
-                            : [](MemoryKind k) { return k == MemoryKind::kDevice || k == MemoryKind::kManaged; };
+bool is_host(MemoryKind kind) { return kind == MemoryKind::kHost; }
+bool is_device(MemoryKind kind) { return kind == MemoryKind::kDevice || kind == MemoryKind::kManaged; }
+
+cudaError_t release_now(void* pointer, const char* what, bool (*allowed)(MemoryKind)) {
   const std::string place = memory().describe(reinterpret_cast<uint64_t>(pointer));
   switch (memory().free(pointer, allowed)) {
     case DeviceMemory::Freed::kOk: return cudaSuccess;
     case DeviceMemory::Freed::kTwice: return complain(cudaErrorInvalidValue, std::string(what) + ": freed twice: " + place);
     default: return complain(cudaErrorInvalidValue, std::string(what) + ": not the start of such an allocation: " + place);
   }
+}
+
+cudaError_t release(void* pointer, const char* what, bool (*allowed)(MemoryKind)) {
+  GPUSIM_ENTER(call);
+  if (!pointer) return cudaSuccess;
+  const cudaError_t error = call.wait_for_all();
+  return error == cudaSuccess ? release_now(pointer, what, allowed) : error;
 }
 
 }  // namespace
@@ -52,9 +62,18 @@ cudaError_t cudaMallocPitch(void** pointer, size_t* pitch, size_t width, size_t 
   *pitch = (width + 511) / 512 * 512;
   return allocate(pointer, *pitch * height, MemoryKind::kDevice);
 }
-cudaError_t cudaFree(void* pointer) { return release(pointer, "cudaFree", false); }
-cudaError_t cudaFreeAsync(void* pointer, cudaStream_t) { return release(pointer, "cudaFreeAsync", false); }
-cudaError_t cudaFreeHost(void* pointer) { return release(pointer, "cudaFreeHost", true); }
+cudaError_t cudaFree(void* pointer) { return release(pointer, "cudaFree", is_device); }
+cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
+  GPUSIM_ENTER(call);
+  if (!pointer) return cudaSuccess;
+  if (!known_stream(call.rt, stream)) return complain(cudaErrorInvalidResourceHandle, "cudaFreeAsync: a stream that does not exist");
+  Allocation a;
+  if (!memory().find(pointer, &a) || a.address != reinterpret_cast<uintptr_t>(pointer) || !is_device(a.kind))
+    return release_now(pointer, "cudaFreeAsync", is_device);  // says what is wrong
+  submit(call.rt, stream, [pointer] { release_now(pointer, "cudaFreeAsync", is_device); });
+  return cudaSuccess;
+}
+cudaError_t cudaFreeHost(void* pointer) { return release(pointer, "cudaFreeHost", is_host); }
 
 cudaError_t cudaHostRegister(void* pointer, size_t bytes, unsigned) {
   GPUSIM_ENTER(call);
@@ -65,6 +84,7 @@ cudaError_t cudaHostRegister(void* pointer, size_t bytes, unsigned) {
 }
 cudaError_t cudaHostUnregister(void* pointer) {
   GPUSIM_ENTER(call);
+  if (const cudaError_t error = call.wait_for_all()) return error;
   return memory().unregister_external(pointer) ? cudaSuccess : set_error(cudaErrorHostMemoryNotRegistered);
 }
 cudaError_t cudaHostGetDevicePointer(void** device, void* host, unsigned) {
@@ -100,8 +120,8 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
 
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   GPUSIM_ENTER(call);
-  *total = memory().capacity();
-  *free = *total - memory().used();
+  *total = memory_bytes();
+  *free = *total - std::min(*total, memory().used());
   return cudaSuccess;
 }
 

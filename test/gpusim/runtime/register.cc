@@ -1,4 +1,6 @@
 // The entry points that nvcc's host code calls before main: fat binaries, kernels and variables.
+#include <algorithm>
+
 #include "runtime.h"
 
 using namespace gpusim;
@@ -27,7 +29,25 @@ void** __cudaRegisterFatBinary(void* wrapper) {
 
 void __cudaRegisterFatBinaryEnd(void**) {}
 
-void __cudaUnregisterFatBinary(void**) {}  // at exit; other threads may still run
+// When a library is unloaded, and at exit, when other threads may still run. The program itself goes when the work that may use it is done.
+void __cudaUnregisterFatBinary(void** handle) {
+  Call call;
+  auto* binary = static_cast<FatBinary*>(*handle);
+  const auto forget = [binary](auto& map, auto owner) {
+    for (auto at = map.begin(); at != map.end();) at = owner(at->second) == binary ? map.erase(at) : std::next(at);
+  };
+  for (const auto& [host, entry] : call.rt.kernels)
+    if (entry->binary == binary) call.rt.kernel_handles.erase(entry.get());
+  forget(call.rt.kernels, [](const auto& entry) { return entry->binary; });
+  forget(call.rt.variables, [](const auto& entry) { return entry.binary; });
+  for (auto& owned : call.rt.binaries)
+    if (owned.get() == binary) {
+      const std::shared_ptr<FatBinary> gone(std::move(owned));
+      Queue::get().submit([gone] {});
+    }
+  const auto left = std::remove(call.rt.binaries.begin(), call.rt.binaries.end(), nullptr);
+  call.rt.binaries.erase(left, call.rt.binaries.end());
+}
 
 char __cudaInitModule(void** handle) {
   Call call;

@@ -5,9 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "../memory/device_memory.h"
 #include "fatbin.h"
-#include "ptxas.h"
 
 namespace gpusim {
 namespace {
@@ -17,15 +15,14 @@ thread_local cudaError_t last_error = cudaSuccess;
 }  // namespace
 
 cudaError_t take_last_error(bool reset) {
-  const cudaError_t error = last_error;
-  if (reset) last_error = Runtime::get().sticky;
+  const cudaError_t error = last_error != cudaSuccess ? last_error : Runtime::get().sticky.load();
+  if (reset) last_error = cudaSuccess;
   return error;
 }
 
 Runtime& Runtime::get() {
   static Runtime* runtime = [] {
     auto* r = new Runtime;  // outlives the destructors of the program
-    DeviceMemory::get().set_capacity(device_model().memory_bytes);
     r->limits[cudaLimitStackSize] = 1024;
     r->limits[cudaLimitPrintfFifoSize] = 1 << 20;
     r->limits[cudaLimitMallocHeapSize] = 8 << 20;
@@ -102,20 +99,41 @@ Kernel* Runtime::kernel(KernelEntry* entry, cudaError_t* error) {
   return kernel;
 }
 
-int Runtime::registers_of(KernelEntry* entry, Kernel* kernel, bool* from_ptxas) {
-  std::map<std::string, int>& known = entry->binary->registers;
-  if (known.empty() && std::getenv("GPUSIM_PTXAS")) known = registers_from_ptxas(kernel->code()->module->text, device_model().capability());
+Resources Runtime::resources_of(KernelEntry* entry, Kernel* kernel, bool* from_ptxas) {
+  std::map<std::string, Resources>& known = entry->binary->resources;
+  if (known.empty() && std::getenv("GPUSIM_PTXAS")) known = resources_from_ptxas(kernel->code()->module->text, device_model().capability());
   const auto found = known.find(entry->name);
   if (from_ptxas) *from_ptxas = found != known.end();
   if (found != known.end()) return found->second;
   int estimate = kernel->code()->live_registers + 6;  // ptxas needs some for addresses and scheduling
   if (kernel->entry().max_registers) estimate = std::min(estimate, kernel->entry().max_registers);
-  return std::min(std::max(estimate, 16), kMaxRegistersPerThread);
+  return {std::min(std::max(estimate, 16), kMaxRegistersPerThread), 0};
 }
 
-bool known_stream(const Runtime& rt, cudaStream_t stream) {
-  return stream == nullptr || stream == cudaStreamLegacy || stream == cudaStreamPerThread ||
-         rt.streams.count(reinterpret_cast<Stream*>(stream));
+cudaError_t Call::refused() const {
+  if (!Queue::is_its_thread()) return rt.sticky;
+  say("a host function of a stream calls the runtime, which it must not");
+  return cudaErrorNotPermitted;
+}
+
+cudaError_t Call::wait(Queue::Ticket ticket) {
+  lock.unlock();
+  Queue::get().wait(ticket);
+  return set_error(rt.sticky);
+}
+
+Stream* find_stream(Runtime& rt, cudaStream_t stream) {
+  if (stream == nullptr || stream == cudaStreamLegacy) return &rt.legacy_stream;
+  if (stream == cudaStreamPerThread) return &rt.thread_stream;
+  const auto found = rt.streams.find(reinterpret_cast<Stream*>(stream));
+  return found == rt.streams.end() ? nullptr : *found;
+}
+
+Queue::Ticket submit(Runtime& rt, cudaStream_t stream, std::function<void()> work) {
+  const auto unless_broken = [&rt, work = std::move(work)] {
+    if (rt.sticky == cudaSuccess) work();
+  };
+  return find_stream(rt, stream)->last = Queue::get().submit(unless_broken);
 }
 
 }  // namespace gpusim

@@ -1,8 +1,9 @@
-// The state of the simulated runtime: what is registered, streams, events, the last error. Work is done when it is asked for, in the
-// calling thread: the order of the calls is an order that streams and events allow.
+// The state of the simulated runtime: what is registered, streams, events, the last error. What a call asks for is checked in the calling
+// thread and done by the queue.
 #pragma once
 #include <cuda_runtime_api.h>
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -13,6 +14,8 @@
 
 #include "../decode/program.h"
 #include "device.h"
+#include "ptxas.h"
+#include "queue.h"
 
 namespace gpusim {
 
@@ -30,18 +33,19 @@ struct FatBinary {  // what the handle of a registered fat binary points to
   const void* wrapper = nullptr;
   std::unique_ptr<Program> program;  // parsed when first needed
   cudaError_t failure = cudaSuccess;
-  std::map<std::string, int> registers;  // from ptxas, by kernel
+  std::map<std::string, Resources> resources;  // from ptxas, by kernel
 };
 
 struct Stream {
   unsigned flags;
   int priority;
   unsigned long long id;
+  Queue::Ticket last = 0;  // of its work
 };
 struct Event {
   unsigned flags = 0;
-  bool recorded = false;
-  std::chrono::steady_clock::time_point time;
+  Queue::Ticket ticket = 0;                                     // of its last record; 0: none
+  std::shared_ptr<std::chrono::steady_clock::time_point> time;  // set when the queue comes to it
 };
 struct VariableEntry {
   FatBinary* binary;
@@ -59,9 +63,10 @@ class Runtime {
   std::set<const void*> kernel_handles;
   std::map<const void*, VariableEntry> variables;
   std::set<Stream*> streams;
+  Stream legacy_stream = {0, 0, 1}, thread_stream = {0, 0, 2};
   std::set<Event*> events;
   unsigned long long next_stream = 3;
-  cudaError_t sticky = cudaSuccess;  // after a fault no call works any more
+  std::atomic<cudaError_t> sticky{cudaSuccess};  // after a fault no call works any more
   uint32_t launches = 0;
   size_t limits[16] = {};
   unsigned device_flags = 0;
@@ -69,7 +74,7 @@ class Runtime {
   Program* program(FatBinary* binary);  // null: binary->failure says why
   KernelEntry* find_kernel(const void* function_or_handle);
   Kernel* kernel(KernelEntry* entry, cudaError_t* error);
-  int registers_of(KernelEntry* entry, Kernel* kernel, bool* from_ptxas = nullptr);
+  Resources resources_of(KernelEntry* entry, Kernel* kernel, bool* from_ptxas = nullptr);
 };
 
 // Remembers the error for cudaGetLastError and returns it.
@@ -81,14 +86,20 @@ std::string readable(const std::string& name);  // of a kernel: demangled
 
 struct Call {  // the common beginning of entry points
   Call() : lock(Runtime::get().mutex), rt(Runtime::get()) {}
-  std::lock_guard<std::recursive_mutex> lock;
+  cudaError_t refused() const;  // a sticky error, or a call from a host function
+  // Lets other threads in and returns when the work is done: the sticky error, if there is one now.
+  cudaError_t wait(Queue::Ticket ticket);
+  cudaError_t wait_for_all() { return wait(Queue::get().last()); }
+  std::unique_lock<std::recursive_mutex> lock;
   Runtime& rt;
 };
-// Returns the sticky error, if there is one.
 #define GPUSIM_ENTER(call) \
   ::gpusim::Call call;     \
-  if (call.rt.sticky != cudaSuccess) return ::gpusim::set_error(call.rt.sticky)
+  if (const cudaError_t refused = call.refused()) return ::gpusim::set_error(refused)
 
-bool known_stream(const Runtime& rt, cudaStream_t stream);
+Stream* find_stream(Runtime& rt, cudaStream_t stream);  // null if there is none
+// Adds to the work of a stream, which has to exist. After a fault the queue skips it.
+Queue::Ticket submit(Runtime& rt, cudaStream_t stream, std::function<void()> work);
+inline bool known_stream(Runtime& rt, cudaStream_t stream) { return find_stream(rt, stream) != nullptr; }
 
 }  // namespace gpusim

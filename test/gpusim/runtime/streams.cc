@@ -1,4 +1,6 @@
-// Streams and events. All work is done when it is asked for, so every stream is idle and every recorded event is complete.
+// Streams and events. The queue does all work in the order of the calls, so a stream never has to wait for an event.
+#include <algorithm>
+
 #include "runtime.h"
 
 using namespace gpusim;
@@ -21,16 +23,15 @@ cudaError_t create_stream(cudaStream_t* stream, unsigned flags, int priority) {
   return cudaSuccess;
 }
 
-const Stream* as_stream(cudaStream_t stream) {
-  static const Stream legacy = {0, 0, 1}, per_thread = {0, 0, 2};
-  return stream == nullptr || stream == cudaStreamLegacy ? &legacy
-         : stream == cudaStreamPerThread                 ? &per_thread
-                                                         : reinterpret_cast<Stream*>(stream);
-}
+// The legacy stream waits for all others.
+Queue::Ticket last_of(const Stream& stream) { return stream.id == 1 ? Queue::get().last() : stream.last; }
 
-#define GPUSIM_STREAM(call, stream, name) \
-  GPUSIM_ENTER(call);                     \
-  if (!known_stream(call.rt, stream)) return no_stream(name)
+cudaError_t state_of(Queue::Ticket ticket) { return Queue::get().done(ticket) ? cudaSuccess : cudaErrorNotReady; }
+
+#define GPUSIM_STREAM(call, stream, name)             \
+  GPUSIM_ENTER(call);                                 \
+  Stream* const found = find_stream(call.rt, stream); \
+  if (!found) return no_stream(name)
 
 Event* find_event(Runtime& rt, cudaEvent_t event) {
   auto* e = reinterpret_cast<Event*>(event);
@@ -55,11 +56,11 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   GPUSIM_STREAM(call, stream, "cudaStreamSynchronize");
-  return cudaSuccess;
+  return call.wait(last_of(*found));
 }
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   GPUSIM_STREAM(call, stream, "cudaStreamQuery");
-  return cudaSuccess;
+  return state_of(last_of(*found));
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   GPUSIM_STREAM(call, stream, "cudaStreamWaitEvent");
@@ -67,15 +68,15 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 }
 cudaError_t cudaStreamGetFlags(cudaStream_t stream, unsigned* flags) {
   GPUSIM_STREAM(call, stream, "cudaStreamGetFlags");
-  return *flags = as_stream(stream)->flags, cudaSuccess;
+  return *flags = found->flags, cudaSuccess;
 }
 cudaError_t cudaStreamGetPriority(cudaStream_t stream, int* priority) {
   GPUSIM_STREAM(call, stream, "cudaStreamGetPriority");
-  return *priority = as_stream(stream)->priority, cudaSuccess;
+  return *priority = found->priority, cudaSuccess;
 }
 cudaError_t cudaStreamGetId(cudaStream_t stream, unsigned long long* id) {
   GPUSIM_STREAM(call, stream, "cudaStreamGetId");
-  return *id = as_stream(stream)->id, cudaSuccess;
+  return *id = found->id, cudaSuccess;
 }
 cudaError_t cudaStreamGetDevice(cudaStream_t stream, int* device) {
   GPUSIM_STREAM(call, stream, "cudaStreamGetDevice");
@@ -90,17 +91,14 @@ cudaError_t cudaStreamAttachMemAsync(cudaStream_t stream, void*, size_t, unsigne
   return cudaSuccess;
 }
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void* data) {
-  {
-    GPUSIM_STREAM(call, stream, "cudaLaunchHostFunc");
-  }
-  function(data);
+  GPUSIM_STREAM(call, stream, "cudaLaunchHostFunc");
+  submit(call.rt, stream, [function, data] { function(data); });
   return cudaSuccess;
 }
 cudaError_t cudaStreamAddCallback(cudaStream_t stream, cudaStreamCallback_t function, void* data, unsigned) {
-  {
-    GPUSIM_STREAM(call, stream, "cudaStreamAddCallback");
-  }
-  function(stream, cudaSuccess, data);
+  GPUSIM_STREAM(call, stream, "cudaStreamAddCallback");
+  Runtime& rt = call.rt;  // a callback learns of errors
+  found->last = Queue::get().submit([&rt, stream, function, data] { function(stream, rt.sticky, data); });
   return cudaSuccess;
 }
 
@@ -125,26 +123,29 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   GPUSIM_STREAM(call, stream, "cudaEventRecord");
   Event* e = find_event(call.rt, event);
   if (!e) return no_event("cudaEventRecord");
-  e->recorded = true;
-  e->time = std::chrono::steady_clock::now();
+  e->time = std::make_shared<std::chrono::steady_clock::time_point>();
+  e->ticket = submit(call.rt, stream, [time = e->time] { *time = std::chrono::steady_clock::now(); });
   return cudaSuccess;
 }
 cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, unsigned) { return cudaEventRecord(event, stream); }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   GPUSIM_ENTER(call);
-  return find_event(call.rt, event) ? cudaSuccess : no_event("cudaEventQuery");
+  const Event* e = find_event(call.rt, event);
+  return e ? state_of(e->ticket) : no_event("cudaEventQuery");
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   GPUSIM_ENTER(call);
-  return find_event(call.rt, event) ? cudaSuccess : no_event("cudaEventSynchronize");
+  const Event* e = find_event(call.rt, event);
+  return e ? call.wait(e->ticket) : no_event("cudaEventSynchronize");
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
   GPUSIM_ENTER(call);
   const Event *a = find_event(call.rt, start), *b = find_event(call.rt, end);
   if (!a || !b) return no_event("cudaEventElapsedTime");
-  if (!a->recorded || !b->recorded || (a->flags | b->flags) & cudaEventDisableTiming)
+  if (!a->ticket || !b->ticket || (a->flags | b->flags) & cudaEventDisableTiming)
     return complain(cudaErrorInvalidResourceHandle, "cudaEventElapsedTime: an event was not recorded, or takes no time");
-  *milliseconds = std::chrono::duration<float, std::milli>(b->time - a->time).count();
+  if (!Queue::get().done(std::max(a->ticket, b->ticket))) return cudaErrorNotReady;
+  *milliseconds = std::chrono::duration<float, std::milli>(*b->time - *a->time).count();
   return cudaSuccess;
 }
 
