@@ -11,12 +11,19 @@ else()
 endif()
 
 # Adds a verb to sk_native: native/<verb>/ with the given sources and, where it has kernels.def, <isa>.cc for every ISA of this processor
-# family (object library <verb>_isa); and native/napi/<verb>_napi.cc to the addon.
+# family (object library <verb>_isa); native/<verb>/cuda/kernels.cu where there is nvcc; native/napi/<verb>_napi.cc
+# and, if it is there, <verb>_cuda_napi.cc to the boundary.
 function(sk_add_verb verb)
   list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/native/${verb}/)
   target_sources(sk_native PRIVATE ${ARGN})
-  if(TARGET sparse_kernels)
-    target_sources(sparse_kernels PRIVATE ${PROJECT_SOURCE_DIR}/native/napi/${verb}_napi.cc)
+  if(SK_HAS_CUDA AND EXISTS ${PROJECT_SOURCE_DIR}/native/${verb}/cuda/kernels.cu)
+    target_sources(sk_native PRIVATE ${PROJECT_SOURCE_DIR}/native/${verb}/cuda/kernels.cu)
+  endif()
+  if(TARGET sk_napi)
+    target_sources(sk_napi PRIVATE ${PROJECT_SOURCE_DIR}/native/napi/${verb}_napi.cc)
+    if(EXISTS ${PROJECT_SOURCE_DIR}/native/napi/${verb}_cuda_napi.cc)
+      target_sources(sk_napi PRIVATE ${PROJECT_SOURCE_DIR}/native/napi/${verb}_cuda_napi.cc)
+    endif()
   endif()
   if(NOT EXISTS ${PROJECT_SOURCE_DIR}/native/${verb}/kernels.def)
     return()

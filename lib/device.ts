@@ -46,6 +46,28 @@ export interface DeviceInfo {
   readonly available: boolean;
   /** Why it is not available. */
   readonly reason?: string;
+  /** The CUDA device that plans use: device 0 of those that CUDA_VISIBLE_DEVICES leaves. */
+  readonly cuda?: CudaInfo;
+}
+
+/** A CUDA device and what has been copied to and from it. */
+export interface CudaInfo {
+  /** As the driver names it. */
+  readonly name: string;
+  /** Streaming multiprocessors. */
+  readonly multiprocessors: number;
+  /** For instance 8.6. */
+  readonly computeCapability: number;
+  /** Its memory. */
+  readonly memoryBytes: number;
+  /** Copies from host to device of this environment. */
+  readonly uploads: number;
+  /** Their bytes. */
+  readonly uploadedBytes: number;
+  /** Copies from device to host of this environment. */
+  readonly downloads: number;
+  /** Their bytes. */
+  readonly downloadedBytes: number;
 }
 
 /**
@@ -58,9 +80,10 @@ export interface DeviceInfo {
  * ```
  */
 export function devices(): DeviceInfo[] {
+  const { reason, ...cuda } = native.cudaDevice();
   return [
     { type: 'cpu', available: true },
-    { type: 'cuda', available: false, reason: 'this version of sparse-kernels has no CUDA kernels' },
+    reason === undefined ? { type: 'cuda', available: true, cuda } : { type: 'cuda', available: false, reason },
   ];
 }
 
@@ -82,6 +105,12 @@ export interface KernelInfo {
   readonly supported: boolean;
 }
 
+/** A kernel of plans with `device: 'cuda'`. It is listed also where the binary or the machine lacks CUDA, as not supported. */
+export interface CudaKernelInfo extends Omit<KernelInfo, 'isa'> {
+  /** Always `'cuda'`. */
+  readonly isa: 'cuda';
+}
+
 /**
  * Every kernel in the binary, best first: a plan takes the first supported one whose pattern matches.
  *
@@ -91,8 +120,8 @@ export interface KernelInfo {
  * kernels().find((k) => k.supported && k.pattern === '2:4')?.name; // 'spmm_f32_2x4_avx2'
  * ```
  */
-export function kernels(): KernelInfo[] {
-  return native.kernels().map((row) => ({ ...row, isa: row.isa as Isa }));
+export function kernels(): (KernelInfo | CudaKernelInfo)[] {
+  return native.kernels() as (KernelInfo | CudaKernelInfo)[];
 }
 
 /**

@@ -20,6 +20,8 @@
  * - `ERR_SK_LISTS` lists of keys with ids out of range, ranges outside their index, or a key twice (SparseKernelsError)
  * - `ERR_SK_CAPACITY` more tokens than a cache was made for (SparseKernelsError)
  * - `ERR_SK_ISA` an instruction set that is unknown or that this machine lacks (SparseKernelsError)
+ * - `ERR_SK_DEVICE` a device that is not there or that the kernels do not run on; the message says why (SparseKernelsError)
+ * - `ERR_SK_CUDA` a call or a kernel that failed on a CUDA device (SparseKernelsError)
  * - `ERR_SK_MEMORY` not enough memory, or more elements than an array can hold (SparseKernelsError)
  * - `ERR_SK_DISPOSED` use of a plan after `dispose()` (SparseKernelsError)
  * - `ERR_SK_BINARY` the native addon cannot be loaded (SparseKernelsError)
@@ -43,6 +45,8 @@ export type ErrorCode =
   | 'ERR_SK_LISTS'
   | 'ERR_SK_CAPACITY'
   | 'ERR_SK_ISA'
+  | 'ERR_SK_DEVICE'
+  | 'ERR_SK_CUDA'
   | 'ERR_SK_MEMORY'
   | 'ERR_SK_DISPOSED'
   | 'ERR_SK_BINARY';

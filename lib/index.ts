@@ -7,6 +7,8 @@ export * as attention from './attention/index.js';
 export * as conv from './conv/index.js';
 export {
   type CpuInfo,
+  type CudaInfo,
+  type CudaKernelInfo,
   cpu,
   type DeviceInfo,
   devices,
@@ -16,6 +18,7 @@ export {
   kernels,
   setNumThreads,
 } from './device.js';
+export { type DeviceDType, type DeviceTensor, toDevice } from './device-tensor.js';
 export { type ErrorCode, SparseKernelsError } from './errors.js';
 export * as files from './files/index.js';
 export * as nm from './nm/index.js';

@@ -3,9 +3,10 @@
 import type { NativeAttention } from './attention.js';
 import type { NativeCancelToken } from './cancel.js';
 import type { NativeConv } from './conv.js';
+import type { NativeCuda, NativeDeviceArray } from './cuda.js';
 import type { NativeScores } from './scores.js';
 
-export type { NativeCancelToken };
+export type { NativeCancelToken, NativeDeviceArray };
 
 /** One row of a verb's kernels.def. */
 export interface NativeKernelRow {
@@ -68,6 +69,22 @@ export interface NativeSpmmPlan {
   readonly bytes: number;
 }
 
+export interface NativeSpmmCudaPlan {
+  /** x [tokens, in] and y [tokens, out] of DTypes 0, 1 or 2. */
+  run(
+    x: NativeDeviceArray,
+    xType: number,
+    tokens: number,
+    y: NativeDeviceArray,
+    yType: number,
+    cancel: NativeCancelToken | undefined,
+  ): Promise<void>;
+  toDense(dense: Float32Array): void;
+  dispose(): void;
+  readonly kernel: string;
+  readonly bytes: number;
+}
+
 /** Where a selection writes: `masked` (weight where kept, else 0) or `mask` (1 where kept, else 0), as large as the scores. */
 export interface NativeMaskOutput {
   weight?: Float32Array | undefined;
@@ -122,8 +139,9 @@ export interface NativeSelectRowsOptions extends NativeMaskOutput {
   threads: number;
 }
 
-export interface NativeAddon extends NativeAttention, NativeConv, NativeScores {
+export interface NativeAddon extends NativeAttention, NativeConv, NativeCuda, NativeScores {
   SpmmPlan: new (options: NativeSpmmOptions) => NativeSpmmPlan;
+  SpmmCudaPlan: new (options: NativeSpmmOptions) => NativeSpmmCudaPlan;
   CancelToken: new () => NativeCancelToken;
   selectGroups(options: NativeSelectGroupsOptions): void;
   /** JavaScript must not have seen the buffers of the outputs. */

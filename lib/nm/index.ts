@@ -1,13 +1,8 @@
 /** N:M sparse matrix multiplication: y = act(x Wᵀ + b), where of every M consecutive weights at most N are non-zero. */
+export type { CudaOutputOf, CudaPlan, CudaRunOptions } from './cuda-plan.js';
 export { type MatmulOptions, matmul } from './matmul.js';
 export type { ActivationType, OutputOf, WeightType } from './operands.js';
 export type { Pattern } from './pattern.js';
-export {
-  type Activation,
-  type Plan,
-  type PlanOptions,
-  plan,
-  type RunOptions,
-  type RunSyncOptions,
-} from './plan.js';
+export { type Plan, plan, type RunOptions, type RunSyncOptions } from './plan.js';
 export { type PruneOptions, prune } from './prune.js';
+export type { Activation, CudaPlanOptions, PlanOptions } from './settings.js';

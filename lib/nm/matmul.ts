@@ -1,9 +1,10 @@
 import type { Tensor, TensorLike } from '../tensor.js';
 import { options } from '../validate.js';
-import { type PlanOptions, plan, type RunOptions } from './plan.js';
+import { plan, type RunOptions } from './plan.js';
+import type { PlanOptions } from './settings.js';
 
 /** Options of {@link matmul}. */
-export type MatmulOptions = Omit<PlanOptions, 'weight' | 'tokens'> & RunOptions;
+export type MatmulOptions = Omit<PlanOptions, 'weight' | 'tokens' | 'device'> & RunOptions;
 
 /**
  * Plan and run in one: for a weight that is used once. Packing costs about as much as reading the weight a few times, so keep a

@@ -12,7 +12,7 @@ export type ActivationType = 'float32' | 'float16' | 'bfloat16';
 export type OutputOf<X> = X extends Readonly<Record<'data', Uint16Array>> ? Tensor<'float16' | 'bfloat16'> : Tensor;
 
 const weightTypes: readonly WeightType[] = ['float32', 'float16', 'bfloat16', 'int8'];
-const activationTypes: readonly ActivationType[] = ['float32', 'float16', 'bfloat16'];
+export const activationTypes: readonly ActivationType[] = ['float32', 'float16', 'bfloat16'];
 
 /** DType of native/core/tensor.h. */
 export function dtypeNumber(type: WeightType): number {
@@ -70,7 +70,8 @@ export function runOperands(x: unknown, out: unknown, inFeatures: number, outFea
   return { input, tokens, output: { type, data, dims } as RunOperands['output'] };
 }
 
-function inputOperand(x: unknown, inFeatures: number): TensorView<ActivationType> {
+/** x as [tokens, in]. */
+export function inputOperand(x: unknown, inFeatures: number): TensorView<ActivationType> {
   if (typeof x === 'object' && x !== null && 'dims' in x) {
     const input = tensor(x, 'x', activationTypes);
     if (input.dims.at(-1) === inFeatures) return input;

@@ -1,43 +1,12 @@
 import type { NativeCancelToken, NativeSpmmPlan } from '../../types/native.js';
-import { type Isa, isaOption } from '../device.js';
-import { rangeError } from '../errors.js';
 import { cancellable, guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { allocate, type Tensor, type TensorLike, typedArray } from '../tensor.js';
-import { integer, oneOf, options } from '../validate.js';
-import { dtypeNumber, type OutputOf, type RunOperands, rowVector, runOperands, type WeightType, weightOperand } from './operands.js';
-import { type Pattern, parsePlanPattern } from './pattern.js';
-
-/** Function applied to every output in the same pass: `y = activation(x Wᵀ + b)`. */
-export type Activation = 'none' | 'relu';
-
-/** In the order of enum Activation in native/spmm/kernel.h. */
-const activations: readonly Activation[] = ['none', 'relu'];
-
-/** Options of {@link plan}. */
-export interface PlanOptions {
-  /** float32, float16, bfloat16 or int8 [out, in], pruned to `pattern`. Copied: it may change or be freed afterwards. */
-  readonly weight: TensorLike;
-  /**
-   * What the plan stores the weight as; sums are float32 always. float16 and bfloat16 round to nearest even. int8 quantises symmetrically
-   * for each output: `scale = max|w| / 127`. Default: the type of `weight`.
-   */
-  readonly dtype?: WeightType;
-  /** float32 [out], with an int8 `weight` only: the weight is `scale * weight`. */
-  readonly scale?: TensorLike | Float32Array;
-  /** The pattern that the weight has. `'unstructured'`: zeros anywhere; it pays from about half of the weights on (float32 only). */
-  readonly pattern: Pattern | 'unstructured';
-  /** float32 [out]: added before the activation. Default: none. */
-  readonly bias?: TensorLike | Float32Array;
-  /** Default `'none'`. */
-  readonly activation?: Activation;
-  /** Expected tokens (rows of x) of a run: the plan sizes its blocks of work for them. Any other number works too. Default 64. */
-  readonly tokens?: number;
-  /** Forces the kernels of one instruction set. Default: `SK_ISA` from the environment, else the best that the machine has. */
-  readonly isa?: Isa;
-  /** Most threads of one run. Default: all that `getNumThreads()` allows. */
-  readonly threads?: number;
-}
+import { options } from '../validate.js';
+import { CudaPlan } from './cuda-plan.js';
+import { dtypeNumber, type OutputOf, type RunOperands, runOperands } from './operands.js';
+import type { Pattern } from './pattern.js';
+import { type CudaPlanOptions, type PlanOptions, planSettings } from './settings.js';
 
 /** Options of {@link Plan.run}. */
 export interface RunOptions {
@@ -72,40 +41,10 @@ export class Plan {
 
   /** @internal */
   constructor(planOptions: PlanOptions) {
-    const o = options<PlanOptions>(planOptions, 'options', [
-      'weight',
-      'dtype',
-      'scale',
-      'pattern',
-      'bias',
-      'activation',
-      'tokens',
-      'isa',
-      'threads',
-    ]);
-    const { n, m } = parsePlanPattern(o.pattern);
-    const { view, out, inputs, values, scale } = weightOperand(o.weight, o.dtype, o.scale);
-    if (m === 0 && values !== 'float32') {
-      throw rangeError('ERR_SK_OPTION', `expected an unstructured weight to be float32 but received dtype ${values}`);
-    }
-    this.pattern = o.pattern;
-    this.inFeatures = inputs;
-    this.outFeatures = out;
-    const settings = {
-      weight: view.data,
-      type: dtypeNumber(view.type),
-      values: dtypeNumber(values),
-      scale,
-      out,
-      in: inputs,
-      n,
-      m,
-      bias: o.bias === undefined ? undefined : rowVector(o.bias, 'bias', out),
-      activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),
-      isa: isaOption(o.isa),
-      tokens: integer(o.tokens ?? 64, 'tokens', 1, 2 ** 31),
-      threads: o.threads === undefined ? 0 : integer(o.threads, 'threads', 1, 1024),
-    };
+    const { settings, pattern } = planSettings(planOptions);
+    this.pattern = pattern;
+    this.inFeatures = settings.in;
+    this.outFeatures = settings.out;
     this.#handle = new NativeHandle('the plan', () => new native.SpmmPlan(settings));
   }
 
@@ -216,6 +155,9 @@ export class Plan {
  * y.data; // Float32Array [13, 23]
  * ```
  */
-export function plan(planOptions: PlanOptions): Plan {
-  return new Plan(planOptions);
+export function plan(planOptions: CudaPlanOptions): CudaPlan;
+export function plan(planOptions: PlanOptions): Plan;
+export function plan(planOptions: PlanOptions | CudaPlanOptions): Plan | CudaPlan {
+  if (planOptions?.device !== 'cuda') return new Plan(planOptions);
+  return new CudaPlan(planOptions);
 }

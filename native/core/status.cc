@@ -17,6 +17,8 @@ const char* code_name(Code code) {
     case Code::kCoordinates: return "ERR_SK_COORDINATES";
     case Code::kLists: return "ERR_SK_LISTS";
     case Code::kCapacity: return "ERR_SK_CAPACITY";
+    case Code::kDevice: return "ERR_SK_DEVICE";
+    case Code::kCuda: return "ERR_SK_CUDA";
   }
   return "ERR_SK_INTERNAL";
 }

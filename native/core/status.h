@@ -7,7 +7,23 @@
 namespace sk {
 
 // The stable codes that JavaScript sees as error.code.
-enum class Code { kOk, kValue, kShape, kSparsity, kPattern, kIsa, kMemory, kAborted, kDisposed, kNan, kCoordinates, kLists, kCapacity };
+enum class Code {
+  kOk,
+  kValue,
+  kShape,
+  kSparsity,
+  kPattern,
+  kIsa,
+  kMemory,
+  kAborted,
+  kDisposed,
+  kNan,
+  kCoordinates,
+  kLists,
+  kCapacity,
+  kDevice,
+  kCuda
+};
 
 const char* code_name(Code code);
 

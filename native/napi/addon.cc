@@ -9,7 +9,7 @@
 namespace sk::napi {
 namespace {
 
-const Verb* const kVerbs[] = {&kSpmm, &kSelect, &kMap, &kMapmm, &kPool, &kScore, &kMapouter, &kMapreduce, &kAttend};
+const Verb* const kVerbs[] = {&kSpmm, &kSelect, &kMap, &kMapmm, &kPool, &kScore, &kMapouter, &kMapreduce, &kAttend, &kCuda};
 
 Napi::Object to_object(Napi::Env env, const KernelRow& row) {
   const Napi::Object o = Napi::Object::New(env);
@@ -39,6 +39,18 @@ Addon::Addon(Napi::Env env, Napi::Object exports) {
 }
 
 Addon::~Addon() { ThreadPool::instance().release(); }
+
+Status Addon::open_cuda(std::shared_ptr<const CudaDevice>* device) {
+  Status status = cuda_ ? Status() : CudaDevice::open(&cuda_);
+  *device = cuda_;
+  return status;
+}
+
+std::shared_ptr<const CudaDevice> Addon::cuda(Napi::Env env) {
+  std::shared_ptr<const CudaDevice> device;
+  if (const Status status = open_cuda(&device); !status.ok()) throw to_error(env, status);
+  return device;
+}
 
 Napi::Value Addon::kernels(const Napi::CallbackInfo& info) {
   const Napi::Array rows = Napi::Array::New(info.Env());

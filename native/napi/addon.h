@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "../core/status.h"
+#include "../cuda/device.h"
 #include "staging.h"
 
 namespace sk::napi {
@@ -16,6 +18,11 @@ class Addon : public Napi::Addon<Addon> {
 
   const std::shared_ptr<StagingPool>& staging() const { return staging_; }
 
+  // The CUDA device, opened when it is first asked for.
+  Status open_cuda(std::shared_ptr<const CudaDevice>* device);
+  // The same, thrown where there is none.
+  std::shared_ptr<const CudaDevice> cuda(Napi::Env env);
+
  private:
   Napi::Value kernels(const Napi::CallbackInfo& info);
   Napi::Value isas(const Napi::CallbackInfo& info);
@@ -23,6 +30,7 @@ class Addon : public Napi::Addon<Addon> {
   void set_num_threads(const Napi::CallbackInfo& info);
   Napi::Value physical(const Napi::CallbackInfo& info);
 
+  std::shared_ptr<const CudaDevice> cuda_;
   std::shared_ptr<StagingPool> staging_ = std::make_shared<StagingPool>();
 };
 

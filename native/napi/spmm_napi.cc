@@ -1,4 +1,5 @@
-#include "../spmm/spmm.h"
+#include "spmm_napi.h"
+
 #include "addon.h"
 #include "args.h"
 #include "plan_object.h"
@@ -6,6 +7,30 @@
 #include "verbs.h"
 
 namespace sk::napi {
+
+SpmmOptions spmm_options(const Napi::Value& value) {
+  const Napi::Env env = value.Env();
+  const Napi::Object o = object(value, "options");
+  SpmmOptions options;
+  const Elements weight = elements(o.Get("weight"), o.Get("type"), "weight");
+  options.weight = {weight.data, weight.type, integer(o.Get("out"), "out", 1, kMaxDimension), integer(o.Get("in"), "in", 1, kMaxDimension)};
+  expect_length(env, weight.length, "weight", options.weight.rows, options.weight.columns);
+  options.values = static_cast<DType>(integer(o.Get("values"), "values", 0, 3));
+  const auto scale = optional_span<float>(o.Get("scale"), "scale");
+  if (scale.data != nullptr) expect_length(env, scale.length, "scale", 1, options.weight.rows);
+  options.scale = scale.data;
+  const auto bias = optional_span<float>(o.Get("bias"), "bias");
+  if (bias.data != nullptr) expect_length(env, bias.length, "bias", 1, options.weight.rows);
+  options.bias = bias.data;
+  options.n = static_cast<int>(integer(o.Get("n"), "n", 0, 64));
+  options.m = static_cast<int>(integer(o.Get("m"), "m", 0, 64));
+  options.activation = static_cast<Activation>(integer(o.Get("activation"), "activation", 0, 1));
+  options.isa = text(o.Get("isa"), "isa");
+  options.tokens = integer(o.Get("tokens"), "tokens", 1, kMaxDimension);
+  options.threads = static_cast<int>(integer(o.Get("threads"), "threads", 0, 1024));
+  return options;
+}
+
 namespace {
 
 class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
@@ -19,27 +44,8 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
   // new SpmmPlan({ weight, type, values, scale, out, in, n, m, bias, activation, isa, tokens, threads })
   explicit SpmmPlanObject(const Napi::CallbackInfo& info) : Base(info) {
     const Napi::Env env = info.Env();
-    const Napi::Object o = object(info[0], "options");
-    SpmmOptions options;
-    const Elements weight = elements(o.Get("weight"), o.Get("type"), "weight");
-    options.weight = {weight.data, weight.type, integer(o.Get("out"), "out", 1, kMaxDimension),
-                      integer(o.Get("in"), "in", 1, kMaxDimension)};
-    expect_length(env, weight.length, "weight", options.weight.rows, options.weight.columns);
-    options.values = static_cast<DType>(integer(o.Get("values"), "values", 0, 3));
-    const auto scale = optional_span<float>(o.Get("scale"), "scale");
-    if (scale.data != nullptr) expect_length(env, scale.length, "scale", 1, options.weight.rows);
-    options.scale = scale.data;
-    const auto bias = optional_span<float>(o.Get("bias"), "bias");
-    if (bias.data != nullptr) expect_length(env, bias.length, "bias", 1, options.weight.rows);
-    options.bias = bias.data;
-    options.n = static_cast<int>(integer(o.Get("n"), "n", 0, 64));
-    options.m = static_cast<int>(integer(o.Get("m"), "m", 0, 64));
-    options.activation = static_cast<Activation>(integer(o.Get("activation"), "activation", 0, 1));
-    options.isa = text(o.Get("isa"), "isa");
-    options.tokens = integer(o.Get("tokens"), "tokens", 1, kMaxDimension);
-    options.threads = static_cast<int>(integer(o.Get("threads"), "threads", 0, 1024));
     std::shared_ptr<const SpmmPlan> plan;
-    if (const Status status = SpmmPlan::create(options, &plan); !status.ok()) throw to_error(env, status);
+    if (const Status status = SpmmPlan::create(spmm_options(info[0]), &plan); !status.ok()) throw to_error(env, status);
     adopt(env, std::move(plan));
   }
 
@@ -97,8 +103,18 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
   }
 };
 
+std::vector<KernelRow> rows() {
+  std::vector<KernelRow> rows = spmm_kernels();
+  for (KernelRow& row : spmm_cuda_kernels()) rows.push_back(std::move(row));
+  return rows;
+}
+
 }  // namespace
 
-const Verb kSpmm = {[](Napi::Env env, Napi::Object exports) { exports.Set("SpmmPlan", SpmmPlanObject::define(env)); }, &spmm_kernels};
+const Verb kSpmm = {[](Napi::Env env, Napi::Object exports) {
+                      exports.Set("SpmmPlan", SpmmPlanObject::define(env));
+                      exports.Set("SpmmCudaPlan", define_spmm_cuda_plan(env));
+                    },
+                    &rows};
 
 }  // namespace sk::napi

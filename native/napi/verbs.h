@@ -14,6 +14,7 @@ struct Verb {
   std::vector<KernelRow> (*kernels)();  // null: a verb without kernels.def
 };
 
+extern const Verb kCuda;  // no verb: device memory
 extern const Verb kPool;
 extern const Verb kScore;
 extern const Verb kSelect;

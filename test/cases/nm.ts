@@ -37,6 +37,18 @@ export const nmCases: readonly NmCase[] = [
   { name: 'half of the weights zero already', tokens: 12, inputs: 96, outputs: 48, fill: 'half zero' },
 ];
 
+/** Shapes for the tiles of the CUDA kernels: 128 outputs, 32 or 128 tokens, 64 inputs of 16 bits, eight outputs a store, splits of the inputs. */
+export const nmCudaCases: readonly NmCase[] = [
+  ...nmCases.filter((c) => [0, 1, 2, 9, 32, 65].includes(c.tokens)),
+  { name: 'a tile less one of everything', tokens: 127, inputs: 63, outputs: 127, bias: true },
+  { name: 'exactly one tile', tokens: 128, inputs: 64, outputs: 128, relu: true },
+  { name: 'a tile and one of everything', tokens: 129, inputs: 65, outputs: 129, bias: true },
+  { name: 'more k tiles than stages', tokens: 130, inputs: 520, outputs: 136, bias: true, relu: true },
+  { name: 'split inputs', tokens: 3, inputs: 1100, outputs: 72, bias: true, relu: true },
+  { name: 'split inputs, two token tiles', tokens: 33, inputs: 1024, outputs: 260 },
+  { name: 'three token tiles, rows of 16 bytes', tokens: 300, inputs: 72, outputs: 24, bias: true },
+];
+
 /** Patterns that every row of M is tried with: named rows, both ends, odd N, more kept weights than a word has fields. */
 export const patternsOfM: Readonly<Record<number, readonly number[]>> = {
   4: [1, 2, 3],

@@ -91,7 +91,7 @@ function rows(): { name: string; isa: string }[] {
   const text = readFileSync(join(root, 'native/spmm/kernels.def'), 'utf8');
   return [...text.matchAll(/^SK_SPMM_(\w+)\((\w+),/gm)]
     .map(([, isa = '', row]) => ({ name: `spmm_${row}_${isa.toLowerCase()}`, isa: isa.toLowerCase() }))
-    .filter(({ isa }) => process.arch === 'x64' || !isa.startsWith('avx'));
+    .filter(({ isa }) => isa !== 'cuda' && (process.arch === 'x64' || !isa.startsWith('avx')));
 }
 
 /** Those of them that this machine can run, as the operating system describes it: the code under test is not asked. */

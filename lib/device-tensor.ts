@@ -1,0 +1,105 @@
+import type { NativeDeviceArray } from '../types/native.js';
+import { rangeError } from './errors.js';
+import { guarded, NativeHandle } from './handle.js';
+import { native } from './native.js';
+import { allocate, type DType, elementCount, type Tensor, type TensorLike, tensor } from './tensor.js';
+import { oneOf } from './validate.js';
+
+/** Element types that tensors on a device may have. */
+export type DeviceDType = 'float32' | 'float16' | 'bfloat16' | 'int8' | 'int32';
+
+const bytesOf: { readonly [D in DeviceDType]: number } = { float32: 4, float16: 2, bfloat16: 2, int8: 1, int32: 4 };
+const deviceTypes = Object.keys(bytesOf) as DeviceDType[];
+
+/**
+ * A dense row-major tensor in the memory of a CUDA device. Plans with `device: 'cuda'` take and give such tensors without a copy through the
+ * host. Made by {@link toDevice} and by plans.
+ *
+ * @example
+ * ```ts
+ * import { devices, toDevice } from 'sparse-kernels';
+ * if (devices().some((d) => d.type === 'cuda' && d.available)) {
+ *   using x = await toDevice({ data: Float32Array.of(1, 2, 3, 4), dims: [2, 2] }, 'cuda');
+ *   const back = await x.to('cpu'); // { type: 'float32', data: Float32Array [1, 2, 3, 4], dims: [2, 2] }
+ * }
+ * ```
+ */
+export class DeviceTensor<D extends DeviceDType = DeviceDType> {
+  /** Where the elements are. */
+  readonly location = 'cuda';
+  /** Element type. */
+  readonly type: D;
+  /** Sizes of the axes, outermost first. */
+  readonly dims: readonly number[];
+  readonly #handle: NativeHandle<NativeDeviceArray>;
+
+  /** @internal */
+  constructor(type: D, dims: readonly number[]) {
+    this.type = type;
+    this.dims = dims;
+    const bytes = elementCount(dims, 'tensor') * bytesOf[type];
+    this.#handle = new NativeHandle('the device tensor', () => new native.DeviceArray(bytes));
+  }
+
+  /**
+   * A copy in host memory.
+   *
+   * @throws (rejects) SparseKernelsError `ERR_SK_DISPOSED` / `ERR_SK_MEMORY` / `ERR_SK_CUDA`
+   */
+  async to(device: 'cpu'): Promise<Tensor<D>> {
+    oneOf(device, 'device', ['cpu']);
+    const data = allocate(this.type as DType, elementCount(this.dims, 'tensor'), 'the copy of a device tensor');
+    await this.use((array) => guarded(() => array.download(data)));
+    return { type: this.type, data, dims: this.dims } as Tensor<D>;
+  }
+
+  /** Calls the addon with the memory, which stays until the promise settles. @internal */
+  use<R>(work: (array: NativeDeviceArray) => Promise<R>): Promise<R> {
+    return this.#handle.use(work);
+  }
+
+  /** Frees the memory as soon as no run is under way; later use throws `ERR_SK_DISPOSED`. Calling it twice is fine. */
+  dispose(): void {
+    this.#handle.dispose();
+  }
+
+  /** `using x = await toDevice(...)` disposes at the end of the block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Copies a tensor to a device, off the event loop. The data are read before the call returns, into a staging buffer.
+ *
+ * @param value - float32, float16, bfloat16, int8 or int32, of any shape
+ * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`, SparseKernelsError
+ * `ERR_SK_DEVICE` (no such device, and why) / `ERR_SK_MEMORY` / `ERR_SK_CUDA`
+ * @example
+ * ```ts
+ * import { SparseKernelsError, toDevice } from 'sparse-kernels';
+ * try {
+ *   using x = await toDevice({ data: new Float32Array(6), dims: [2, 3] }, 'cuda');
+ * } catch (error) {
+ *   if (!(error instanceof SparseKernelsError && error.code === 'ERR_SK_DEVICE')) throw error;
+ * }
+ * ```
+ */
+export async function toDevice(value: TensorLike, device: 'cuda'): Promise<DeviceTensor> {
+  oneOf(device, 'device', ['cuda']);
+  const view = tensor(value, 'tensor', deviceTypes);
+  const result = new DeviceTensor(view.type, view.dims);
+  await result.use((array) => guarded(() => array.upload(view.data)));
+  return result;
+}
+
+/** A tensor on a device whose last axis has so many elements, or a named error. */
+export function deviceOperand(value: DeviceTensor, name: string, types: readonly DeviceDType[], last: number): number {
+  if (!types.includes(value.type)) {
+    throw rangeError('ERR_SK_DTYPE', `expected ${name} to be ${types.join(' or ')} but received ${value.type}`);
+  }
+  if (value.dims.at(-1) !== last) {
+    throw rangeError('ERR_SK_SHAPE', `expected ${name} to be [..., ${last}] but received dims [${value.dims.join(', ')}]`);
+  }
+  return elementCount(value.dims.slice(0, -1), name);
+}

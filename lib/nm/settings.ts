@@ -1,0 +1,87 @@
+import type { NativeSpmmOptions } from '../../types/native.js';
+import { type Isa, isaOption } from '../device.js';
+import { rangeError } from '../errors.js';
+import type { TensorLike } from '../tensor.js';
+import { integer, oneOf, options } from '../validate.js';
+import { dtypeNumber, rowVector, type WeightType, weightOperand } from './operands.js';
+import { type Pattern, parsePlanPattern } from './pattern.js';
+
+/** Function applied to every output in the same pass: `y = activation(x Wᵀ + b)`. */
+export type Activation = 'none' | 'relu';
+
+/** In the order of enum Activation in native/spmm/kernel.h. */
+const activations: readonly Activation[] = ['none', 'relu'];
+
+/** Options of `nm.plan`. */
+export interface PlanOptions {
+  /** float32, float16, bfloat16 or int8 [out, in], pruned to `pattern`. Copied: it may change or be freed afterwards. */
+  readonly weight: TensorLike;
+  /**
+   * What the plan stores the weight as; sums are float32 always. float16 and bfloat16 round to nearest even. int8 quantises symmetrically
+   * for each output: `scale = max|w| / 127`. Default: the type of `weight`.
+   */
+  readonly dtype?: WeightType;
+  /** float32 [out], with an int8 `weight` only: the weight is `scale * weight`. */
+  readonly scale?: TensorLike | Float32Array;
+  /** The pattern that the weight has. `'unstructured'`: zeros anywhere; it pays from about half of the weights on (float32 only). */
+  readonly pattern: Pattern | 'unstructured';
+  /** float32 [out]: added before the activation. Default: none. */
+  readonly bias?: TensorLike | Float32Array;
+  /** Default `'none'`. */
+  readonly activation?: Activation;
+  /** Expected tokens (rows of x) of a run: the plan sizes its blocks of work for them. Any other number works too. Default 64. */
+  readonly tokens?: number;
+  /** Where the plan keeps its weight and runs. Default `'cpu'`. */
+  readonly device?: 'cpu';
+  /** Forces the kernels of one instruction set. Default: `SK_ISA` from the environment, else the best that the machine has. */
+  readonly isa?: Isa;
+  /** Most threads of one run. Default: all that `getNumThreads()` allows. */
+  readonly threads?: number;
+}
+
+/** Options of `nm.plan` for a CUDA device. */
+export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 'threads'> {
+  /** On a CUDA device: weights of at most 2 of 4 as float16 or bfloat16, on sparse tensor cores. */
+  readonly device: 'cuda';
+}
+
+/** Checks the options of a plan and words them as the addon takes them. */
+export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
+  settings: NativeSpmmOptions;
+  pattern: Pattern | 'unstructured';
+} {
+  const onCuda = planOptions?.device === 'cuda'; // which has no isa and no threads to choose
+  const o = options<PlanOptions>(planOptions as PlanOptions, 'options', [
+    'weight',
+    'dtype',
+    'scale',
+    'pattern',
+    'bias',
+    'activation',
+    'tokens',
+    'device',
+    ...(onCuda ? [] : (['isa', 'threads'] as const)),
+  ]);
+  if (!onCuda && o.device !== undefined) oneOf(o.device, 'device', ['cpu', 'cuda']);
+  const { n, m } = parsePlanPattern(o.pattern);
+  const { view, out, inputs, values, scale } = weightOperand(o.weight, o.dtype, o.scale);
+  if (m === 0 && values !== 'float32') {
+    throw rangeError('ERR_SK_OPTION', `expected an unstructured weight to be float32 but received dtype ${values}`);
+  }
+  const settings = {
+    weight: view.data,
+    type: dtypeNumber(view.type),
+    values: dtypeNumber(values),
+    scale,
+    out,
+    in: inputs,
+    n,
+    m,
+    bias: o.bias === undefined ? undefined : rowVector(o.bias, 'bias', out),
+    activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),
+    isa: onCuda ? '' : isaOption(o.isa),
+    tokens: integer(o.tokens ?? 64, 'tokens', 1, 2 ** 31),
+    threads: o.threads === undefined ? 0 : integer(o.threads, 'threads', 1, 1024),
+  };
+  return { settings, pattern: o.pattern };
+}

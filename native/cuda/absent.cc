@@ -1,0 +1,25 @@
+// A build without CUDA: no device can be opened, so nothing else is ever reached.
+#include <utility>
+
+#include "device.h"
+
+namespace sk {
+
+Status cuda_status(int, const char*) { return Status(Code::kDevice, "this build has no CUDA"); }
+
+CudaBuffer& CudaBuffer::operator=(CudaBuffer&&) noexcept { return *this; }
+Status CudaBuffer::reserve(std::shared_ptr<const CudaDevice>, size_t) { return cuda_status(0, ""); }
+void CudaBuffer::release() {}
+Status CudaBuffer::upload(const void*, size_t) { return cuda_status(0, ""); }
+Status CudaBuffer::download(void*, size_t) const { return cuda_status(0, ""); }
+
+bool cuda_available() { return false; }
+
+Status CudaDevice::open(std::shared_ptr<const CudaDevice>*) {
+  return Status(Code::kDevice, "this binary was built without CUDA: nvcc was not found, or SK_CUDA was OFF");
+}
+CudaDevice::~CudaDevice() = default;
+Status CudaDevice::synchronize() const { return cuda_status(0, ""); }
+CudaCopies CudaDevice::copies() const { return {0, 0, 0, 0}; }
+
+}  // namespace sk

@@ -1,0 +1,93 @@
+// A CUDA device as the verbs and the boundary see it: memory, copies and one stream, without CUDA's headers. device.cc has it with CUDA,
+// absent.cc without. Everything may be called from any thread; only what says so waits for the device.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "../core/status.h"
+
+namespace sk {
+
+// cudaStream_t, which only .cu files and native/cuda look into.
+using CudaStream = void*;
+
+// What a call of CUDA's runtime returned; 0 is success. The message names `what` was tried.
+Status cuda_status(int error, const char* what);
+
+// Copies between host and device since the device was opened.
+struct CudaCopies {
+  int64_t uploads, uploaded_bytes, downloads, downloaded_bytes;
+};
+
+class CudaDevice;
+
+// Device memory, freed in the order of the stream. Movable, not copyable.
+class CudaBuffer {
+ public:
+  CudaBuffer() = default;
+  ~CudaBuffer() { release(); }
+  CudaBuffer(CudaBuffer&& other) noexcept { *this = std::move(other); }
+  CudaBuffer& operator=(CudaBuffer&& other) noexcept;
+  CudaBuffer(const CudaBuffer&) = delete;
+  CudaBuffer& operator=(const CudaBuffer&) = delete;
+
+  // 256-byte aligned, not initialised; any earlier block is freed. kMemory where the device has no more.
+  Status reserve(std::shared_ptr<const CudaDevice> device, size_t bytes);
+  void release();
+
+  // From and to host memory, which must stay until the device has been waited for (synchronize()).
+  Status upload(const void* host, size_t bytes);
+  Status download(void* host, size_t bytes) const;
+
+  size_t bytes() const { return bytes_; }
+  const CudaDevice* device() const { return device_.get(); }
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data_);
+  }
+
+ private:
+  std::shared_ptr<const CudaDevice> device_;
+  void* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+// Whether open() would find a device; looked up once.
+bool cuda_available();
+
+class CudaDevice {
+ public:
+  // Device 0 of those that CUDA_VISIBLE_DEVICES leaves. kDevice, with the reason, where there is none that these kernels run on.
+  static Status open(std::shared_ptr<const CudaDevice>* device);
+  ~CudaDevice();
+
+  // Made with its context when it is first needed.
+  CudaStream stream() const;
+  // Waits until all work of the stream is done. Errors of kernels that ran since the last call come out here.
+  Status synchronize() const;
+  CudaCopies copies() const;
+
+  const std::string& name() const { return name_; }
+  int multiprocessors() const { return multiprocessors_; }
+  int compute_capability() const { return compute_capability_; }  // 80: sm_80
+  int64_t memory_bytes() const { return memory_bytes_; }
+
+ private:
+  friend class CudaBuffer;
+  CudaDevice() = default;
+
+  mutable std::once_flag stream_made_;
+  mutable CudaStream stream_ = nullptr;
+  std::string name_;
+  int multiprocessors_ = 0, compute_capability_ = 0;
+  int64_t memory_bytes_ = 0;
+  mutable std::atomic<int64_t> uploads_{0}, uploaded_bytes_{0}, downloads_{0}, downloaded_bytes_{0};
+};
+
+}  // namespace sk

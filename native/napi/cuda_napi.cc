@@ -1,0 +1,98 @@
+#include "addon.h"
+#include "device_array.h"
+#include "run.h"
+#include "verbs.h"
+
+namespace sk::napi {
+
+Napi::Function DeviceArray::define(Napi::Env env) {
+  return DefineClass(env, "DeviceArray",
+                     {InstanceMethod<&DeviceArray::upload>("upload"), InstanceMethod<&DeviceArray::download>("download"),
+                      InstanceMethod<&DeviceArray::dispose>("dispose")});
+}
+
+DeviceArray::DeviceArray(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DeviceArray>(info) {
+  const Napi::Env env = info.Env();
+  info.This().As<Napi::Object>().TypeTag(&kTag);
+  const auto bytes = static_cast<size_t>(integer(info[0], "bytes", 0, kMaxDimension));
+  auto buffer = std::make_shared<CudaBuffer>();
+  if (Status status = buffer->reserve(env.GetInstanceData<Addon>()->cuda(env), bytes); !status.ok()) throw to_error(env, status);
+  buffer_ = std::move(buffer);
+}
+
+void DeviceArray::Finalize(Napi::BasicEnv) { buffer_.reset(); }
+
+const std::shared_ptr<CudaBuffer>& DeviceArray::live(Napi::Env env) const {
+  if (!buffer_) throw to_error(env, Status(Code::kDisposed, "the device tensor was used after dispose()"));
+  return buffer_;
+}
+
+std::shared_ptr<CudaBuffer> DeviceArray::buffer_of(const Napi::Value& value, DType type, int64_t rows, int64_t columns, const char* name) {
+  const Napi::Env env = value.Env();
+  if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kTag))
+    throw type_error(env, std::string("expected ") + name + " to be a DeviceArray");
+  const auto& buffer = Unwrap(value.As<Napi::Object>())->live(env);
+  int64_t elements, bytes;
+  if (!checked_multiply(rows, columns, &elements) || !checked_multiply(elements, static_cast<int64_t>(size_of(type)), &bytes) ||
+      static_cast<size_t>(bytes) > buffer->bytes())
+    throw to_error(env, Status(Code::kShape, std::string("expected ") + name + " to hold " + std::to_string(rows) + " x " +
+                                                 std::to_string(columns) + " elements"));
+  return buffer;
+}
+
+// upload(array) -> Promise<void>: array is read before the call returns
+Napi::Value DeviceArray::upload(const Napi::CallbackInfo& info) {
+  const Bytes from = bytes_of(info[0], "data");
+  const auto buffer = live(info.Env());
+  if (from.bytes != buffer->bytes()) throw to_error(info.Env(), Status(Code::kShape, "expected data as large as the device tensor"));
+  return run_async(info.Env(), {{from.data, from.bytes}}, {}, nullptr,
+                   [buffer, bytes = from.bytes](const void* const* in, void* const*, const std::atomic<bool>*) {
+                     const Status status = buffer->upload(in[0], bytes);
+                     return status.ok() && bytes > 0 ? buffer->device()->synchronize() : status;
+                   });
+}
+
+// download(array) -> Promise<void>: JavaScript must not have seen the buffer of `array`
+Napi::Value DeviceArray::download(const Napi::CallbackInfo& info) {
+  const Bytes to = bytes_of(info[0], "data");
+  const auto buffer = live(info.Env());
+  if (to.bytes != buffer->bytes()) throw to_error(info.Env(), Status(Code::kShape, "expected data as large as the device tensor"));
+  return run_async(info.Env(), {}, {{info[0], true}}, nullptr,
+                   [buffer, bytes = to.bytes](const void* const*, void* const* out, const std::atomic<bool>*) {
+                     const Status status = buffer->download(out[0], bytes);
+                     return status.ok() && bytes > 0 ? buffer->device()->synchronize() : status;
+                   });
+}
+
+namespace {
+
+// cudaDevice() -> { name, multiprocessors, computeCapability, memoryBytes, copies... } or { reason }
+Napi::Value cuda_device(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const Napi::Object o = Napi::Object::New(env);
+  std::shared_ptr<const CudaDevice> device;
+  if (const Status status = env.GetInstanceData<Addon>()->open_cuda(&device); !status.ok()) {
+    o.Set("reason", status.message());
+    return o;
+  }
+  const CudaCopies copies = device->copies();
+  o.Set("name", device->name());
+  o.Set("multiprocessors", device->multiprocessors());
+  o.Set("computeCapability", device->compute_capability() / 10.0);
+  o.Set("memoryBytes", static_cast<double>(device->memory_bytes()));
+  o.Set("uploads", static_cast<double>(copies.uploads));
+  o.Set("uploadedBytes", static_cast<double>(copies.uploaded_bytes));
+  o.Set("downloads", static_cast<double>(copies.downloads));
+  o.Set("downloadedBytes", static_cast<double>(copies.downloaded_bytes));
+  return o;
+}
+
+}  // namespace
+
+const Verb kCuda = {[](Napi::Env env, Napi::Object exports) {
+                      exports.Set("DeviceArray", DeviceArray::define(env));
+                      exports.Set("cudaDevice", Napi::Function::New<cuda_device>(env, "cudaDevice"));
+                    },
+                    nullptr};
+
+}  // namespace sk::napi

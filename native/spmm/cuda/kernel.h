@@ -1,0 +1,55 @@
+// What the CUDA plan and the kernels share: the packed weight and the arguments of one product. No CUDA headers.
+//
+// Weight S[out, in], 2:4 along `in`, in tiles of 128 rows x 128 bytes of a dense row (64 inputs of 16 bits), the tiles of a row block one
+// after the other:
+//
+//   tiles [out_padded / 128][in_padded / 64] of kTileBytes:
+//     values    [128 rows][32 kept] 16-bit, 64 bytes a row, two rows in a line of 128 bytes, as shared memory wants them: 16-byte chunk c
+//     of
+//               row r lies at line r / 2, position (r % 2) * 4 + (c ^ (r / 2) % 4); ldmatrix then meets no bank twice
+//     metadata  [4 blocks of 32 rows][2 steps of 32 inputs][32 lanes] u32, the word that each lane hands to mma.sp: lane 4g + t has rows
+//               g + 16 (t / 2) (low half) and that + 8 (high half), inputs 16 (t % 2) .. + 15, four bits for each group of four inputs
+//
+// A tile is what a block of threads copies to shared memory at a time, as it is. Padding is zero values with legal metadata.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "../../core/tensor.h"
+#include "../kernel.h"
+
+namespace sk {
+
+constexpr int kTileRows = 128, kTileRowBytes = 128;
+constexpr int kTileValueBytes = kTileRows * kTileRowBytes / 2, kTileMetadataBytes = 1024;
+constexpr int kTileBytes = kTileValueBytes + kTileMetadataBytes;
+
+// y = act(x * S^T + bias), all pointers to device memory.
+struct SpmmCudaProduct {
+  const void* tiles;
+  const float* bias;  // [out_padded]
+  int64_t in, out;
+  int64_t k_tiles;  // tiles of a row block
+  const void* x;    // [tokens] rows of x_pitch bytes, a multiple of 16, 16-byte aligned, of the type of the values
+  int64_t x_pitch;
+  int64_t tokens;
+  void* y;  // [tokens, out]
+  DType y_type;
+  Activation activation;
+  int splits;      // of the tiles of a row block, among as many blocks of threads; 1: none
+  float* partial;  // [splits][tokens][out] sums, where splits > 1
+};
+
+// One row of kernels.def. The functions put work on the stream and return a cudaError_t.
+struct SpmmCudaKernel {
+  const char* name;  // spmm_f16_2x4_cuda
+  // Rows of x [tokens, in] to rows of `pitch` bytes of the type of the values. `type` is float32, float16 or bfloat16.
+  int (*convert)(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, void* stream);
+  // Blocks of token_tile tokens (one of kTokenTiles).
+  int (*multiply)(const SpmmCudaProduct& product, int token_tile, void* stream);
+};
+
+constexpr int kTokenTiles[] = {128, 32};
+
+}  // namespace sk

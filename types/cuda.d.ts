@@ -1,0 +1,30 @@
+/** The contract of device memory in the raw addon. */
+
+/** Device memory. */
+export interface NativeDeviceArray {
+  /** Reads `data` before the call returns. */
+  upload(data: ArrayBufferView): Promise<void>;
+  /** JavaScript must not have seen the buffer of `data`. */
+  download(data: ArrayBufferView): Promise<void>;
+  dispose(): void;
+}
+
+/** The CUDA device, or why there is none. */
+export interface NativeCudaDevice {
+  reason?: string;
+  name: string;
+  multiprocessors: number;
+  /** 8.6: sm_86. */
+  computeCapability: number;
+  memoryBytes: number;
+  /** Copies since the device was opened. */
+  uploads: number;
+  uploadedBytes: number;
+  downloads: number;
+  downloadedBytes: number;
+}
+
+export interface NativeCuda {
+  DeviceArray: new (bytes: number) => NativeDeviceArray;
+  cudaDevice(): NativeCudaDevice;
+}
