@@ -54,6 +54,8 @@ export interface NativeMapmmPlan {
   /** x [inRows, splits * in], y [outRows, splits * out]; copies and privateY as in NativeSpmmPlan. */
   run(map: NativeKernelMap, x: Float32Array, y: Float32Array, privateY: boolean, cancel: NativeCancelToken | undefined): Promise<void>;
   runSync(map: NativeKernelMap, x: Float32Array, y: Float32Array): void;
+  /** Whether a run over the map takes the windows of its tiles. */
+  gathersTiles(map: NativeKernelMap): boolean;
   dispose(): void;
   readonly kernel: string;
   readonly bytes: number;

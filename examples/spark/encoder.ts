@@ -8,6 +8,8 @@ export interface Layer {
   readonly bias: Float32Array | undefined;
   readonly x: conv.SparseTensor;
   readonly y: conv.SparseTensor;
+  /** Whether it gathered tiles or pairs. */
+  readonly gathered: 'tiles' | 'pairs';
 }
 
 /** Runs the steps on a masked image; `visit` sees every convolution. Returns the last result of every stage, the finest first. */
@@ -58,7 +60,7 @@ async function convolve(
   const bias = offsets && { bias: offsets.data };
   using layer = conv.layer({ weight: { data: channelsLast(weight), dims: [out, size, size, inputs] }, groups: step.groups, ...bias });
   const y = await layer.run(x, map);
-  await visit({ step, weight, bias: offsets?.data, x, y });
+  await visit({ step, weight, bias: offsets?.data, x, y, gathered: layer.gathers(map) });
   return y;
 }
 

@@ -9,8 +9,8 @@ import { photo, writeFeatures, writeImage } from './pictures.js';
 export interface Outcome {
   /** Share of the pixels that the network sees. */
   readonly visible: number;
-  /** Per convolution: its name, output sites along a side, and the error against the dense one. */
-  readonly layers: readonly { name: string; size: number; error: number }[];
+  /** Per convolution: its name, output sites along a side, what it gathered, and the error against the dense one. */
+  readonly layers: readonly { name: string; size: number; gathered: string; error: number }[];
   readonly files: readonly string[];
 }
 
@@ -18,11 +18,12 @@ export interface Outcome {
 export async function experiment(name: string, size: number, folder: string): Promise<Outcome> {
   const mask = conv.spark.mask({ shape: [size / 32, size / 32], ratio: 0.6, seed: 1 });
   const image = conv.fromDense(photo(name, size), mask);
-  const layers: { name: string; size: number; error: number }[] = [];
+  const layers: { name: string; size: number; gathered: string; error: number }[] = [];
   const stages = await encode(backbone(), image, mask, async (layer) => {
     const { dims } = layer.weight;
     const kind = `${dims[2]}x${dims[3]} ${layer.x.channels} -> ${dims[0]}${layer.step.groups > 1 ? ' depthwise' : ''}`;
-    layers.push({ name: kind, size: layer.y.spatialShape[0] as number, error: await errorAgainstDense(layer, mask) });
+    const error = await errorAgainstDense(layer, mask);
+    layers.push({ name: kind, size: layer.y.spatialShape[0] as number, gathered: layer.gathered, error });
   });
   mkdirSync(folder, { recursive: true });
   const files = [join(folder, 'input.png')];

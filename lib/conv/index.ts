@@ -12,5 +12,5 @@ export { ConvMap, type MapOptions, map, type PairLists } from './map.js';
 export { type BatchNormOptions, batchNorm, type LayerNormOptions, layerNorm, type Moments, moments } from './norm.js';
 export { type AvgPoolOptions, avgPool, globalPool, type MaxPoolOptions, maxPool } from './pool.js';
 export type { Sites } from './sites.js';
-export * as spark from './spark.js';
+export * as spark from './spark/index.js';
 export { type SparseTensor, type TensorOptions, tensor } from './tensor.js';

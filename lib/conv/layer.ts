@@ -100,6 +100,25 @@ export class Layer {
     return this.#handle.live().kernel;
   }
 
+  /**
+   * How a run over `map` would find its inputs: `'pairs'` of the map, or `'tiles'`: where the sites of an image come in aligned tiles of 8 x 8 or
+   * 4 x 4, as under a mask of cells or without one, and few inputs are absent, tiles are copied with their halo and computed as small dense
+   * images (Ren et al., "SBNet: Sparse Blocks Network", CVPR 2018). The layer takes what costs less: tiles mostly where it has few input
+   * channels or is depthwise. Results are the same.
+   *
+   * @throws TypeError `ERR_SK_TYPE`, SparseKernelsError `ERR_SK_DISPOSED`
+   * @example
+   * ```ts
+   * import { conv } from 'sparse-kernels';
+   * const x = conv.fromDense({ data: new Float32Array(16 * 32 * 32), dims: [1, 16, 32, 32] });
+   * const depthwise = conv.layer({ weight: { data: new Float32Array(16 * 49), dims: [16, 7, 7, 1] }, groups: 16 });
+   * depthwise.gathers(conv.map(x, { kernelSize: 7 })); // 'tiles'
+   * ```
+   */
+  gathers(map: ConvMap): 'pairs' | 'tiles' {
+    return this.#handle.live().gathersTiles(convMap(map).handle.live()) ? 'tiles' : 'pairs';
+  }
+
   /** Bytes of the packed weight and bias. */
   get bytes(): number {
     return this.#handle.live().bytes;
@@ -160,7 +179,7 @@ export class Layer {
 
   #arguments(x: SparseTensor, map: ConvMap, out: Float32Array | undefined): { features: Float32Array; y: Float32Array } {
     const input = sparseTensor(x, 'x');
-    if (!(map instanceof ConvMap)) throw typeError('ERR_SK_TYPE', `expected map to be a map (conv.map) but received ${describe(map)}`);
+    convMap(map);
     const volume = this.kernelSize.reduce((a, b) => a * b, 1);
     const extents = this.kernelSize.length === 1 ? undefined : map.kernelSize; // a flat kernel fits every map of its volume
     if (map.kernelVolume !== volume || (extents && String(extents) !== String(this.kernelSize))) {
@@ -180,6 +199,11 @@ export class Layer {
     if (overlaps(input.features, y)) throw rangeError('ERR_SK_OVERLAP', 'expected out not to share memory with the features of x');
     return { features: input.features, y };
   }
+}
+
+function convMap(map: unknown): ConvMap {
+  if (map instanceof ConvMap) return map;
+  throw typeError('ERR_SK_TYPE', `expected map to be a map (conv.map) but received ${describe(map)}`);
 }
 
 function biasData(bias: TensorLike | Float32Array, out: number): Float32Array {

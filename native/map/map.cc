@@ -4,6 +4,7 @@
 
 #include "neighbours.h"
 #include "reach.h"
+#include "tiles.h"
 
 namespace sk {
 namespace {
@@ -39,9 +40,14 @@ Status Map::build(const MapOptions& options, std::shared_ptr<const Map>* result)
   if (!status.ok()) return status;
   if (options.outputs == MapOutputs::kReached) map->out_width_ = 1 + options.in_grid.axes;
   map->lists_ = std::move(lists);
+  map->tiles_ = find_tiles(options, options.outputs == MapOutputs::kSame    ? options.in
+                                    : options.outputs == MapOutputs::kGiven ? options.out
+                                                                            : Sites{map->out_coords(), map->out_rows_});
   *result = std::move(map);
   return Status();
 }
+
+const TilesView* Map::tiles_view() const { return tiles_ ? &tiles_->view : nullptr; }
 
 std::shared_ptr<const Map> Map::swapped() const {
   std::shared_ptr<Map> map(new Map);

@@ -45,6 +45,8 @@ struct PairLists {
   AlignedBuffer in, out;  // int32 [pairs]
 };
 
+struct Tiles;
+
 // Immutable.
 class Map {
  public:
@@ -60,7 +62,8 @@ class Map {
   const int64_t* starts() const { return lists_->starts.as<int64_t>(); }
   const int32_t* in() const { return (swapped_ ? lists_->out : lists_->in).as<int32_t>(); }
   const int32_t* out() const { return (swapped_ ? lists_->in : lists_->out).as<int32_t>(); }
-  PairsView view() const { return {groups_, starts(), in(), out(), in_rows_, out_rows_}; }
+  PairsView view() const { return {groups_, starts(), in(), out(), in_rows_, out_rows_, tiles_view()}; }
+  const TilesView* tiles_view() const;  // null where the sites are no whole tiles
   size_t bytes() const { return static_cast<size_t>(groups_ + 1) * 8 + static_cast<size_t>(pairs()) * 8; }
 
   // Output sites [out_rows, out_width] where build() found them (kReached); out_width is 0 elsewhere.
@@ -71,6 +74,7 @@ class Map {
   Map() = default;
 
   std::shared_ptr<const PairLists> lists_;
+  std::shared_ptr<const Tiles> tiles_;
   AlignedBuffer out_coords_;
   int64_t groups_ = 0, in_rows_ = 0, out_rows_ = 0, out_width_ = 0;
   bool swapped_ = false;

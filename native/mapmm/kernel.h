@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../core/pairs.h"
+
 namespace sk {
 
 // Activations of the fused epilogue.
@@ -37,11 +39,31 @@ struct MapmmBlock {
   int64_t y_channels;  // all splits * out
 };
 
+// Some tiles of the output and all of their channels, epilogue included; one split.
+struct MapmmTiles {
+  const TilesView* tiles;
+  int64_t groups;
+  int64_t first, count;  // of the tiles
+
+  const float* x;  // [.., x_channels]
+  int64_t x_channels;
+  const float *weight, *bias;  // packed, of the whole plan
+  int64_t in, out, out_padded;
+  MapActivation activation;
+  float* windows;        // scratch [count][window_height][window_width][x_channels, of depthwise kernels padded to L], 64-byte aligned
+  float* acc;            // scratch of dense kernels [outputs of the tiles][panel], 64-byte aligned
+  int64_t* deltas;       // scratch [groups]
+  const float** inputs;  // scratch [outputs of the tiles]
+  float** outputs;       // scratch, as many
+  float* y;              // [.., out]
+};
+
 struct MapmmKernel {
   const char* name;  // mapmm_f32_dense_avx2
   bool depthwise;
   int lanes;
-  void (*run)(const MapmmBlock& block);
+  void (*run)(const MapmmBlock& block);        // pairs of a map: what is absent costs nothing
+  void (*run_tiles)(const MapmmTiles& block);  // windows of a map's tiles: sums stay in registers from group to group
 };
 
 }  // namespace sk

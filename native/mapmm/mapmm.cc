@@ -32,6 +32,9 @@ constexpr int64_t kAccFloats = 32768;  // of a block: a quarter of a small L2; t
 constexpr int64_t kMostRows = 1024, kFewestRows = 48;
 constexpr int64_t kMostOuts = 128;  // a multiple of every panel
 
+constexpr int64_t kWindowFloats = 65536;  // of the windows of a block: half of a small L2
+constexpr int64_t kMostTiles = 8;
+
 // How the output [rows, splits * out_padded] is cut into blocks.
 struct Blocks {
   int64_t rows, outs, splits;  // of one block
@@ -100,10 +103,20 @@ void MapmmPlan::pack(const MapmmOptions& o) {
       }
 }
 
+// By what both nests do: windows multiply absent inputs as zeros, pairs load and store the sums for every group: a dense layer two vectors
+// of them for in x 2 multiply-adds, a depthwise one a vector for each.
+bool MapmmPlan::gathers_tiles(const PairsView& pairs) const {
+  if (pairs.tiles == nullptr || splits_ != 1) return false;
+  const double windows = static_cast<double>(pairs.out_rows) * static_cast<double>(groups_),
+               present = static_cast<double>(pairs.starts[groups_]);
+  return windows <= present * (kernel_->depthwise ? 3.0 : 1.0 + 2.0 / static_cast<double>(in_));
+}
+
 Status MapmmPlan::run(const PairsView& pairs, const float* x, float* y, const std::atomic<bool>* cancel) const {
   if (pairs.groups != groups_)
     return Status(Code::kShape, "expected a map of " + std::to_string(groups_) + " groups but received " + std::to_string(pairs.groups));
   const int slots = std::min(threads_, ThreadPool::instance().threads());
+  if (gathers_tiles(pairs)) return run_tiles(*pairs.tiles, slots, x, y, cancel);
   const Blocks blocks = cut(pairs.out_rows, out_padded_, splits_, slots);
   const size_t acc_bytes = static_cast<size_t>(blocks.rows * blocks.outs * blocks.splits) * 4;
   std::atomic<bool> failed{false};
@@ -150,6 +163,33 @@ Status MapmmPlan::run(const PairsView& pairs, const float* x, float* y, const st
                   out_channels()});
   });
   if (failed.load()) return Status(Code::kMemory, "no memory for the accumulators of a run");
+  return cancel && cancel->load(std::memory_order_relaxed) ? Status(Code::kAborted, "the run was aborted") : Status();
+}
+
+Status MapmmPlan::run_tiles(const TilesView& tiles, int slots, const float* x, float* y, const std::atomic<bool>* cancel) const {
+  const int64_t pitch = kernel_->depthwise ? out_padded_ : in_, outputs = tiles.height * tiles.width;
+  const int64_t window_floats = tiles.window_height * tiles.window_width * pitch;
+  // Some tiles at a time fill the registers' rows; but some blocks for every thread.
+  const int64_t most = std::clamp<int64_t>(kWindowFloats / window_floats, 1, kernel_->depthwise ? 1 : kMostTiles);
+  const int64_t count = std::clamp<int64_t>(tiles.tiles / (4 * slots), 1, most);
+  const int64_t acc_floats = kernel_->depthwise ? 0 : count * outputs * 2 * kernel_->lanes;
+  const size_t floats = static_cast<size_t>(round_up(count * window_floats, 16) + acc_floats);
+  std::atomic<bool> failed{false};
+  parallel_for(ceil_div(tiles.tiles, count), slots, [&](int64_t task, int) {
+    if (cancel && cancel->load(std::memory_order_relaxed)) return;
+    auto* scratch = static_cast<float*>(thread_scratch(floats * 4 + static_cast<size_t>(groups_ + 2 * count * outputs) * 8));
+    if (scratch == nullptr) {
+      failed.store(true);
+      return;
+    }
+    const int64_t first = task * count;
+    auto* deltas = reinterpret_cast<int64_t*>(scratch + floats);
+    auto** inputs = reinterpret_cast<const float**>(deltas + groups_);
+    kernel_->run_tiles({&tiles, groups_, first, std::min(count, tiles.tiles - first), x, in_channels(), weight_.as<float>(),
+                        bias_.as<float>(), in_, out_, out_padded_, activation_, scratch, scratch + round_up(count * window_floats, 16),
+                        deltas, inputs, const_cast<float**>(inputs + count * outputs), y});
+  });
+  if (failed.load()) return Status(Code::kMemory, "no memory for the windows of a run");
   return cancel && cancel->load(std::memory_order_relaxed) ? Status(Code::kAborted, "the run was aborted") : Status();
 }
 

@@ -3,8 +3,9 @@
 //   y[o] = act(bias + sum over groups g and pairs (i, o) of g of  W[g] x[i])     x [in rows, in channels], y [out rows, out channels]
 //
 // W[g] is [out, in]; with S splits (grouped convolution) it is S blocks on a diagonal. Output rows that no pair names are act(bias).
-// An output is summed over groups in ascending order and over inputs in ascending order, so it does not depend on blocks or threads.
-// Nothing is read outside x or written outside y.
+// An output is summed over groups in ascending order and over inputs in ascending order, so it does not depend on blocks or threads. Where
+// sites come in tiles (PairsView::tiles), absent inputs inside a tile's window may be summed as zeros: that only shows if W has infinities
+// or NaN. Nothing is read outside x or written outside y.
 #pragma once
 
 #include <atomic>
@@ -41,6 +42,9 @@ class MapmmPlan {
   // kShape if the pairs have another number of groups than the weight.
   Status run(const PairsView& pairs, const float* x, float* y, const std::atomic<bool>* cancel) const;
 
+  // Whether run() takes the windows of the map's tiles instead of its pairs.
+  bool gathers_tiles(const PairsView& pairs) const;
+
   const MapmmKernel& kernel() const { return *kernel_; }
   int64_t in_channels() const { return kernel_->depthwise ? out_ : splits_ * in_; }
   int64_t out_channels() const { return splits_ * out_; }
@@ -50,6 +54,7 @@ class MapmmPlan {
  private:
   MapmmPlan() = default;
   void pack(const MapmmOptions& options);
+  Status run_tiles(const TilesView& tiles, int slots, const float* x, float* y, const std::atomic<bool>* cancel) const;
 
   const MapmmKernel* kernel_ = nullptr;
   int64_t groups_ = 0, in_ = 0, out_ = 0, out_padded_ = 0, splits_ = 1;

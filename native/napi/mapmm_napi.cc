@@ -12,7 +12,8 @@ class MapmmPlanObject : public PlanObject<MapmmPlanObject, MapmmPlan> {
  public:
   static Napi::Function define(Napi::Env env) {
     return define_class(env, "MapmmPlan",
-                        {InstanceMethod<&MapmmPlanObject::run>("run"), InstanceMethod<&MapmmPlanObject::run_sync>("runSync")});
+                        {InstanceMethod<&MapmmPlanObject::run>("run"), InstanceMethod<&MapmmPlanObject::run_sync>("runSync"),
+                         InstanceMethod<&MapmmPlanObject::gathers_tiles>("gathersTiles")});
   }
 
   // new MapmmPlan({ weight, transposed, groups, in, out, splits, bias, activation, isa, threads })
@@ -62,6 +63,13 @@ class MapmmPlanObject : public PlanObject<MapmmPlanObject, MapmmPlan> {
                      [plan = live(info.Env()), map = o.map](const void* const* in, void* const* out, const std::atomic<bool>* cancel) {
                        return plan->run(map->view(), static_cast<const float*>(in[0]), static_cast<float*>(out[0]), cancel);
                      });
+  }
+
+  // gathersTiles(map)
+  Napi::Value gathers_tiles(const Napi::CallbackInfo& info) {
+    const auto map = MapObject::of(info[0]);
+    const auto& plan = live(info.Env());
+    return Napi::Boolean::New(info.Env(), map->groups() == plan->groups() && plan->gathers_tiles(map->view()));
   }
 
   // runSync(map, x, y)

@@ -12,6 +12,7 @@ test('every layer of the masked encoder is the dense one times the mask', async 
     expect(visible).toBe(6 / 16); // 4 x 4 patches
     expect(layers.length).toBeGreaterThan(20);
     for (const { name, error } of layers) expect(error, name).toBeLessThan(1e-5);
+    expect(new Set(layers.map(({ gathered }) => gathered))).toEqual(new Set(['tiles', 'pairs'])); // early stages and late ones
     expect(files.map((file) => basename(file))).toEqual(['input.png', ...[2, 4, 8, 16, 32].map((s) => `stage-${s}.png`)]);
     for (const file of files) {
       const { width, height, data } = PNG.sync.read(readFileSync(file));

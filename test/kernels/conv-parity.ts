@@ -1,5 +1,5 @@
 import { conv, type KernelInfo } from 'sparse-kernels';
-import { type ConvCase, denseCases, depthwiseCases } from '../cases/conv.js';
+import { type ConvCase, denseCases, denseTileCases, depthwiseCases, depthwiseTileCases } from '../cases/conv.js';
 import { dotTolerance, firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
 import { activeRows, denseConv, type Volume } from '../reference/conv.js';
 import { misaligned, smallIntegers, uniform } from '../support/random.js';
@@ -7,7 +7,8 @@ import { randomVolume, sparse } from '../support/volumes.js';
 import type { Check } from './check.js';
 
 export function* mapmmChecks(row: KernelInfo): Iterable<Check> {
-  for (const c of row.pattern === 'depthwise' ? depthwiseCases : denseCases) {
+  const cases = row.pattern === 'depthwise' ? [depthwiseCases, depthwiseTileCases] : [denseCases, denseTileCases];
+  for (const c of cases.flat()) {
     yield { name: c.name, run: () => compareWithOracle(c, row, smallIntegers, true) ?? compareWithOracle(c, row, uniform, false) };
   }
 }
@@ -21,7 +22,7 @@ function compareWithOracle(c: ConvCase, row: KernelInfo, fill: Fill, exact: bool
   const zeros = new Array<number>(axes).fill(0);
   const { size, stride = ones, dilation = ones, groups = 1 } = c;
   const padding = c.mode === 'submanifold' ? size.map((k, a) => ((k - 1) / 2) * (dilation[a] as number)) : (c.padding ?? zeros);
-  const volume = randomVolume(c.batch ?? 1, c.shape, c.inputs, c.density, fill);
+  const volume = randomVolume(c.batch ?? 1, c.shape, c.inputs, c.density, fill, 1, c.cell);
   const place = c.misaligned ? misaligned : (a: Float32Array) => a;
   const weight = place(fill((c.outputs * size.reduce((a, b) => a * b, 1) * c.inputs) / groups, 3));
   const bias = c.bias ? fill(c.outputs, 4) : undefined;
@@ -38,6 +39,8 @@ function compareWithOracle(c: ConvCase, row: KernelInfo, fill: Fill, exact: bool
   const wanted = activeRows(expected);
   const misplaced = firstMismatch(map.coords, wanted.coords, 0);
   if (misplaced) return misplaced;
+  const nest = layer.gathers(map);
+  if (nest !== (c.cell ? 'tiles' : 'pairs')) throw new Error(`expected the other nest than ${nest}`);
   const out = place(new Float32Array(wanted.features.length).fill(Number.NaN)); // an element that is not written fails
   const y = layer.runSync({ ...x, features: place(x.features) }, map, { out });
   const terms = (size.reduce((a, b) => a * b, 1) * c.inputs) / groups;

@@ -1,5 +1,6 @@
 // Maps and mapmm, each operand directly beside pages that trap. Pairs are compared with those that trying every input, offset and output
 // gives; outputs with a float64 sum over these pairs.
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <vector>
@@ -44,7 +45,45 @@ std::vector<int32_t> some_sites(Random& random, int axes, int64_t batch, const i
   }
 }
 
+// Sites that are the tiles of a grid of cells, or some of them.
+std::vector<int32_t> tiled_sites(const std::vector<int32_t>& cells, const int64_t* tile, const int64_t* extent) {
+  std::vector<int32_t> sites;
+  std::map<std::vector<int32_t>, bool> kept;
+  for (size_t i = 0; i < cells.size(); i += 3) kept[{cells[i], cells[i + 1], cells[i + 2]}] = true;
+  for (int32_t b = 0; b < 2; ++b)
+    for (int32_t y = 0; y < extent[0]; ++y)
+      for (int32_t x = 0; x < extent[1]; ++x)
+        if (kept.count({b, static_cast<int32_t>(y / tile[0]), static_cast<int32_t>(x / tile[1])})) sites.insert(sites.end(), {b, y, x});
+  return sites;
+}
+
+// A mask of cells, and a kernel that is a box or a few offsets around it.
+Problem tiled_problem(Random& random) {
+  Problem p;
+  p.axes = 2;
+  p.batch = 2;
+  p.outputs = random.below(2) ? sk::MapOutputs::kSame : random.below(2) ? sk::MapOutputs::kGiven : sk::MapOutputs::kReached;
+  p.transposed = false;
+  p.edge = random.below(2) ? Edge::kEnd : Edge::kStart;
+  const int64_t size = random.below(2) ? 4 : 8, cells[] = {1 + random.below(4), 1 + random.below(4)};
+  int64_t in_tile[2], out_tile[] = {size, size};
+  for (int a = 0; a < 2; ++a) {
+    p.stride[a] = p.outputs == sk::MapOutputs::kSame ? 1 : 1 + random.below(2);
+    in_tile[a] = size * p.stride[a];
+    p.in_extent[a] = cells[a] * in_tile[a];
+    p.out_extent[a] = cells[a] * size;
+  }
+  const std::vector<int32_t> mask = some_sites(random, 2, 2, cells, random.below(2) ? 100 : 30 + random.below(71));
+  p.in = tiled_sites(mask, in_tile, p.in_extent);
+  if (p.outputs == sk::MapOutputs::kGiven) p.out = tiled_sites(mask, out_tile, p.out_extent);
+  const int reach = 1 + random.below(3);
+  for (int i = 0; i < 9 + random.below(20); ++i)
+    for (int a = 0; a < 2; ++a) p.offsets.push_back(random.below(2 * reach + 1) - reach);
+  return p;
+}
+
 Problem random_problem(Random& random) {
+  if (random.below(4) == 0) return tiled_problem(random);
   Problem p;
   p.axes = 1 + random.below(4);
   p.batch = 1 + random.below(2);
@@ -114,6 +153,29 @@ std::string compare(const sk::Map& map, const Pairs& expected) {
   return "";
 }
 
+// The pairs once more, read from the windows of the tiles.
+std::string compare_tiles(const sk::Map& map, const Pairs& expected) {
+  const sk::TilesView& t = *map.view().tiles;
+  for (int64_t g = 0; g < map.groups(); ++g) {
+    std::vector<std::pair<int32_t, int32_t>> pairs;
+    for (int64_t tile = 0; tile < t.tiles; ++tile)
+      for (int64_t y = 0; y < t.height; ++y)
+        for (int64_t x = 0; x < t.width; ++x) {
+          const int64_t place = t.places[g] + y * t.stride[0] * t.window_width + x * t.stride[1];
+          const int64_t line = place / t.window_width, column = place % t.window_width;
+          int64_t s = 0;
+          while (column >= t.columns[s + 1]) ++s;
+          const int32_t first = t.in[(tile * t.window_height + line) * t.segments + s];
+          if (line >= t.window_height || t.columns[t.segments] != t.window_width) return "a window ends too early";
+          if (first >= 0)
+            pairs.push_back({first + static_cast<int32_t>(column - t.columns[s]), t.out[tile * t.height + y] + static_cast<int32_t>(x)});
+        }
+    std::sort(pairs.begin(), pairs.end());
+    if (pairs != expected.groups[static_cast<size_t>(g)]) return "the tiles hold other pairs for group " + std::to_string(g);
+  }
+  return "";
+}
+
 std::string build(const Problem& p, const Pairs& expected, std::shared_ptr<const sk::Map>* map) {
   const Guarded<int32_t> in(p.in, p.edge), out(p.out, p.edge), offsets(p.offsets, p.edge);
   sk::MapOptions o;
@@ -136,13 +198,15 @@ std::string build(const Problem& p, const Pairs& expected, std::shared_ptr<const
   if (p.outputs == sk::MapOutputs::kReached)
     for (size_t i = 0; i < expected.out_sites.size(); ++i)
       if ((*map)->out_coords()[i] != expected.out_sites[i]) return "output sites differ";
-  return compare(**map, expected);
+  std::string problem = compare(**map, expected);
+  return problem.empty() && (*map)->view().tiles ? compare_tiles(**map, expected) : problem;
 }
 
 // Runs a random layer over the map and over its swapped twin, with the weight transposed.
 std::string multiply(Random& random, const sk::Map& map, Edge edge, bool depthwise, const char* isa, bool transposed, std::string* kernel) {
-  const int64_t splits = depthwise ? 2 + random.below(70) : 1 + random.below(3);
-  const int64_t in = depthwise ? 1 : 1 + random.below(random.below(4) ? 40 : 600);
+  const bool tiles = map.view().tiles != nullptr;
+  const int64_t splits = depthwise ? 2 + random.below(70) : tiles ? 1 : 1 + random.below(3);
+  const int64_t in = depthwise ? 1 : 1 + random.below(random.below(4) ? tiles ? 9 : 40 : tiles ? 300 : 600);
   const int64_t out = depthwise ? 1 : 1 + random.below(random.below(4) ? 70 : 300);
   const int64_t groups = map.groups();
   const bool relu = random.below(2);
@@ -174,7 +238,7 @@ std::string multiply(Random& random, const sk::Map& map, Edge edge, bool depthwi
     o.isa = isa;
     if (const sk::Status status = sk::MapmmPlan::create(o, &plan); !status.ok()) return status.message();
   }
-  *kernel = plan->kernel().name;
+  *kernel = std::string(plan->kernel().name) + (plan->gathers_tiles(map.view()) ? ", tiles" : "");
   const Guarded<float> guarded_x(x, edge), guarded_y(y.size(), edge);
   if (const sk::Status status = plan->run(map.view(), guarded_x.data(), guarded_y.data(), nullptr); !status.ok()) return status.message();
   if (!guarded_y.slack_untouched()) return "run() wrote beside y";
@@ -274,7 +338,8 @@ void conv_suite() {
   check(problem.empty(), problem.empty() ? "600 maps, and products, weight gradients and reductions over 200 of them"
                                          : std::string(current_case) + ": " + problem);
   for (const sk::KernelRow& row : sk::mapmm_kernels())
-    if (row.supported) check(ran[row.name] > 0, std::string("row ") + row.name + " was exercised");
+    for (const char* nest : {"", ", tiles"})
+      if (row.supported) check(ran[row.name + std::string(nest)] > 0, std::string("row ") + row.name + nest + " was exercised");
   pool.set_threads(1);
   pool.release();
 }

@@ -3,7 +3,7 @@ import { conv } from 'sparse-kernels';
 import { activeRows, type Volume } from '../reference/conv.js';
 import { generator } from './random.js';
 
-/** A volume of which about `density` of all sites are active. */
+/** A volume of which about `density` of all sites are active, or of all whole cells of so many sites along each axis. */
 export function randomVolume(
   batch: number,
   shape: number[],
@@ -11,10 +11,20 @@ export function randomVolume(
   density: number,
   fill: (length: number, seed: number) => Float32Array,
   seed = 1,
+  cell = 1,
 ): Volume {
   const next = generator(seed);
   const sites = batch * shape.reduce((a, b) => a * b, 1);
-  const active = Array.from({ length: sites }, () => next() < density);
+  const drawn = Array.from({ length: sites }, () => next() < density);
+  const active = Array.from({ length: sites }, (_, site) => {
+    let [first, step, rest] = [0, 1, site]; // of the cell's first site
+    for (const extent of [...shape].reverse()) {
+      first += ((rest % extent) - ((rest % extent) % cell)) * step;
+      step *= extent;
+      rest = Math.floor(rest / extent);
+    }
+    return drawn[first + rest * step] as boolean;
+  });
   const data = Float64Array.from(fill(sites * channels, seed + 1));
   for (let e = 0; e < data.length; e++) if (!active[Math.floor(e / channels)]) data[e] = 0;
   return { batch, shape, channels, active, data };
