@@ -74,15 +74,17 @@ export class CudaPlan {
    */
   async run<X extends DeviceTensor | TensorLike | Float32Array>(x: X, runOptions: CudaRunOptions = {}): Promise<CudaOutputOf<X>> {
     const { out, signal } = options<CudaRunOptions>(runOptions, 'options', ['out', 'signal']);
-    if (x instanceof DeviceTensor) return (await this.#runOnDevice(x, out, signal)) as CudaOutputOf<X>;
-    if (out !== undefined) throw typeError('ERR_SK_TYPE', 'expected out only with an x on the device');
-    const input = inputOperand(x, this.inFeatures);
-    using onDevice = await toDevice(input, 'cuda');
-    using y = await this.#runOnDevice(onDevice, undefined, signal);
-    return (await y.to('cpu')) as CudaOutputOf<X>;
+    return this.#handle.use(async (plan) => {
+      if (x instanceof DeviceTensor) return (await this.#runOnDevice(plan, x, out, signal)) as CudaOutputOf<X>;
+      if (out !== undefined) throw typeError('ERR_SK_TYPE', 'expected out only with an x on the device');
+      const input = inputOperand(x, this.inFeatures);
+      using there = await toDevice(input, 'cuda');
+      using y = await this.#runOnDevice(plan, there, undefined, signal);
+      return (await y.to('cpu')) as CudaOutputOf<X>;
+    });
   }
 
-  #runOnDevice(x: DeviceTensor, out: DeviceTensor | undefined, signal: AbortSignal | undefined): Promise<DeviceTensor> {
+  #runOnDevice(plan: NativeSpmmCudaPlan, x: DeviceTensor, out: DeviceTensor | undefined, signal: AbortSignal | undefined) {
     return cancellable(signal, async (token) => {
       const tokens = deviceOperand(x, 'x', activationTypes, this.inFeatures);
       if (out !== undefined && !(out instanceof DeviceTensor)) throw typeError('ERR_SK_TYPE', 'expected out to be a tensor on the device');
@@ -92,7 +94,7 @@ export class CudaPlan {
         throw rangeError('ERR_SK_SHAPE', `expected out to hold ${tokens} tokens but received dims [${y.dims.join(', ')}]`);
       }
       const [xType, yType] = [dtypeNumber(x.type as ActivationType), dtypeNumber(y.type as ActivationType)];
-      await this.#handle.use((plan) => x.use((xs) => y.use((ys) => plan.run(xs, xType, tokens, ys, yType, token))));
+      await x.use((xs) => y.use((ys) => plan.run(xs, xType, tokens, ys, yType, token)));
       return y;
     });
   }

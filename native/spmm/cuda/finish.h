@@ -8,26 +8,36 @@ namespace sk {
 
 __device__ inline float activate(float x, Activation activation) { return activation == Activation::kRelu ? fmaxf(x, 0.0f) : x; }
 
-// to[first .. first + 8) of a row of `length` elements = eight; what lies past the row is dropped.
+// Eight floats as the 16 or 32 bytes of eight elements. Plain assignments of vectors are taken apart by the compiler at times.
+__device__ inline void store_whole(float* to, const float (&x)[8]) {
+  __stwb(reinterpret_cast<float4*>(to), make_float4(x[0], x[1], x[2], x[3]));
+  __stwb(reinterpret_cast<float4*>(to) + 1, make_float4(x[4], x[5], x[6], x[7]));
+}
 template <class T>
-__device__ inline void store_eight(T* row, int64_t first, int64_t length, const float* eight) {
+__device__ inline void store_whole(T* to, const float (&x)[8]) {
+  uint32_t pairs[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) pairs[i] = narrow_to<T>(x[2 * i]).bits | static_cast<uint32_t>(narrow_to<T>(x[2 * i + 1]).bits) << 16;
+  __stwb(reinterpret_cast<uint4*>(to), make_uint4(pairs[0], pairs[1], pairs[2], pairs[3]));
+}
+
+// row[first .. first + 8) of `length` elements = eight; what lies past the row is dropped.
+template <class T>
+__device__ inline void store_eight(T* row, int64_t first, int64_t length, const float (&eight)[8]) {
   T* to = row + first;
   if (first + 8 <= length && reinterpret_cast<uintptr_t>(to) % 16 == 0) {
-    alignas(16) T packed[8];
-#pragma unroll
-    for (int i = 0; i < 8; ++i) packed[i] = narrow_to<T>(eight[i]);
-#pragma unroll
-    for (int i = 0; i < static_cast<int>(sizeof(packed) / 16); ++i)
-      reinterpret_cast<uint4*>(to)[i] = reinterpret_cast<const uint4*>(packed)[i];
+    store_whole(to, eight);
   } else {
     for (int i = 0; i < 8 && first + i < length; ++i) to[i] = narrow_to<T>(eight[i]);
   }
 }
 
-__device__ inline void finish_eight(const SpmmCudaProduct& p, int64_t token, int64_t output, const float* sums) {
-  float eight[8];
+__device__ inline void finish_eight(const SpmmCudaProduct& p, int64_t token, int64_t output, float (&eight)[8]) {
+  const float4* bias = reinterpret_cast<const float4*>(p.bias + output);  // padded
+  const float4 low = bias[0], high = bias[1];
+  const float add[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
 #pragma unroll
-  for (int i = 0; i < 8; ++i) eight[i] = activate(sums[i] + p.bias[output + i], p.activation);  // bias is padded
+  for (int i = 0; i < 8; ++i) eight[i] = activate(eight[i] + add[i], p.activation);
   const int64_t row = token * p.out;
   switch (p.y_type) {
     case DType::kFloat32: return store_eight(static_cast<float*>(p.y) + row, output, p.out, eight);

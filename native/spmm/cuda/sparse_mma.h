@@ -40,86 +40,105 @@ __device__ inline void multiply_add(BHalf, float (&d)[4], const uint32_t (&a)[4]
 template <class Shape>
 class TileLoader {
   static constexpr int kWeightChunks = kTileBytes / 16, kRowsAtOnce = Shape::kThreads / 8, kRows = Shape::kTokens / kRowsAtOnce;
+  static_assert(kRowsAtOnce % 8 == 0, "all rows of a thread have the same order of chunks");
 
  public:
   __device__ TileLoader(const SpmmCudaProduct& p, int64_t row_block, int64_t first_token, int64_t first_tile)
-      : weight_(static_cast<const char*>(p.tiles) + (row_block * p.k_tiles + first_tile) * kTileBytes + threadIdx.x * 16),
-        left_(static_cast<int>(p.in * 2 - first_tile * kTileRowBytes) - static_cast<int>(threadIdx.x) % 8 * 16) {
+      : weight_(static_cast<const char*>(p.tiles) + (row_block * p.k_tiles + first_tile) * kTileBytes + threadIdx.x * 16) {
     const int token = threadIdx.x / 8, chunk = threadIdx.x % 8;
-    for (int r = 0; r < kRows; ++r) present_[r] = first_token + token + r * kRowsAtOnce < p.tokens;
-    x_ = static_cast<const char*>(p.x) + (first_token + token) * p.x_pitch + first_tile * kTileRowBytes + chunk * 16;
-    pitch_ = p.x_pitch * kRowsAtOnce;
+    left_ = static_cast<int>(p.in * 2 - first_tile * kTileRowBytes) - chunk * 16;
     x_to_ = token * kTileRowBytes + (chunk ^ token % 8) * 16;  // a row is a line; see kernel.h for the order of the chunks of the weight
-    static_assert(kRowsAtOnce % 8 == 0, "all rows of a thread have the same order of chunks");
+    const char* x = static_cast<const char*>(p.x) + first_tile * kTileRowBytes + chunk * 16;
+    unrolled<kRows>([&](auto r) {
+      const int64_t row = first_token + token + r * kRowsAtOnce;
+      present_[r] = row < p.tokens;
+      x_[r] = x + row * p.x_pitch;
+    });
   }
 
-  // Starts the copies of the next k tile. Rows and inputs that x does not have become 0.
+  // Starts the copies of the next k tile; rows and inputs that x does not have become 0.
   __device__ void next(uint32_t stage) {
-#pragma unroll
-    for (int c = 0; c < kWeightChunks; c += Shape::kThreads)
-      if (c + Shape::kThreads <= kWeightChunks || c + static_cast<int>(threadIdx.x) < kWeightChunks)
-        ptx::cp_async16(stage + (c + threadIdx.x) * 16, weight_ + c * 16);
+    const uint32_t weight_to = stage + threadIdx.x * 16, x_to = stage + x_to_;
+    unrolled<(kWeightChunks + Shape::kThreads - 1) / Shape::kThreads>([&](auto i) {
+      constexpr int kChunk = i * Shape::kThreads;
+      if (kChunk + Shape::kThreads <= kWeightChunks || threadIdx.x < kWeightChunks - kChunk)
+        ptx::cp_async16<kChunk * 16>(weight_to, weight_ + kChunk * 16);
+    });
     const int valid = min(max(left_, 0), 16);
-#pragma unroll
-    for (int r = 0; r < kRows; ++r)
-      ptx::cp_async16(stage + kTileBytes + x_to_ + r * kRowsAtOnce * kTileRowBytes, x_ + r * pitch_, present_[r] ? valid : 0);
+    unrolled<kRows>([&](auto r) {
+      ptx::cp_async16<kTileBytes + r * kRowsAtOnce * kTileRowBytes>(x_to, x_[r], present_[r] ? valid : 0);
+      x_[r] += kTileRowBytes;
+    });
     weight_ += kTileBytes;
-    x_ += kTileRowBytes;
     left_ -= kTileRowBytes;
   }
 
  private:
-  const char *weight_, *x_;
-  int64_t pitch_;
+  const char *weight_, *x_[kRows];
   uint32_t x_to_;
   int left_;
   bool present_[kRows];
 };
 
+// Where the rows that a lane names to ldmatrix, and its metadata, lie in a stage. A step of 32 inputs further is one bit of the chunk's
+// number, so an exclusive or.
+template <class Shape>
+struct Fragments {
+  uint32_t a[2], b[2], metadata;
+
+  __device__ Fragments() {
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    const int a_row = warp % Shape::kWarpsOut * Shape::kI * 16 + lane % 16, b_row = warp / Shape::kWarpsOut * Shape::kJ * 8 + lane % 8;
+    a[0] = a_row / 2 * 128 + a_row % 2 * 64 + ((lane / 16) ^ (a_row / 2 % 4)) * 16;
+    b[0] = kTileBytes + b_row * kTileRowBytes + ((lane / 8) ^ (b_row % 8)) * 16;
+    a[1] = a[0] ^ 32;
+    b[1] = b[0] ^ 64;
+    metadata = kTileValueBytes + warp % Shape::kWarpsOut * Shape::kI / 2 * 256 + lane * 4;
+  }
+};
+
+// sum += the product of one k tile.
+template <class Shape>
+__device__ inline void multiply_tile(const Fragments<Shape>& at, uint32_t stage, float (&sum)[Shape::kI][Shape::kJ][4]) {
+  using Values = typename Shape::Values;
+  unrolled<2>([&](auto s) {
+    const uint32_t a_at = stage + at.a[s], b_at = stage + at.b[s], metadata_at = stage + at.metadata;
+    uint32_t b[Shape::kJ][4];
+    unrolled<Shape::kJ>([&](auto j) { ptx::ldmatrix_x4<j * 8 * kTileRowBytes>(b[j], b_at); });
+    unrolled<Shape::kI / 2>([&](auto pair) {
+      uint32_t even[4], odd[4];
+      ptx::ldmatrix_x4<pair * 2048>(even, a_at);
+      ptx::ldmatrix_x4<pair * 2048 + 1024>(odd, a_at);
+      const uint32_t metadata = ptx::load_shared<pair * 256 + s * 128>(metadata_at);
+      unrolled<Shape::kJ>([&](auto j) {
+        multiply_add<0>(Values(), sum[2 * pair][j], even, b[j], metadata);
+        multiply_add<1>(Values(), sum[2 * pair + 1][j], odd, b[j], metadata);
+      });
+    });
+  });
+}
+
 // The sums of the k tiles [first, last) in registers.
 template <class Shape>
 __device__ inline void multiply_tiles(const SpmmCudaProduct& p, int64_t row_block, int64_t first_token, int64_t first, int64_t last,
                                       uint32_t shared, float (&sum)[Shape::kI][Shape::kJ][4]) {
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-  const int warp_row = warp % Shape::kWarpsOut * Shape::kI * 16, warp_token = warp / Shape::kWarpsOut * Shape::kJ * 8;
-  // Where this lane's rows for ldmatrix lie in a stage. A step of 32 inputs further is one bit of the chunk, so an exclusive or.
-  const int a_row = warp_row + lane % 16, b_row = warp_token + lane % 8;
-  const uint32_t a_at = a_row / 2 * 128 + a_row % 2 * 64 + ((lane / 16) ^ (a_row / 2 % 4)) * 16;
-  const uint32_t b_at = kTileBytes + b_row * kTileRowBytes + ((lane / 8) ^ (b_row % 8)) * 16;
-  const uint32_t metadata_at = kTileValueBytes + warp_row / 32 * 256 + lane * 4;
-
+  const Fragments<Shape> at;
   TileLoader<Shape> loader(p, row_block, first_token, first);
+  int to_load = static_cast<int>(last - first);
   for (int stage = 0; stage < Shape::kStages - 1; ++stage) {
-    if (first + stage < last) loader.next(shared + stage * Shape::kStageBytes);
+    if (to_load-- > 0) loader.next(shared + stage * Shape::kStageBytes);
     ptx::cp_async_commit();
   }
   const uint32_t end = shared + Shape::kStages * Shape::kStageBytes;
-  uint32_t read = shared, write = shared + (Shape::kStages - 1) * Shape::kStageBytes;
-  for (int64_t tile = first; tile < last; ++tile) {
+  uint32_t read = shared, write = end - Shape::kStageBytes;
+  for (int tile = static_cast<int>(last - first); tile > 0; --tile) {
     ptx::cp_async_wait<Shape::kStages - 2>();
     __syncthreads();  // the tile is there for all warps, and all have left the stage that is written next
-    if (tile + Shape::kStages - 1 < last) loader.next(write);
+    if (to_load-- > 0) loader.next(write);
     ptx::cp_async_commit();
-#pragma unroll
-    for (int s = 0; s < 2; ++s) {
-      uint32_t b[Shape::kJ][4];
-#pragma unroll
-      for (int j = 0; j < Shape::kJ; ++j) ptx::ldmatrix_x4(b[j], (read + b_at + j * 8 * kTileRowBytes) ^ (s * 64));
-#pragma unroll
-      for (int i = 0; i < Shape::kI; i += 2) {
-        uint32_t even[4], odd[4];
-        ptx::ldmatrix_x4(even, (read + a_at + i * 16 * 64) ^ (s * 32));
-        ptx::ldmatrix_x4(odd, (read + a_at + (i + 1) * 16 * 64) ^ (s * 32));
-        const uint32_t metadata = ptx::load_shared(read + metadata_at + i / 2 * 256 + s * 128);
-#pragma unroll
-        for (int j = 0; j < Shape::kJ; ++j) {
-          multiply_add<0>(typename Shape::Values(), sum[i][j], even, b[j], metadata);
-          multiply_add<1>(typename Shape::Values(), sum[i + 1][j], odd, b[j], metadata);
-        }
-      }
-    }
+    multiply_tile(at, read, sum);
+    write = read;
     read = read + Shape::kStageBytes == end ? shared : read + Shape::kStageBytes;
-    write = write + Shape::kStageBytes == end ? shared : write + Shape::kStageBytes;
   }
   ptx::cp_async_wait<0>();
   __syncthreads();  // the stages are free for the sums
@@ -155,7 +174,12 @@ __global__ void __launch_bounds__(Shape::kThreads, 2) sparse_mma(const SpmmCudaP
   for (int c = threadIdx.x; c < Shape::kTokens * kEights; c += Shape::kThreads) {
     const int64_t token = first_token + c / kEights, output = row_block * kTileRows + c % kEights * 8;
     if (token >= p.tokens || output >= p.out) continue;
-    const float* eight = sums + c / kEights * Shape::kSumPitch + c % kEights * 8;
+    // The lanes of a quarter of a warp would meet in the same banks: half of them read their second four first.
+    const float4* sums4 = reinterpret_cast<const float4*>(sums + c / kEights * Shape::kSumPitch + c % kEights * 8);
+    const int second_first = c / 4 % 2;
+    const float4 one = sums4[second_first], other = sums4[1 - second_first];
+    const float4 low = second_first ? other : one, high = second_first ? one : other;
+    float eight[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
     if (p.splits == 1)
       finish_eight(p, token, output, eight);
     else

@@ -1,0 +1,72 @@
+/** What the kernels may cost, counted by the simulator: numbers that do not depend on a machine. */
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { where } from './simulated.js';
+
+/** One launch, as test/gpusim reports it. */
+interface Launch {
+  kernel: string;
+  tensor_instructions: Record<string, number>;
+  global_loads: { requests_by_bytes_per_thread: Record<string, number>; excess_sectors: number; bytes: number };
+  global_stores: { requests_by_bytes_per_thread: Record<string, number>; excess_sectors: number };
+  async_copy_bytes: number;
+  shared: { bank_conflicts: number };
+  occupancy: { registers_per_thread: number; registers_from: string; spilled_bytes: number };
+  loops: { innermost: boolean; others_per_tensor_instruction?: number }[];
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+function launchesOf(...args: (string | number)[]): Launch[] {
+  const folder = mkdtempSync(join(tmpdir(), 'counters-'));
+  try {
+    const report = join(folder, 'report.json');
+    const env = { ...process.env, GPUSIM_REPORT: report, GPUSIM_DEVICE: 'a100' };
+    execFileSync(process.execPath, ['--import', 'tsx', 'test/cuda/product.ts', ...args.map(String)], { cwd: root, env });
+    return JSON.parse(readFileSync(report, 'utf8'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe.skipIf(where !== 'simulator')('2:4 on sparse tensor cores', () => {
+  const [tokens, inputs, outputs] = [256, 512, 256];
+  const tileBytes = 128 * 64 + 1024 + 128 * 128; // of 64 inputs: values, metadata, x
+  const minimum = (tokens / 128) * (outputs / 128) * (inputs / 64) * tileBytes;
+
+  test.each(['float16', 'bfloat16'])('%s, many tokens', (dtype) => {
+    const launches = launchesOf(tokens, inputs, outputs, dtype);
+    expect(launches.map(({ kernel }) => /sparse_mma|convert_rows|finish_splits/.exec(kernel)?.[0])).toEqual(['sparse_mma']);
+    const [launch] = launches as [Launch];
+    expect(launch.tensor_instructions).toEqual({
+      [`mma.sp::ordered_metadata.m16n8k32.f32.${dtype === 'float16' ? 'f16.f16' : 'bf16.bf16'}.f32`]:
+        (tokens * inputs * outputs) / (16 * 8 * 32),
+    });
+    expect(launch.shared.bank_conflicts).toBe(0);
+    expect(Object.keys(launch.global_loads.requests_by_bytes_per_thread)).toEqual(['16']);
+    expect(Object.keys(launch.global_stores.requests_by_bytes_per_thread)).toEqual(['16']);
+    expect(launch.global_loads.excess_sectors + launch.global_stores.excess_sectors).toBe(0);
+    expect(launch.async_copy_bytes).toBe(minimum);
+    expect(launch.occupancy.spilled_bytes).toBe(0);
+    const [mainLoop] = launch.loops.filter((loop) => loop.others_per_tensor_instruction !== undefined);
+    expect(mainLoop?.innermost).toBe(true);
+    expect(mainLoop?.others_per_tensor_instruction).toBeLessThan(2.5);
+  });
+
+  test('one token: the inputs are split over the multiprocessors, and the weight is read once', () => {
+    const [product, finish] = launchesOf(1, 2048, 256, 'float16') as [Launch, Launch];
+    expect([product.kernel, finish.kernel].map((name) => /sparse_mma|finish_splits/.exec(name)?.[0])).toEqual([
+      'sparse_mma',
+      'finish_splits',
+    ]);
+    const weightBytes = (256 / 128) * (2048 / 64) * (128 * 64 + 1024);
+    const xBytes = (256 / 128) * 2048 * 2; // by each row block
+    expect(product.global_loads.bytes).toBe(weightBytes + xBytes);
+    expect(product.shared.bank_conflicts).toBe(0);
+  });
+});

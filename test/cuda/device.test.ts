@@ -1,0 +1,148 @@
+/** Device tensors and plans on a device: what they promise, and what happens on bad input. */
+
+import { type DeviceTensor, devices, nm, type TensorLike, toDevice } from 'sparse-kernels';
+import { describe, expect, test } from 'vitest';
+import { firstMismatch } from '../reference/compare.js';
+import { denseLinear } from '../reference/nm.js';
+import { smallIntegers } from '../support/random.js';
+import { where } from './simulated.js';
+
+const [outputs, inputs, tokens] = [24, 64, 5];
+const weight = nm.prune({ data: smallIntegers(outputs * inputs, 1), dims: [outputs, inputs] }, { pattern: '2:4' });
+const x: TensorLike = { data: smallIntegers(tokens * inputs, 2), dims: [tokens, inputs] };
+const options = { weight, dtype: 'float16', pattern: '2:4', device: 'cuda' } as const;
+const expected = denseLinear({ x: x.data as Float32Array, weight: weight.data, tokens, inputs, outputs, relu: false, bias: undefined });
+
+test('devices() tells what there is', () => {
+  const cuda = devices().find(({ type }) => type === 'cuda');
+  if (where.startsWith('nowhere')) expect(cuda).toMatchObject({ available: false, reason: expect.stringMatching(/CUDA|driver|device/) });
+  else expect(cuda).toMatchObject({ available: true, cuda: { multiprocessors: expect.any(Number) } });
+});
+
+test.runIf(where.startsWith('nowhere'))('without a device there is a named error', async () => {
+  expect(() => nm.plan(options)).toThrow(expect.objectContaining({ code: 'ERR_SK_DEVICE' }));
+  await expect(toDevice(x, 'cuda')).rejects.toMatchObject({ code: 'ERR_SK_DEVICE' });
+});
+
+describe.skipIf(where.startsWith('nowhere'))('with a device', () => {
+  test.each([
+    ['float32', new Float32Array([1, -2, 3.5])],
+    ['float16', Uint16Array.of(1, 2, 3)],
+    ['bfloat16', Uint16Array.of(4, 5, 6)],
+    ['int8', Int8Array.of(-1, 2, 3)],
+    ['int32', Int32Array.of(7, -8, 9)],
+  ])('%s goes there and comes back', async (type, data) => {
+    using there = await toDevice({ data, dims: [3], type }, 'cuda');
+    expect(there).toMatchObject({ location: 'cuda', type, dims: [3] });
+    expect(await there.to('cpu')).toEqual({ type, data, dims: [3] });
+  });
+
+  test('an empty tensor is legal', async () => {
+    using there = await toDevice({ data: new Float32Array(0), dims: [0, 64] }, 'cuda');
+    expect((await there.to('cpu')).data.length).toBe(0);
+    using plan = nm.plan(options);
+    using y = await plan.run(there);
+    expect(y.dims).toEqual([0, outputs]);
+  });
+
+  test('host tensors give host tensors, device tensors device tensors', async () => {
+    using plan = nm.plan(options);
+    const host = await plan.run(x);
+    expect(firstMismatch(host.data, expected, 0)).toBeNull();
+    using there = await toDevice(x, 'cuda');
+    using y = await plan.run(there);
+    expect(firstMismatch((await y.to('cpu')).data as Float32Array, expected, 0)).toBeNull();
+    using out = await toDevice({ data: new Float32Array(tokens * outputs), dims: [tokens, outputs] }, 'cuda');
+    expect(await plan.run(there, { out })).toBe(out);
+    expect(firstMismatch((await out.to('cpu')).data as Float32Array, expected, 0)).toBeNull();
+  });
+
+  test('copies are counted, and a run on the device makes none', async () => {
+    const count = () => devices().find(({ type }) => type === 'cuda')?.cuda;
+    using plan = nm.plan(options);
+    using there = await toDevice(x, 'cuda');
+    const before = count();
+    using y = await plan.run(there);
+    expect(count()).toEqual(before);
+    await y.to('cpu');
+    expect(count()?.downloadedBytes).toBe((before?.downloadedBytes ?? 0) + tokens * outputs * 4);
+  });
+
+  test('runs of several plans at once do not disturb each other', async () => {
+    const plans = Array.from({ length: 4 }, () => nm.plan(options));
+    const results = await Promise.all(plans.flatMap((plan) => [plan.run(x), plan.run(x)]));
+    for (const y of results) expect(firstMismatch(y.data, expected, 0)).toBeNull();
+    for (const plan of plans) plan.dispose();
+  });
+
+  test('a plan that is disposed of during a run lets it end', async () => {
+    const plan = nm.plan(options);
+    const running = plan.run(x);
+    plan.dispose();
+    expect(firstMismatch((await running).data, expected, 0)).toBeNull();
+    await expect(plan.run(x)).rejects.toMatchObject({ code: 'ERR_SK_DISPOSED' });
+  });
+
+  test('an aborted signal rejects with its reason', async () => {
+    using plan = nm.plan(options);
+    await expect(plan.run(x, { signal: AbortSignal.abort('enough') })).rejects.toBe('enough');
+  });
+
+  const bad: [string, () => Promise<unknown> | unknown, string][] = [
+    ['x of another inner size', async () => nm.plan(options).run({ data: new Float32Array(10), dims: [1, 10] }), 'ERR_SK_SHAPE'],
+    [
+      'a device x of another inner size',
+      async () => nm.plan(options).run(await toDevice({ data: new Float32Array(10), dims: [1, 10] }, 'cuda')),
+      'ERR_SK_SHAPE',
+    ],
+    [
+      'a device x of integers',
+      async () => nm.plan(options).run(await toDevice({ data: new Int32Array(64), dims: [1, 64] }, 'cuda')),
+      'ERR_SK_DTYPE',
+    ],
+    [
+      'out of too few tokens',
+      async () => {
+        const out = await toDevice({ data: new Float32Array(outputs), dims: [1, outputs] }, 'cuda');
+        return nm.plan(options).run(await toDevice(x, 'cuda'), { out });
+      },
+      'ERR_SK_SHAPE',
+    ],
+    [
+      'out in host memory',
+      async () => nm.plan(options).run(await toDevice(x, 'cuda'), { out: x as unknown as DeviceTensor }),
+      'ERR_SK_TYPE',
+    ],
+    ['out with an x in host memory', async () => nm.plan(options).run(x, { out: await toDevice(x, 'cuda') }), 'ERR_SK_TYPE'],
+    [
+      'a device tensor where a CPU plan wants a host one',
+      async () => {
+        const there = (await toDevice(x, 'cuda')) as unknown as TensorLike;
+        return nm.plan({ weight, pattern: '2:4' }).run(there);
+      },
+      'ERR_SK_TYPE',
+    ],
+    [
+      'a tensor after dispose()',
+      async () => {
+        const there = await toDevice(x, 'cuda');
+        there.dispose();
+        return nm.plan(options).run(there);
+      },
+      'ERR_SK_DISPOSED',
+    ],
+    ['a pattern without a CUDA kernel', () => nm.plan({ ...options, pattern: '3:4' }), 'ERR_SK_ISA'],
+    [
+      'weights that break the pattern',
+      () => nm.plan({ ...options, weight: { data: new Float32Array(4).fill(1), dims: [1, 4] } }),
+      'ERR_SK_SPARSITY',
+    ],
+    ['an isa of the CPU', () => nm.plan({ ...options, isa: 'avx2' } as never), 'ERR_SK_OPTION'],
+    ['an unknown device', () => nm.plan({ ...options, device: 'rocm' } as never), 'ERR_SK_OPTION'],
+    ['an unknown device to copy to', () => toDevice(x, 'rocm' as never), 'ERR_SK_OPTION'],
+    ['more than the device has', () => toDevice({ data: new Float32Array(1), dims: [2 ** 45] }, 'cuda'), 'ERR_SK_SHAPE'],
+  ];
+  test.each(bad)('%s is a named error', async (_, run, code) => {
+    await expect((async () => run())()).rejects.toMatchObject({ code });
+  });
+});
