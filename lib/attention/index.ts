@@ -1,25 +1,17 @@
 /** Dynamic sparse attention: exact attention over the keys that lists name, for prefill and decoding. */
 
+export { type AntidiagonalOptions, antidiagonal } from './antidiagonal.js';
 export { type Cache, type CachedTokens, type CacheOptions, cache, newPages } from './cache.js';
 export { type DecodeOptions, decode } from './decode.js';
+export { type Lines, type LinesOptions, lines } from './lines.js';
 export { merge } from './merge.js';
 export * as methods from './methods/index.js';
 export * as patterns from './patterns.js';
 export { type Plan, plan } from './plan.js';
 export { type Pooled, type PoolKind, type PoolOptions, pool, poolSync } from './pool.js';
+export { type PoolScoresOptions, poolScores } from './poolscores.js';
 export { type ProjectOptions, project } from './project.js';
-export {
-  type AntidiagonalOptions,
-  antidiagonal,
-  type Lines,
-  type LinesOptions,
-  lines,
-  type PoolScoresOptions,
-  poolScores,
-  type ScoreOptions,
-  score,
-  scoreSync,
-} from './score.js';
+export { type ScoreOptions, score, scoreSync } from './score.js';
 export { type Crossing, type ForceOptions, type SelectOptions, select, selectSync } from './select.js';
 export type {
   AttentionResult,

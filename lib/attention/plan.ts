@@ -1,35 +1,13 @@
-import type { NativeAttendOperands, NativeAttendPlan, NativeKvCache } from '../../types/attention.js';
-import type { NativeCancelToken } from '../../types/cancel.js';
-import { isaOption } from '../device.js';
-import { rangeError, typeError } from '../errors.js';
+import type { NativeAttendPlan, NativeKvCache } from '../../types/attention.js';
+import { rangeError } from '../errors.js';
 import { cancellable, guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
-import { type TensorLike, tensor, typedArray } from '../tensor.js';
-import { describe, integer, oneOf, options } from '../validate.js';
-import { type Operands, operandsOf, resultKeys } from './operands.js';
-import type { AttentionResult, Layout, Pattern, PlanOptions, Rows, RunOptions } from './types.js';
-
-const planKeys = [
-  'pattern',
-  'batch',
-  'heads',
-  'kvHeads',
-  'headDim',
-  'causal',
-  'window',
-  'sinkTokens',
-  'scale',
-  'softcap',
-  'layout',
-  'dtype',
-  'validate',
-  'isa',
-  'threads',
-] as const;
-const headSets = ['shared', 'kv', 'q'] as const;
-
-/** Most that one native run copies of q, k and v; one key-value head at least. Two such runs are under way at a time. */
-const sliceBytes = 8 << 20;
+import { type TensorLike, tensor } from '../tensor.js';
+import { describe } from '../validate.js';
+import { type Operands, operandsOf } from './operands.js';
+import { settingsOf } from './settings.js';
+import { runSlices } from './slices.js';
+import type { AttentionResult, Layout, Pattern, PlanOptions, RunOptions } from './types.js';
 
 /**
  * Attention over the keys that a pattern lists: checked, with its kernel chosen. Immutable; any number of runs may be under way at once.
@@ -56,53 +34,14 @@ export class Plan {
 
   /** @internal */
   constructor(planOptions: PlanOptions) {
-    const o = options<PlanOptions>(planOptions, 'options', planKeys);
-    const pattern = checkPattern(o.pattern);
-    this.pattern = pattern;
-    this.batch = integer(o.batch ?? Math.max(1, pattern.batch), 'batch', 1, 2 ** 20);
-    this.heads = integer(o.heads, 'heads', 1, 2 ** 20);
-    this.kvHeads = integer(o.kvHeads ?? this.heads, 'kvHeads', 1, 2 ** 20);
-    this.headDim = integer(o.headDim, 'headDim', 8, 256);
-    if (this.headDim % 8 !== 0)
-      throw rangeError('ERR_SK_OPTION', `expected headDim to be a multiple of 8 from 8 to 256 but received ${this.headDim}`);
-    if (this.heads % this.kvHeads !== 0) {
-      throw rangeError('ERR_SK_OPTION', `expected kvHeads to divide heads but received ${this.kvHeads} and ${this.heads}`);
-    }
-    this.layout = oneOf(o.layout ?? 'BHSD', 'layout', ['BHSD', 'BSHD']);
-    this.dtype = oneOf(o.dtype ?? 'float32', 'dtype', ['float32', 'float16', 'bfloat16']);
-    const sets = { shared: 1, kv: this.kvHeads, q: this.heads }[pattern.heads];
-    if (pattern.sets !== sets) {
-      throw rangeError('ERR_SK_SHAPE', `expected a pattern of ${sets} head sets for heads '${pattern.heads}' but received ${pattern.sets}`);
-    }
-    if (pattern.batch !== 1 && pattern.batch !== this.batch) {
-      throw rangeError('ERR_SK_SHAPE', `expected a pattern for 1 or ${this.batch} batch entries but received ${pattern.batch}`);
-    }
-    const settings = {
-      batch: this.batch,
-      heads: this.heads,
-      kvHeads: this.kvHeads,
-      headDim: this.headDim,
-      queries: pattern.queryLength,
-      keys: pattern.keyLength,
-      tokensOutside: this.layout === 'BSHD',
-      headSets: headSets.indexOf(pattern.heads),
-      listsBatch: pattern.batch,
-      blockQueries: pattern.blockSize[0],
-      blockKeys: pattern.blockSize[1],
-      tokenIds: pattern.unit === 'token',
-      tiles: pattern.tiles,
-      fullTiles: pattern.fullTiles,
-      columns: pattern.columns,
-      validate: flag(o.validate ?? true, 'validate'),
-      causal: flag(o.causal ?? false, 'causal'),
-      window: o.window === undefined ? 0 : integer(o.window, 'window', 1, 2 ** 31 - 1),
-      sinkTokens: integer(o.sinkTokens ?? 0, 'sinkTokens', 0, 2 ** 31 - 1),
-      scale: o.scale === undefined ? 1 / Math.sqrt(this.headDim) : finite(o.scale, 'scale'),
-      softcap: o.softcap === undefined ? 0 : positive(o.softcap, 'softcap'),
-      dtype: this.dtype,
-      isa: isaOption(o.isa),
-      threads: o.threads === undefined ? 0 : integer(o.threads, 'threads', 1, 1024),
-    };
+    const { fields, settings } = settingsOf(planOptions);
+    this.pattern = fields.pattern;
+    this.batch = fields.batch;
+    this.heads = fields.heads;
+    this.kvHeads = fields.kvHeads;
+    this.headDim = fields.headDim;
+    this.layout = fields.layout;
+    this.dtype = fields.dtype;
     this.#handle = new NativeHandle('the plan', () => new native.AttendPlan(settings));
   }
 
@@ -147,7 +86,7 @@ export class Plan {
     return cancellable(signal, (token) =>
       this.#handle.use(async (native) => {
         const operands = this.#operands(q, runOptions, { k, v });
-        await this.#runSlices(native, operands, token);
+        await runSlices(native, operands.native, this.layout, token);
         return this.#result(operands);
       }),
     );
@@ -217,36 +156,6 @@ export class Plan {
     return operandsOf(this, { q: queries, ...keys }, runOptions);
   }
 
-  /** Slices of whole key-value heads, where heads lie outermost. */
-  async #runSlices(plan: NativeAttendPlan, { native: all }: Operands, token: NativeCancelToken | undefined): Promise<void> {
-    const { units } = all;
-    const bytes = all.q.byteLength + 2 * (all.k?.byteLength ?? 0);
-    const slice = Math.max(1, Math.floor(sliceBytes / (bytes / units)));
-    if (this.layout === 'BSHD' || slice >= units) return plan.run(all, token);
-    const sliced = (['q', 'k', 'v', ...resultKeys] as const).flatMap((key) => {
-      const whole = all[key];
-      return whole === undefined ? [] : [{ key, whole, perUnit: whole.length / units }];
-    });
-    const underWay: Promise<void>[] = [];
-    try {
-      for (let first = 0; first < units; first += slice) {
-        const count = Math.min(slice, units - first);
-        const part: NativeAttendOperands = { ...all, firstUnit: first, units: count };
-        for (const { key, whole, perUnit } of sliced) {
-          typedArray(whole, whole instanceof Uint16Array ? 'float16' : 'float32', key, perUnit); // it may have been transferred away
-          Object.assign(part, { [key]: whole.subarray(first * perUnit, (first + count) * perUnit) });
-        }
-        const run = plan.run(part, token);
-        run.catch(() => {}); // it is awaited below, but may fail while we still wait for the one before: that is not unhandled
-        underWay.push(run);
-        if (underWay.length === 2) await underWay.shift();
-      }
-      await underWay.shift();
-    } finally {
-      await Promise.allSettled(underWay); // after a failure: nothing writes to the results once the promise is settled
-    }
-  }
-
   #result({ native: { output, lse, rowMax }, dims }: Operands): AttentionResult {
     const states = [this.batch, this.heads, this.pattern.queryLength];
     return {
@@ -255,42 +164,6 @@ export class Plan {
       ...(rowMax && { rowMax: { type: 'float32', data: rowMax, dims: states } }),
     };
   }
-}
-
-/** Every field of a pattern; what its lists hold is checked natively. */
-function checkPattern(value: unknown): Pattern {
-  const keys = ['queryLength', 'keyLength', 'batch', 'heads', 'sets', 'blockSize', 'unit', 'tiles', 'fullTiles', 'columns'] as const;
-  const pattern = options<Pattern>(value, 'pattern', keys);
-  integer(pattern.queryLength, 'pattern.queryLength', 1, 2 ** 31 - 1);
-  integer(pattern.keyLength, 'pattern.keyLength', 0, 2 ** 31 - 1);
-  integer(pattern.batch, 'pattern.batch', 1, 2 ** 20);
-  integer(pattern.sets, 'pattern.sets', 1, 2 ** 20);
-  oneOf(pattern.heads, 'pattern.heads', headSets);
-  oneOf(pattern.unit, 'pattern.unit', ['block', 'token']);
-  if (!Array.isArray(pattern.blockSize) || pattern.blockSize.length !== 2) {
-    throw typeError('ERR_SK_TYPE', `expected pattern.blockSize to be [queries, keys] but received ${describe(pattern.blockSize)}`);
-  }
-  for (const i of [0, 1]) integer(pattern.blockSize[i], `pattern.blockSize[${i}]`, 1, 2 ** 31 - 1);
-  for (const key of ['tiles', 'fullTiles', 'columns'] as const) {
-    if (pattern[key] !== undefined) options<Rows>(pattern[key], `pattern.${key}`, ['start', 'count', 'index']);
-  }
-  return pattern;
-}
-
-function flag(value: unknown, name: string): boolean {
-  if (typeof value === 'boolean') return value;
-  throw typeError('ERR_SK_TYPE', `expected ${name} to be a boolean but received ${describe(value)}`);
-}
-
-function finite(value: unknown, name: string): number {
-  if (typeof value !== 'number') throw typeError('ERR_SK_TYPE', `expected ${name} to be a number but received ${describe(value)}`);
-  if (!Number.isFinite(value)) throw rangeError('ERR_SK_OPTION', `expected ${name} to be finite but received ${value}`);
-  return value;
-}
-
-function positive(value: unknown, name: string): number {
-  if (finite(value, name) > 0) return value as number;
-  throw rangeError('ERR_SK_OPTION', `expected ${name} to be above 0 but received ${value}`);
 }
 
 /**

@@ -1,9 +1,10 @@
 import type { TensorLike } from '../../tensor.js';
 import { integer } from '../../validate.js';
 import { headsOf } from '../heads.js';
+import { lines } from '../lines.js';
 import { dense } from '../patterns.js';
 import { pool } from '../pool.js';
-import { lines, score } from '../score.js';
+import { score } from '../score.js';
 import { select } from '../select.js';
 import type { Rows } from '../types.js';
 import {

@@ -1,7 +1,8 @@
 import { integer } from '../../validate.js';
 import { dense } from '../patterns.js';
 import { pool } from '../pool.js';
-import { poolScores, score } from '../score.js';
+import { poolScores } from '../poolscores.js';
+import { score } from '../score.js';
 import { select } from '../select.js';
 import { listPattern, type MethodOptions, methodOptions, type PrefillMethod, passed, passedTo, prefillMethod } from './common.js';
 import { blocksSeen, overlapping, windowLimits } from './windows.js';

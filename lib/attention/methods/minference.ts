@@ -1,9 +1,10 @@
 import { rangeError, typeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
 import { describe, integer } from '../../validate.js';
+import { lines } from '../lines.js';
 import { band, verticalSlash } from '../patterns.js';
 import { pool } from '../pool.js';
-import { lines, score } from '../score.js';
+import { score } from '../score.js';
 import { select } from '../select.js';
 import type { Pattern, Rows } from '../types.js';
 import {

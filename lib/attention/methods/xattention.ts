@@ -1,6 +1,6 @@
 import { rangeError } from '../../errors.js';
 import { integer } from '../../validate.js';
-import { antidiagonal } from '../score.js';
+import { antidiagonal } from '../antidiagonal.js';
 import { select } from '../select.js';
 import {
   blockLimits,
