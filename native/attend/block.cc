@@ -89,18 +89,26 @@ class Chunks {
       } else {
         key_[n_] = k_ + t * token_bytes_, value_[n_] = v_ + t * token_bytes_;
       }
-      if (++n_ == kAttendKeys) flush();
+      if (++n_ == kAttendKeys + kAttendKeyPadding) hand_over(kAttendKeys);
     }
   }
 
   void flush() {
-    if (n_ == 0) return;
-    for (int i = n_; i < n_ + kAttendKeyPadding; ++i) key_[i] = key_[n_ - 1], value_[i] = value_[n_ - 1];
-    run_.kernel.chunk(block_, {n_, key_, value_, position_, bias_of_ != nullptr ? bias_ : nullptr, cut_, token_bytes_ % 512 == 0});
-    n_ = 0;
+    while (n_ > 0) hand_over(std::min(n_, kAttendKeys));
   }
 
  private:
+  // The first keys to the kernel, with the addresses of the next ones behind them.
+  void hand_over(int count) {
+    for (int i = n_; i < count + kAttendKeyPadding; ++i) key_[i] = key_[n_ - 1], value_[i] = value_[n_ - 1];
+    run_.kernel.chunk(block_, {count, key_, value_, position_, bias_of_ != nullptr ? bias_ : nullptr, cut_, token_bytes_ % 512 == 0});
+    n_ -= count;
+    std::copy_n(key_ + count, n_, key_);
+    std::copy_n(value_ + count, n_, value_);
+    std::copy_n(position_ + count, n_, position_);
+    std::copy_n(bias_ + count, bias_of_ != nullptr ? n_ : 0, bias_);
+  }
+
   const AttendRun& run_;
   const AttendBlock& block_;
   int64_t row_bytes_, token_bytes_, k_offset_ = 0, v_offset_ = 0, length_;
@@ -113,8 +121,8 @@ class Chunks {
   int n_ = 0;
   const void* key_[kAttendKeys + kAttendKeyPadding];
   const void* value_[kAttendKeys + kAttendKeyPadding];
-  int32_t position_[kAttendKeys];
-  float bias_[kAttendKeys];
+  int32_t position_[kAttendKeys + kAttendKeyPadding];
+  float bias_[kAttendKeys + kAttendKeyPadding];
 };
 
 // Keys [from, to) of the row, counted through its tiles, full tiles and columns; every tile counts in full.

@@ -2,19 +2,66 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <string>
 #include <utility>
 
 namespace sk {
 
+class KvPool {
+ public:
+  KvPool(size_t page_bytes, size_t pages)
+      : page_bytes_(page_bytes), slab_pages_(std::clamp<size_t>(kSlabBytes / page_bytes, 1, std::max<size_t>(pages, 1))) {}
+
+  // Null: no memory. A worker that drops the last snapshot of a page gives it back, hence the lock.
+  char* take() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (free_.empty()) {
+      AlignedBuffer slab;
+      if (!slab.reserve(page_bytes_ * slab_pages_)) return nullptr;
+      for (size_t i = slab_pages_; i > 0; --i) free_.push_back(slab.as<char>() + (i - 1) * page_bytes_);
+      slabs_.push_back(std::move(slab));
+    }
+    char* page = free_.back();
+    free_.pop_back();
+    return page;
+  }
+
+  void give_back(char* page) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    free_.push_back(page);
+  }
+
+ private:
+  static constexpr size_t kSlabBytes = size_t{8} << 20;
+
+  const size_t page_bytes_, slab_pages_;
+  std::mutex mutex_;
+  std::vector<char*> free_;
+  std::vector<AlignedBuffer> slabs_;
+};
+
 struct KvCache::Page {
-  AlignedBuffer data;
+  explicit Page(std::shared_ptr<KvPool> from) : pool(std::move(from)), data(pool->take()) {}
+  Page(const Page&) = delete;
+  Page& operator=(const Page&) = delete;
+  ~Page() {
+    if (data != nullptr) pool->give_back(data);
+  }
+
+  const std::shared_ptr<KvPool> pool;
+  char* const data;
   int64_t holders = 0;  // caches, not snapshots
 };
 
-KvCache::KvCache(const KvShape& shape) : shape_(shape), held_(std::make_shared<int64_t>(0)) {}
+KvCache::KvCache(const KvShape& shape)
+    : shape_(shape),
+      pool_(
+          std::make_shared<KvPool>(static_cast<size_t>(2 * shape.plane_bytes()), static_cast<size_t>(shape.capacity / shape.page_tokens))),
+      held_(std::make_shared<int64_t>(0)) {}
 
-KvCache::KvCache(const KvCache& other) : shape_(other.shape_), length_(other.length_), held_(other.held_), pages_(other.pages_) {
+KvCache::KvCache(const KvCache& other)
+    : shape_(other.shape_), length_(other.length_), pool_(other.pool_), held_(other.held_), pages_(other.pages_) {
   for (const auto& page : pages_) hold(page.get());
 }
 
@@ -36,10 +83,10 @@ Status KvCache::page_for_writing(int64_t index, Page** page) {
   const int64_t given_back = exists && pages_[i]->holders == 1 ? 1 : 0;  // to a snapshot
   if (*held_ - given_back >= shape_.capacity / shape_.page_tokens)
     return Status(Code::kCapacity, "the cache and its forks hold all of their " + std::to_string(shape_.capacity) + " tokens");
-  auto fresh = std::make_shared<Page>();
-  if (!fresh->data.reserve(bytes)) return Status(Code::kMemory, "no memory for a page of the cache");
+  auto fresh = std::make_shared<Page>(pool_);
+  if (fresh->data == nullptr) return Status(Code::kMemory, "no memory for a page of the cache");
   if (exists) {
-    std::memcpy(fresh->data.as<void>(), pages_[i]->data.as<void>(), bytes);
+    std::memcpy(fresh->data, pages_[i]->data, bytes);
     drop(pages_[i].get());
     pages_[i] = std::move(fresh);
   } else {
@@ -58,7 +105,7 @@ Status KvCache::append(const void* k, const void* v, int64_t tokens, bool tokens
     if (const Status status = page_for_writing(length_ / shape_.page_tokens, &page); !status.ok()) return truncate(before), status;
     for (const auto& [from, plane] : {std::pair{k, int64_t{0}}, {v, shape_.plane_bytes()}})
       for (int64_t h = 0; h < shape_.kv_heads; ++h) {
-        char* to = page->data.as<char>() + plane + (h * shape_.page_tokens + at) * row;
+        char* to = page->data + plane + (h * shape_.page_tokens + at) * row;
         const char* source = static_cast<const char*>(from);
         if (!tokens_outside) {
           std::memcpy(to, source + (h * tokens + done) * row, static_cast<size_t>(count * row));
@@ -83,7 +130,7 @@ void KvCache::read(int64_t begin, int64_t tokens, void* k, void* v) const {
   const int64_t row = shape_.head_dim * shape_.element_bytes;
   for (int64_t done = 0; done < tokens;) {
     const int64_t token = begin + done, at = token % shape_.page_tokens, count = std::min(tokens - done, shape_.page_tokens - at);
-    const char* page = pages_[static_cast<size_t>(token / shape_.page_tokens)]->data.as<char>();
+    const char* page = pages_[static_cast<size_t>(token / shape_.page_tokens)]->data;
     for (const auto& [to, plane] : {std::pair{k, int64_t{0}}, {v, shape_.plane_bytes()}})
       for (int64_t h = 0; h < shape_.kv_heads; ++h)
         std::memcpy(static_cast<char*>(to) + (h * tokens + done) * row, page + plane + (h * shape_.page_tokens + at) * row,
@@ -96,7 +143,7 @@ std::shared_ptr<const KvCache::Snapshot> KvCache::snapshot() const {
   auto snapshot = std::make_shared<Snapshot>();
   for (const auto& page : pages_) {
     snapshot->pages.push_back(page);
-    snapshot->data.push_back(page->data.as<void>());
+    snapshot->data.push_back(page->data);
   }
   snapshot->length = length_;
   return snapshot;

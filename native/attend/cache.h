@@ -23,6 +23,10 @@ struct KvShape {
   int64_t plane_bytes() const { return kv_heads * page_tokens * head_dim * element_bytes; }  // the keys, or the values, of a page
 };
 
+// Memory of a cache and its forks, cut into pages. Pages of a slab lie in huge pages together: decoding jumps from page to page, and would
+// otherwise walk the page table for each.
+class KvPool;
+
 class KvCache {
  public:
   struct Page;
@@ -58,6 +62,7 @@ class KvCache {
 
   KvShape shape_;
   int64_t length_ = 0;
+  std::shared_ptr<KvPool> pool_;
   std::shared_ptr<int64_t> held_;  // pages of this cache and its forks; what only a snapshot keeps alive does not count
   std::vector<std::shared_ptr<Page>> pages_;
 };

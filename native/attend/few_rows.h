@@ -1,10 +1,14 @@
 // Few rows (decoding): a vector holds L dims of one row. The keys and values are read once, from memory, and that is the floor: bytes of K
-// and V over bandwidth. Rows are worked on in groups of kRows = 1, 2 or 4 (the group of 3 has a row of zeros).
+// and V over bandwidth. Rows are worked on in groups of kRows = 1, 2 or 4 (the group of 3 has a row of zeros), so that the query heads of
+// a group share each pass. Keys go through in phases of kPhase, few enough for K and V of two phases to stay in L1:
 //
 //   scores   acc[key][row] += K[key] * Q[row], L sums at a time     added up across lanes once a key and row
 //   rules    soft cap, bias, cuts                                   where there are any
-//   softmax  in [key][row] order, whole vectors
-//   output   O[row] = O[row] * alpha + P[key][row] V[key]           V was prefetched while the scores were computed
+//   softmax  in [key][row] order, whole vectors                     the output is only scaled when a maximum has grown
+//   output   O[row] += P[key][row] V[key]
+//
+// Each line of K and of V that is read fetches the same line of the key a phase ahead: scattered rows (columns, pages) are nothing that the
+// hardware could foresee, and one fetch for every few FMAs keeps as many misses under way as the core can have.
 #pragma once
 
 #include "tile.h"
@@ -21,25 +25,22 @@ struct FewRows {
   static constexpr int L = V::kLanes;
   static constexpr int kKeys = L / kRows;
   static constexpr int kVectors = 8 / kRows;  // of values in registers: 8 accumulators
+  static constexpr int kPhase = kKeys < 8 ? 8 : kKeys;
+  static_assert(kPhase % kKeys == 0 && kPhase <= kAttendKeyPadding, "a phase is whole steps, and the next one is within reach");
+  static constexpr int kLine = 64 / static_cast<int>(sizeof(T));  // elements
 
-  // How far ahead of the scores K is fetched: scattered rows (columns, pages) are nothing that the hardware could foresee.
-  static constexpr int kAhead = kAttendKeyPadding;
-
-  static void score(const void* const* keys, const void* const* values, int n, const float* queries, int d, float* scores, bool fetch) {
+  static void score(const void* const* keys, int n, const float* queries, int d, float* scores) {
     for (int j = 0; j < n; j += kKeys) {
       F32 acc[L];
-      const T* k[kKeys];
+      const T *k[kKeys], *ahead[kKeys];
 #pragma GCC unroll 16
       for (int c = 0; c < L; ++c) acc[c] = V::zero();
 #pragma GCC unroll 16
-      for (int c = 0; c < kKeys; ++c) k[c] = static_cast<const T*>(keys[j + c]);
-      if (fetch)
-        for (int c = 0; c < kKeys; ++c)
-          for (int i = 0; i < d; i += 64 / static_cast<int>(sizeof(T))) {
-            V::prefetch(static_cast<const T*>(values[j + c]) + i);
-            V::prefetch(static_cast<const T*>(keys[j + c + kAhead < n ? j + c + kAhead : n]) + i);
-          }
-      for (int i = 0; i < d; i += L) {
+      for (int c = 0; c < kKeys; ++c) {
+        k[c] = static_cast<const T*>(keys[j + c]);
+        ahead[c] = static_cast<const T*>(keys[j + c + kPhase]);
+      }
+      const auto step = [&](int i) {
         F32 q[kRows];
 #pragma GCC unroll 4
         for (int r = 0; r < kRows; ++r) q[r] = V::load(queries + r * d + i);
@@ -49,20 +50,30 @@ struct FewRows {
 #pragma GCC unroll 4
           for (int r = 0; r < kRows; ++r) acc[c * kRows + r] = V::fma(key, q[r], acc[c * kRows + r]);
         }
+      };
+      int i = 0;
+      for (; i + kLine <= d; i += kLine) {
+#pragma GCC unroll 16
+        for (int c = 0; c < kKeys; ++c) V::prefetch(ahead[c] + i);
+#pragma GCC unroll 4
+        for (int l = 0; l < kLine; l += L) step(i + l);
       }
+      for (; i < d; i += L) step(i);
       V::store(scores + j * kRows, V::sums(acc));
     }
   }
 
   template <int kV>
-  static inline void value_group(const void* const* values, int i, const float* weights, int n, int d, const float* alpha, float* output) {
+  static inline void value_group(const void* const* values, int i, const float* weights, int n, int d, float* output) {
     F32 acc[kRows][kV];
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
-      for (int v = 0; v < kV; ++v) acc[r][v] = V::load(output + r * d + i + v * L) * V::set1(alpha[r]);
+      for (int v = 0; v < kV; ++v) acc[r][v] = V::load(output + r * d + i + v * L);
     for (int j = 0; j < n; ++j) {
-      const T* value = static_cast<const T*>(values[j]) + i;
+      const T *value = static_cast<const T*>(values[j]) + i, *ahead = static_cast<const T*>(values[j + kPhase]) + i;
+#pragma GCC unroll 8
+      for (int v = 0; v < kV * L; v += kLine) V::prefetch(ahead + v);
       F32 x[kV];
 #pragma GCC unroll 8
       for (int v = 0; v < kV; ++v) x[v] = E::load(value + v * L);
@@ -79,58 +90,74 @@ struct FewRows {
       for (int v = 0; v < kV; ++v) V::store(output + r * d + i + v * L, acc[r][v]);
   }
 
-  // Soft cap and bias for the first n keys, -infinity where a row does not see a key and behind the last key.
-  static void apply_rules(const AttendBlock& b, const AttendKeys& keys, int row, float* scores) {
-    const int n = keys.count, padded = round_up_int(n, kKeys);
+  // Soft cap and bias for keys [first, first + n), -infinity where a row does not see a key and behind the last key.
+  static void apply_rules(const AttendBlock& b, const AttendKeys& keys, int first, int n, int row, float* scores) {
+    const int padded = round_up_int(n, kKeys);
     if (b.softcap > 0) cap_scores<V>(scores, padded * kRows, b.softcap);
     if (keys.bias != nullptr)
       for (int j = 0; j < n; ++j)
-        for (int r = 0; r < kRows; ++r) scores[j * kRows + r] += keys.bias[j];
+        for (int r = 0; r < kRows; ++r) scores[j * kRows + r] += keys.bias[first + j];
     if (keys.cut)
       for (int j = 0; j < n; ++j)
         for (int r = 0; r < kRows; ++r) {
-          const int32_t position = keys.position[j];
+          const int32_t position = keys.position[first + j];
           if (position > b.high[row + r] || (position < b.low[row + r] && position >= b.sink_tokens))
             scores[j * kRows + r] = -__builtin_inff();
         }
     for (int i = n * kRows; i < padded * kRows; ++i) scores[i] = -__builtin_inff();
   }
 
-  // Scores to weights; alpha as for many rows.
-  static void softmax(float* scores, int n, float* max, float* sum, float* alpha) {
-    alignas(64) float lanes[L], old[kRows];
-    const int padded = round_up_int(n, kKeys) * kRows;
-    for (int l = 0; l < L; ++l) lanes[l] = max[l % kRows];
-    F32 m = V::load(lanes);
-    for (int i = 0; i < padded; i += L) m = V::max(m, V::load(scores + i));
-    V::store(lanes, m);
-    for (int r = 0; r < kRows; ++r) old[r] = max[r];
+  // The rows of a chunk under way: lane l belongs to row l % kRows.
+  struct State {
+    F32 max, sum;  // sum: of this chunk, lane by lane
+  };
+
+  // A maximum has grown: what was summed so far shrinks.
+  static void grow(F32 most, State* state, float* max, float* sum, float* output, int d) {
+    alignas(64) float lanes[L];
+    V::store(lanes, most);
     for (int l = 0; l < L; ++l) max[l % kRows] = lanes[l] > max[l % kRows] ? lanes[l] : max[l % kRows];
     for (int l = 0; l < L; ++l) lanes[l] = max[l % kRows];
-    m = V::load(lanes);
-    F32 s = V::zero();
-    for (int i = 0; i < padded; i += L) {
-      const F32 p = exp2<V>(V::load(scores + i) - m);
-      V::store(scores + i, p);
-      s = s + p;
+    const F32 top = V::load(lanes), alpha = exp2<V>(state->max - top);
+    state->max = top;
+    state->sum = state->sum * alpha;
+    V::store(lanes, alpha);
+    for (int r = 0; r < kRows; ++r) {
+      sum[r] *= lanes[r];
+      for (int i = 0; i < d; i += L) V::store(output + r * d + i, V::load(output + r * d + i) * V::set1(lanes[r]));
     }
-    for (int l = 0; l < L; ++l) lanes[l] = old[l % kRows] - max[l % kRows];
-    V::store(lanes, exp2<V>(V::load(lanes)));
-    for (int r = 0; r < kRows; ++r) alpha[r] = lanes[r], sum[r] *= lanes[r];
-    V::store(lanes, s);
-    for (int l = 0; l < L; ++l) sum[l % kRows] += lanes[l];
+  }
+
+  // Scores to weights, n of them (a multiple of L).
+  static inline void softmax(float* scores, int n, State* state, float* max, float* sum, float* output, int d) {
+    F32 most = state->max;
+    for (int i = 0; i < n; i += L) most = V::max(most, V::load(scores + i));
+    if (V::lanes_greater(most, state->max) != 0) grow(most, state, max, sum, output, d);
+    for (int i = 0; i < n; i += L) {
+      const F32 p = exp2<V>(V::load(scores + i) - state->max);
+      V::store(scores + i, p);
+      state->sum = state->sum + p;
+    }
   }
 
   // Rows [row, row + kRows) of the block; d is a multiple of L.
   static void chunk(const AttendBlock& b, const AttendKeys& keys, int row, int d) {
     const float* queries = b.queries + row * d;
-    float *scores = b.scores, *output = b.output + row * d, alpha[kRows];
-    score(keys.k, keys.v, keys.count, queries, d, scores, row == 0);
-    apply_rules(b, keys, row, scores);
-    softmax(scores, keys.count, b.max + row, b.sum + row, alpha);
-    int i = 0;
-    for (; i + kVectors * L <= d; i += kVectors * L) value_group<kVectors>(keys.v, i, scores, keys.count, d, alpha, output);
-    for (; i < d; i += L) value_group<1>(keys.v, i, scores, keys.count, d, alpha, output);
+    float *scores = b.scores, *output = b.output + row * d, *max = b.max + row, *sum = b.sum + row;
+    alignas(64) float lanes[L];
+    for (int l = 0; l < L; ++l) lanes[l] = max[l % kRows];
+    State state = {V::load(lanes), V::zero()};
+    for (int first = 0; first < keys.count; first += kPhase) {
+      const int n = keys.count - first < kPhase ? keys.count - first : kPhase;
+      score(keys.k + first, n, queries, d, scores);
+      apply_rules(b, keys, first, n, row, scores);
+      softmax(scores, round_up_int(n, kKeys) * kRows, &state, max, sum, output, d);
+      int i = 0;
+      for (; i + kVectors * L <= d; i += kVectors * L) value_group<kVectors>(keys.v + first, i, scores, n, d, output);
+      for (; i < d; i += L) value_group<1>(keys.v + first, i, scores, n, d, output);
+    }
+    V::store(lanes, state.sum);
+    for (int l = 0; l < L; ++l) sum[l % kRows] += lanes[l];
   }
 };
 

@@ -12,15 +12,16 @@
 
 namespace sk {
 
-constexpr int kAttendRows = 64;        // most rows of a block
-constexpr int kAttendKeys = 128;       // most keys of a chunk
-constexpr int kAttendKeyPadding = 16;  // entries behind the last key of a chunk that may be read
+constexpr int kAttendRows = 64;   // most rows of a block
+constexpr int kAttendKeys = 128;  // most keys of a chunk
+constexpr int kAttendKeyPadding =
+    16;  // entries behind the last key of a chunk that may be read: those of the next keys, where there are any
 constexpr int kAttendMostHeadDim = 256;
 
 // A chunk of keys, anywhere in memory.
 struct AttendKeys {
   int count;                // 1 .. kAttendKeys
-  const void* const* k;     // [count + padding] the d elements of each key; entries behind count repeat a valid one
+  const void* const* k;     // [count + padding] the d elements of each key; entries behind count are of the next keys or of the last
   const void* const* v;     // likewise
   const int32_t* position;  // [count]
   const float* bias;        // [count]; null: none

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <functional>
 
 #include "../core/memory.h"
 
@@ -66,32 +65,29 @@ Cut nth_best(const float* values, int64_t n, int64_t k, uint32_t* keys) {
 // The part of the scratch behind the values of a census of n scores.
 uint32_t* keys_after(float* scratch, int64_t n) { return reinterpret_cast<uint32_t*>(scratch) + round_up(n + 16, 16); }
 
-// Bounds that the k-th best of n lies between, almost surely, from a sample of every n / kSample-th score. A wrong guess costs time only.
-constexpr int64_t kSample = 1024;
+// Bounds that the k-th best of n lies between, almost surely, from an even sample of the scores. A wrong guess costs time only.
+constexpr int64_t kShare = 32, kMostSample = 1024, kLeastSample = 32;
 
 bool guess(const Middle& m, bool magnitude, int64_t k, float* scratch, float* lo, float* hi) {
-  const int64_t step = m.n / kSample;
-  for (int64_t i = 0; i < kSample; ++i) {
+  const int64_t sample = std::min(m.n / kShare, kMostSample), step = m.n / sample;
+  for (int64_t i = 0; i < sample; ++i) {
     const float x = m.scores[i * step + i % step];
     if (std::isnan(x)) return false;
     scratch[i] = magnitude ? std::fabs(x) : x;
   }
-  const double share = static_cast<double>(k) / static_cast<double>(m.n), expected = share * kSample;
-  const auto margin = static_cast<int64_t>(4 * std::sqrt(expected * (1 - share))) + 8;
+  const double share = static_cast<double>(k) / static_cast<double>(m.n), expected = share * static_cast<double>(sample);
+  const auto margin = static_cast<int64_t>(3 * std::sqrt(expected * (1 - share))) + 2;
   const int64_t best = static_cast<int64_t>(expected) - margin, worst = static_cast<int64_t>(expected) + margin;
-  const auto nth = [&](int64_t rank, int64_t of) {
-    std::nth_element(scratch, scratch + rank, scratch + of, std::greater<float>());
-    return scratch[rank];
-  };
-  *lo = worst >= kSample ? kLowest : std::max(nth(worst, kSample), kLowest);
-  *hi = best < 0 ? kInfinity : nth(best, std::min(worst, kSample));
+  const auto nth = [&](int64_t rank) { return nth_best(scratch, sample, rank + 1, keys_after(scratch, m.n)).cut; };
+  *lo = worst >= sample ? kLowest : std::max(nth(worst), kLowest);
+  *hi = best < 0 ? kInfinity : nth(best);
   return true;
 }
 
 // False: NaN.
 bool top_k(const SelectKernel& kernel, const Middle& m, bool magnitude, int64_t k, float* scratch, Cut* cut) {
   float lo = kLowest, hi = kInfinity;
-  const bool guessed = k > 0 && k < m.n && m.n >= 16 * kSample && guess(m, magnitude, k, scratch, &lo, &hi);
+  const bool guessed = k > 0 && k < m.n && m.n >= kShare * kLeastSample && guess(m, magnitude, k, scratch, &lo, &hi);
   Census found = kernel.census(m.scores, m.n, magnitude, lo, hi, scratch);
   if (found.nan) return false;
   if (k <= 0) return *cut = kNothing, true;
