@@ -41,7 +41,7 @@ export interface PlanOptions {
 
 /** Options of `nm.plan` for a CUDA device. */
 export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 'threads'> {
-  /** On a CUDA device: weights of at most 2 of 4 as float16 or bfloat16, on sparse tensor cores. */
+  /** On a CUDA device: at most 2 of 4 as float16 or bfloat16, on sparse tensor cores; every pattern as float32, on CUDA cores. */
   readonly device: 'cuda';
 }
 

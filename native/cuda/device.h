@@ -47,6 +47,7 @@ class CudaBuffer {
 
   size_t bytes() const { return bytes_; }
   const CudaDevice* device() const { return device_.get(); }
+  const std::shared_ptr<const CudaDevice>& shared_device() const { return device_; }
   template <class T>
   T* as() const {
     return static_cast<T*>(data_);

@@ -177,6 +177,8 @@ Status for_each_row_in_blocks(const MatrixView& weight, int64_t rows, int64_t bl
 
 }  // namespace
 
+bool nm_known(int n, int m) { return (m == 4 || m == 8 || m == 16 || m == 32) && n >= 1 && n < m; }
+
 int nm_field_bits(int m) { return m == 4 ? 2 : m <= 16 ? 4 : 8; }
 
 // Rows that keep few weights spend their time on loading and storing accumulators, once per k block. Half the width allows k blocks of

@@ -7,6 +7,9 @@
 
 namespace sk {
 
+// Whether n:m is a pattern that can be packed.
+bool nm_known(int n, int m);
+
 // Bits of an index field; 32 / bits fields share a word.
 int nm_field_bits(int m);
 

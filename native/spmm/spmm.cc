@@ -64,7 +64,7 @@ void* at(void* data, DType type, int64_t element) { return static_cast<char*>(da
 Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPlan>* result) {
   const int m = options.m, n = options.n;
   const bool unstructured = m == 0 && n == 0;
-  if (!unstructured && ((m != 4 && m != 8 && m != 16 && m != 32) || n < 1 || n >= m))
+  if (!unstructured && !nm_known(n, m))
     return Status(Code::kPattern, "expected a pattern N:M with M of 4, 8, 16 or 32 and 1 <= N < M but received " + std::to_string(n) + ":" +
                                       std::to_string(m));
   if ((options.weight.type == DType::kInt8) != (options.scale != nullptr) ||

@@ -9,29 +9,43 @@ import { smallIntegers, uniform } from '../support/random.js';
 const types = ['float32', 'float16', 'bfloat16'] as const;
 type XType = (typeof types)[number];
 
-/** Every case with integers and random numbers, x and y of each type in turn; the row's pattern and, every third time, fewer weights. */
+/** Patterns that rows are tried with, in turns: for tiles the row's own and one with fewer weights, for cells all kinds. */
+const patternsOf: Readonly<Record<string, readonly nm.PlanOptions['pattern'][]>> = {
+  '2:4': ['2:4', '2:4', '1:4'],
+  unstructured: ['unstructured', '3:8', '2:4', '1:16', 'unstructured'],
+};
+
+/** Every case with integers and random numbers, x and y of each type and the patterns in turn. */
 export function* spmmChecks(row: CudaKernelInfo): Iterable<Check> {
+  const patterns = patternsOf[row.pattern];
+  if (!patterns) throw new Error(`no patterns to try ${row.name} with`);
   for (const [i, c] of nmCudaCases.entries()) {
-    const type = types[i % 3] as XType;
-    const n = i % 3 === 2 ? 1 : 2;
+    const type = types[i % types.length] as XType;
+    const pattern = patterns[i % patterns.length] as nm.PlanOptions['pattern'];
     yield {
-      name: `${n}:4, ${c.name}, ${type} x and y`,
-      run: async () => (await compare(c, row, n, type, true)) ?? compare(c, row, n, type, false),
+      name: `${pattern}, ${c.name}, ${type} x and y`,
+      run: async () => (await compare(c, row, pattern, type, true)) ?? compare(c, row, pattern, type, false),
     };
   }
 }
 
-async function compare(c: NmCase, row: CudaKernelInfo, n: number, type: XType, exact: boolean): Promise<Mismatch | null> {
+async function compare(
+  c: NmCase,
+  row: CudaKernelInfo,
+  pattern: nm.PlanOptions['pattern'],
+  type: XType,
+  exact: boolean,
+): Promise<Mismatch | null> {
   const { tokens, inputs, outputs } = c;
   const fill = exact ? smallIntegers : uniform;
-  const stored = row.dtype as HalfType;
+  const asStored = (v: number) => (row.dtype === 'float32' ? v : roundTo(row.dtype as HalfType, v));
   const bias = c.bias ? fill(outputs, 2) : undefined;
-  const pruned = pruneBySorting(c.fill === 'zero' ? new Float32Array(outputs * inputs) : fill(outputs * inputs, 3), outputs, inputs, n, 4);
-  const weight = pruned.map((w) => roundTo(stored, w));
+  const pruned = prune(c.fill === 'zero' ? new Float32Array(outputs * inputs) : fill(outputs * inputs, 3), c, pattern);
+  const weight = pruned.map(asStored);
   using plan = nm.plan({
     weight: { data: pruned, dims: [outputs, inputs] },
-    dtype: stored,
-    pattern: '2:4',
+    dtype: row.dtype as 'float32',
+    pattern,
     device: 'cuda',
     ...(bias && { bias }),
     activation: c.relu ? 'relu' : 'none',
@@ -41,7 +55,7 @@ async function compare(c: NmCase, row: CudaKernelInfo, n: number, type: XType, e
   if (kept) return kept;
 
   const given = fill(tokens * inputs, 1).map((v) => (type === 'float32' ? v : roundTo(type, v)));
-  const x = given.map((v) => roundTo(stored, v)); // what the tensor cores multiply
+  const x = given.map(asStored); // what is multiplied
   const expected = denseLinear({ x, weight, bias, tokens, inputs, outputs, relu: c.relu ?? false });
   const tolerance = exact ? 0 : dotTolerance(inputs, maxAbs(x), maxAbs(weight), bias ? maxAbs(bias) : 0);
   const actual = await runOnDevice(plan, given, type, [tokens, inputs]);
@@ -52,6 +66,19 @@ async function compare(c: NmCase, row: CudaKernelInfo, n: number, type: XType, e
   }
   const ulp = type === 'float16' ? 2 ** -10 : 2 ** -7;
   return firstMismatch(actual, expected, tolerance + (ulp / 2) * maxAbs(expected) + 2 ** -24);
+}
+
+/** Unstructured: rows of very different lengths, one of them full, so that warps get unequal work. */
+function prune(weight: Float32Array, { inputs, outputs }: NmCase, pattern: nm.PlanOptions['pattern']): Float32Array {
+  if (pattern !== 'unstructured') {
+    const [n, m] = pattern.split(':').map(Number) as [number, number];
+    return pruneBySorting(weight, outputs, inputs, n, m);
+  }
+  return weight.map((w, i) => {
+    const row = Math.floor(i / inputs);
+    const percent = row % 37 === 3 ? 100 : [2, 10, 30, 60][row % 4];
+    return (Math.imul(i + 1, 0x9e3779b1) >>> 8) % 100 < (percent as number) ? w : 0;
+  });
 }
 
 async function runOnDevice(plan: nm.CudaPlan, x: Float32Array, type: XType, dims: number[]): Promise<ArrayLike<number>> {

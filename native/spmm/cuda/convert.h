@@ -1,4 +1,4 @@
-// x as the tensor cores need it: rows of the type of the weight, 16-byte aligned.
+// x as the products need it: rows of the type of the weight, 16-byte aligned, for tensor cores; transposed and float32 for cells.
 #pragma once
 
 #include "../../cuda/elements.h"
@@ -15,6 +15,20 @@ __global__ void convert_rows(const From* x, int64_t tokens, int64_t in, To* rows
 #pragma unroll
   for (int i = 0; i < 8; ++i) packed[i] = narrow_to<To>(first + i < in ? widen_from(x[token * in + first + i]) : 0.0f);
   reinterpret_cast<uint4*>(rows)[eight] = *reinterpret_cast<const uint4*>(packed);
+}
+
+// [tokens, in] to [inputs, pitch] float32, where tokens and inputs that are not there become 0. A block of 32 x 8 threads turns 32 x 32 in
+// shared memory; grid: tokens, inputs.
+template <class From>
+__global__ void transpose_rows(const From* x, int64_t tokens, int64_t in, float* to, int64_t pitch) {
+  __shared__ float turned[32][33];
+  const int64_t first_token = static_cast<int64_t>(blockIdx.x) * 32, first_input = static_cast<int64_t>(blockIdx.y) * 32;
+  for (int r = threadIdx.y; r < 32; r += 8) {
+    const int64_t token = first_token + r, input = first_input + threadIdx.x;
+    turned[r][threadIdx.x] = token < tokens && input < in ? widen_from(x[token * in + input]) : 0.0f;
+  }
+  __syncthreads();
+  for (int r = threadIdx.y; r < 32; r += 8) to[(first_input + r) * pitch + first_token + threadIdx.x] = turned[threadIdx.x][r];
 }
 
 }  // namespace sk

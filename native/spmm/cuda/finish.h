@@ -32,6 +32,18 @@ __device__ inline void store_eight(T* row, int64_t first, int64_t length, const 
   }
 }
 
+// Eight sums of shared memory, lane after lane. The lanes of a quarter of a warp would meet in the same banks: half of them read their
+// second four first.
+__device__ inline void read_eight(const float* sums, float (&eight)[8]) {
+  const float4* fours = reinterpret_cast<const float4*>(sums);
+  const int second_first = threadIdx.x / 4 % 2;
+  const float4 one = fours[second_first], other = fours[1 - second_first];
+  const float4 low = second_first ? other : one, high = second_first ? one : other;
+  const float both[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+#pragma unroll
+  for (int i = 0; i < 8; ++i) eight[i] = both[i];
+}
+
 __device__ inline void finish_eight(const SpmmCudaProduct& p, int64_t token, int64_t output, float (&eight)[8]) {
   const float4* bias = reinterpret_cast<const float4*>(p.bias + output);  // padded
   const float4 low = bias[0], high = bias[1];

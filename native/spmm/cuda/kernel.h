@@ -1,7 +1,7 @@
-// What the CUDA plan and the kernels share: the packed weight and the arguments of one product. No CUDA headers.
+// What the CUDA plan and the kernels share: the packed weights and the arguments of one product. No CUDA headers.
 //
-// Weight S[out, in], 2:4 along `in`, in tiles of 128 rows x 128 bytes of a dense row (64 inputs of 16 bits), the tiles of a row block one
-// after the other:
+// Tiles, for sparse tensor cores. Weight S[out, in], 2:4 along `in`, in tiles of 128 rows x 128 bytes of a dense row (64 inputs of 16
+// bits), the tiles of a row block one after the other:
 //
 //   tiles [out_padded / 128][in_padded / 64] of kTileBytes:
 //     values    [128 rows][32 kept] 16-bit, 64 bytes a row, two rows in a line of 128 bytes, as shared memory wants them: 16-byte chunk c
@@ -11,6 +11,15 @@
 //               g + 16 (t / 2) (low half) and that + 8 (high half), inputs 16 (t % 2) .. + 15, four bits for each group of four inputs
 //
 // A tile is what a block of threads copies to shared memory at a time, as it is. Padding is zero values with legal metadata.
+//
+// Cells, for CUDA cores and any pattern. A cell is 64 rows x 64 inputs; its rows hold their non-zeros in quads, the last filled up with
+// zeros:
+//
+//   starts   [cells * 64 + 1] u32   quad where each row of a cell begins; cells are ordered as tiles are
+//   values   [quads][4] f32
+//   indices  [quads][4] u8          input in the cell
+//   order    [out_padded] u8        row (of its 64) in each place: rows are dealt to the eight warps so that all have about as many
+//   non-zeros
 #pragma once
 
 #include <cstddef>
@@ -25,16 +34,24 @@ constexpr int kTileRows = 128, kTileRowBytes = 128;
 constexpr int kTileValueBytes = kTileRows * kTileRowBytes / 2, kTileMetadataBytes = 1024;
 constexpr int kTileBytes = kTileValueBytes + kTileMetadataBytes;
 
+constexpr int kCellRows = 64, kCellInputs = 64, kCellWarps = 8;
+
+struct SpmmCells {
+  const uint32_t* starts;
+  const float* values;
+  const uint8_t *indices, *order;
+};
+
 // y = act(x * S^T + bias), all pointers to device memory.
 struct SpmmCudaProduct {
-  const void* tiles;
-  const float* bias;  // [out_padded]
-  int64_t in, out;
-  int64_t k_tiles;  // tiles of a row block
-  const void* x;    // [tokens] rows of x_pitch bytes, a multiple of 16, 16-byte aligned, of the type of the values
-  int64_t x_pitch;
-  int64_t tokens;
-  void* y;  // [tokens, out]
+  const void* tiles;  // or
+  SpmmCells cells;
+  int64_t k_tiles;    // tiles or cells of a row block
+  const float* bias;  // padded to 128 outputs
+  int64_t in, out, tokens;
+  const void* x;    // as `convert` of the kernel makes it
+  int64_t x_pitch;  // bytes
+  void* y;          // [tokens, out]
   DType y_type;
   Activation activation;
   int splits;      // of the tiles of a row block, among as many blocks of threads; 1: none
@@ -44,9 +61,10 @@ struct SpmmCudaProduct {
 // One row of kernels.def. The functions put work on the stream and return a cudaError_t.
 struct SpmmCudaKernel {
   const char* name;  // spmm_f16_2x4_cuda
-  // Rows of x [tokens, in] to rows of `pitch` bytes of the type of the values. `type` is float32, float16 or bfloat16.
+  // x [tokens, in] of float32, float16 or bfloat16 as multiply() takes it. Tiles: rows of `pitch` bytes, a multiple of 16, of the type of
+  // the weight. Cells: transposed, float32 [in, padded to 64][tokens, padded to pitch / 4].
   int (*convert)(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, void* stream);
-  // Blocks of token_tile tokens (one of kTokenTiles).
+  // Blocks of token_tile tokens, one of kTokenTiles.
   int (*multiply)(const SpmmCudaProduct& product, int token_tile, void* stream);
 };
 

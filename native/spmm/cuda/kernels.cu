@@ -1,11 +1,35 @@
 // The CUDA kernels of spmm: rows of kernels.def, and how each is launched.
 #include <cuda_runtime.h>
 
+#include "cells.h"
 #include "convert.h"
 #include "sparse_mma.h"
 
 namespace sk {
 namespace {
+
+unsigned blocks(int64_t work, int64_t each) { return static_cast<unsigned>((work + each - 1) / each); }
+
+template <class Kernel>
+cudaError_t launch(Kernel kernel, dim3 grid, dim3 threads, int shared, const SpmmCudaProduct& p, cudaStream_t stream) {
+  const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
+  if (error != cudaSuccess) return error;
+  kernel<<<grid, threads, shared, stream>>>(p);
+  return cudaGetLastError();
+}
+
+// Calls put(x as what it is) and returns what the launch in it did.
+template <class Put>
+int with_type(const void* x, DType type, Put put) {
+  switch (type) {
+    case DType::kFloat32: put(static_cast<const float*>(x)); break;
+    case DType::kFloat16: put(static_cast<const Half*>(x)); break;
+    default: put(static_cast<const BHalf*>(x)); break;
+  }
+  return cudaGetLastError();
+}
+
+// ---- tiles ------------------------------------------------------------------------------------------------------------------------
 
 // Many tokens: 8 warps; three stages of 25 KB let two blocks share a multiprocessor, and fit those with 100 KB too.
 template <class T>
@@ -15,43 +39,55 @@ template <class T>
 using Few = SparseMmaShape<T, 32, 4, 1, 6>;
 
 template <class Shape>
-cudaError_t launch(const SpmmCudaProduct& p, cudaStream_t stream) {
-  constexpr int kShared = Shape::kSharedBytes;
-  const cudaError_t error = cudaFuncSetAttribute(sparse_mma<Shape>, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
-  if (error != cudaSuccess) return error;
-  const dim3 grid(static_cast<unsigned>((p.out + kTileRows - 1) / kTileRows),
-                  static_cast<unsigned>((p.tokens + Shape::kTokens - 1) / Shape::kTokens), static_cast<unsigned>(p.splits));
-  sparse_mma<Shape><<<grid, Shape::kThreads, kShared, stream>>>(p);
-  return cudaGetLastError();
+cudaError_t launch_tiles(const SpmmCudaProduct& p, cudaStream_t stream) {
+  const dim3 grid(blocks(p.out, kTileRows), blocks(p.tokens, Shape::kTokens), static_cast<unsigned>(p.splits));
+  return launch(sparse_mma<Shape>, grid, Shape::kThreads, Shape::kSharedBytes, p, stream);
 }
 
 template <class T>
-int multiply(const SpmmCudaProduct& p, int token_tile, void* opaque) {
+int multiply_tiles(const SpmmCudaProduct& p, int token_tile, void* opaque) {
   const auto stream = static_cast<cudaStream_t>(opaque);
-  const cudaError_t error = token_tile == kTokenTiles[0] ? launch<Many<T>>(p, stream) : launch<Few<T>>(p, stream);
+  const cudaError_t error = token_tile == kTokenTiles[0] ? launch_tiles<Many<T>>(p, stream) : launch_tiles<Few<T>>(p, stream);
   if (error != cudaSuccess || p.splits == 1) return error;
-  const dim3 grid(static_cast<unsigned>((p.out + 8 * 128 - 1) / (8 * 128)), static_cast<unsigned>(p.tokens));
-  finish_splits<<<grid, 128, 0, stream>>>(p);
+  finish_splits<<<dim3(blocks(p.out, 8 * 128), static_cast<unsigned>(p.tokens)), 128, 0, stream>>>(p);
   return cudaGetLastError();
 }
 
 template <class T>
-int convert(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, void* opaque) {
+int convert_tiles(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, void* opaque) {
+  const int64_t eights = pitch / 16;
+  return with_type(x, type, [&](auto* from) {
+    convert_rows<<<blocks(eights * tokens, 256), 256, 0, static_cast<cudaStream_t>(opaque)>>>(from, tokens, in, static_cast<T*>(to),
+                                                                                              eights);
+  });
+}
+
+// ---- cells ------------------------------------------------------------------------------------------------------------------------
+
+template <class Shape>
+cudaError_t launch_cells(const SpmmCudaProduct& p, cudaStream_t stream) {
+  const dim3 grid(blocks(p.out, kCellRows), blocks(p.tokens, Shape::kTokens));
+  return launch(cells_product<Shape>, grid, Shape::kThreads, Shape::kSharedBytes, p, stream);
+}
+
+template <class>
+int multiply_cells(const SpmmCudaProduct& p, int token_tile, void* opaque) {
   const auto stream = static_cast<cudaStream_t>(opaque);
-  const int64_t eights = pitch / 16 * tokens;
-  const auto grid = static_cast<unsigned>((eights + 255) / 256);
-  T* rows = static_cast<T*>(to);
-  switch (type) {
-    case DType::kFloat32: convert_rows<<<grid, 256, 0, stream>>>(static_cast<const float*>(x), tokens, in, rows, pitch / 16); break;
-    case DType::kFloat16: convert_rows<<<grid, 256, 0, stream>>>(static_cast<const Half*>(x), tokens, in, rows, pitch / 16); break;
-    default: convert_rows<<<grid, 256, 0, stream>>>(static_cast<const BHalf*>(x), tokens, in, rows, pitch / 16); break;
-  }
-  return cudaGetLastError();
+  return token_tile == kTokenTiles[0] ? launch_cells<CellShape<128>>(p, stream) : launch_cells<CellShape<32>>(p, stream);
+}
+
+template <class>
+int convert_cells(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, void* opaque) {
+  const dim3 grid(static_cast<unsigned>(pitch / 4 / 32), blocks(in, kCellInputs) * (kCellInputs / 32));
+  return with_type(x, type, [&](auto* from) {
+    transpose_rows<<<grid, dim3(32, 8), 0, static_cast<cudaStream_t>(opaque)>>>(from, tokens, in, static_cast<float*>(to), pitch / 4);
+  });
 }
 
 }  // namespace
 
-#define SK_SPMM_CUDA(row, type, n, m) extern const SpmmCudaKernel spmm_##row##_cuda = {"spmm_" #row "_cuda", convert<type>, multiply<type>};
+#define SK_SPMM_CUDA(row, type, n, m, format) \
+  extern const SpmmCudaKernel spmm_##row##_cuda = {"spmm_" #row "_cuda", convert_##format<type>, multiply_##format<type>};
 #include "../kernels.def"
 
 }  // namespace sk

@@ -8,12 +8,11 @@
 #include "../../core/kernel.h"
 #include "../../cuda/device.h"
 #include "../spmm.h"
-#include "kernel.h"
-#include "pack.h"
+#include "weight.h"
 
 namespace sk {
 
-// Immutable: checked structure + tiles on the device + chosen kernel. run() may be called from any number of threads at once.
+// Immutable: checked structure + weight on the device + chosen kernel. run() may be called from any number of threads at once.
 class SpmmCudaPlan {
  public:
   // options.isa is '' or 'cuda'; options.threads has no meaning here.
@@ -23,29 +22,25 @@ class SpmmCudaPlan {
   Status run(const CudaBuffer& x, DType x_type, int64_t tokens, const CudaBuffer& y, DType y_type) const;
 
   // The pruned weight [out, in], as the plan stores it.
-  void to_dense(float* dense) const;
+  void to_dense(float* dense) const { weight_->to_dense(dense); }
 
   const SpmmCudaKernel& kernel() const { return *kernel_; }
   const std::shared_ptr<const CudaDevice>& device() const { return device_; }
   int64_t in() const { return in_; }
-  int64_t out() const { return canonical_.out; }
-  size_t bytes() const { return tiles_.bytes() + bias_.bytes(); }  // on the device
+  int64_t out() const { return out_; }
+  size_t bytes() const { return weight_->bytes() + bias_.bytes(); }  // on the device
 
  private:
   SpmmCudaPlan() = default;
 
-  Status upload_bias(const SpmmOptions& options);
-  Status upload_tiles();
-  int splits(int64_t tokens, int token_tile, int64_t k_tiles) const;
+  Status upload_bias(const float* bias);
 
   std::shared_ptr<const CudaDevice> device_;
   const SpmmCudaKernel* kernel_ = nullptr;
-  DType values_type_ = DType::kFloat16;
-  int64_t in_ = 0;
+  int64_t in_ = 0, out_ = 0;
   Activation activation_ = Activation::kNone;
-  AlignedBuffer values_, fields_;  // canonical, on the host
-  CanonicalWeight canonical_ = {};
-  CudaBuffer tiles_, bias_;
+  std::unique_ptr<const SpmmCudaWeight> weight_;
+  CudaBuffer bias_;
 };
 
 // The CUDA rows of kernels.def; also where this build or machine cannot run them.

@@ -120,7 +120,7 @@ __device__ inline void multiply_tile(const Fragments<Shape>& at, uint32_t stage,
 
 // The sums of the k tiles [first, last) in registers.
 template <class Shape>
-__device__ inline void multiply_tiles(const SpmmCudaProduct& p, int64_t row_block, int64_t first_token, int64_t first, int64_t last,
+__device__ inline void sum_tiles(const SpmmCudaProduct& p, int64_t row_block, int64_t first_token, int64_t first, int64_t last,
                                       uint32_t shared, float (&sum)[Shape::kI][Shape::kJ][4]) {
   const Fragments<Shape> at;
   TileLoader<Shape> loader(p, row_block, first_token, first);
@@ -166,7 +166,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 2) sparse_mma(const SpmmCudaP
   const int64_t row_block = blockIdx.x, first_token = static_cast<int64_t>(blockIdx.y) * Shape::kTokens;
   const int64_t first = p.k_tiles * blockIdx.z / p.splits, last = p.k_tiles * (blockIdx.z + 1) / p.splits;
   float sum[Shape::kI][Shape::kJ][4] = {};
-  multiply_tiles<Shape>(p, row_block, first_token, first, last, ptx::shared_address(shared), sum);
+  sum_tiles<Shape>(p, row_block, first_token, first, last, ptx::shared_address(shared), sum);
   float* sums = reinterpret_cast<float*>(shared);
   gather_sums<Shape>(sum, sums);
 
@@ -174,12 +174,8 @@ __global__ void __launch_bounds__(Shape::kThreads, 2) sparse_mma(const SpmmCudaP
   for (int c = threadIdx.x; c < Shape::kTokens * kEights; c += Shape::kThreads) {
     const int64_t token = first_token + c / kEights, output = row_block * kTileRows + c % kEights * 8;
     if (token >= p.tokens || output >= p.out) continue;
-    // The lanes of a quarter of a warp would meet in the same banks: half of them read their second four first.
-    const float4* sums4 = reinterpret_cast<const float4*>(sums + c / kEights * Shape::kSumPitch + c % kEights * 8);
-    const int second_first = c / 4 % 2;
-    const float4 one = sums4[second_first], other = sums4[1 - second_first];
-    const float4 low = second_first ? other : one, high = second_first ? one : other;
-    float eight[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+    float eight[8];
+    read_eight(sums + c / kEights * Shape::kSumPitch + c % kEights * 8, eight);
     if (p.splits == 1)
       finish_eight(p, token, output, eight);
     else
