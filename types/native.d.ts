@@ -39,6 +39,12 @@ export interface NativeSpmmOptions {
   m: number;
   /** [out] */
   bias: Float32Array | undefined;
+  /** As the weight. */
+  gate?: NativeElements | undefined;
+  /** [out], of an int8 gate. */
+  gateScale?: Float32Array | undefined;
+  /** [out] */
+  gateBias?: Float32Array | undefined;
   /** native/spmm/kernel.h, enum Activation. */
   activation: number;
   /** Empty string: the best that the machine has. */
@@ -51,7 +57,8 @@ export interface NativeSpmmOptions {
 export interface NativeSpmmPlan {
   /**
    * x [tokens, in] is read before the call returns. y [tokens, out]: if `privateY`, JavaScript must not have seen its buffer and the
-   * worker writes it in place; else the result is copied into it when the promise settles. Types are DTypes.
+   * worker writes it in place; else the result is copied into it when the promise settles. Types are DTypes. `residual` is as y, and
+   * read before the call returns.
    */
   run(
     x: NativeElements,
@@ -61,8 +68,10 @@ export interface NativeSpmmPlan {
     yType: number,
     privateY: boolean,
     cancel: NativeCancelToken | undefined,
+    residual?: NativeElements | undefined,
   ): Promise<void>;
-  runSync(x: NativeElements, xType: number, tokens: number, y: NativeElements, yType: number): void;
+  runSync(x: NativeElements, xType: number, tokens: number, y: NativeElements, yType: number, residual?: NativeElements | undefined): void;
+  /** The weight [out, in], then the gate, if there is one. */
   toDense(dense: Float32Array): void;
   dispose(): void;
   readonly kernel: string;

@@ -23,11 +23,11 @@ export type MatmulOptions = Omit<PlanOptions, 'weight' | 'tokens' | 'device'> & 
  * ```
  */
 export async function matmul(x: TensorLike | Float32Array, weight: TensorLike, matmulOptions: MatmulOptions): Promise<Tensor> {
-  const known = ['pattern', 'bias', 'activation', 'isa', 'threads', 'out', 'signal'] as const;
-  const { out, signal, ...rest } = options<MatmulOptions>(matmulOptions, 'options', known);
+  const known = ['pattern', 'bias', 'activation', 'isa', 'threads', 'out', 'residual', 'signal'] as const;
+  const { out, residual, signal, ...rest } = options<MatmulOptions>(matmulOptions, 'options', known);
   const layer = plan({ ...rest, weight });
   try {
-    return await layer.run(x, { ...(out && { out }), ...(signal && { signal }) });
+    return await layer.run(x, { ...(out && { out }), ...(residual && { residual }), ...(signal && { signal }) });
   } finally {
     layer.dispose();
   }

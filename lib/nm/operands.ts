@@ -19,6 +19,26 @@ export function dtypeNumber(type: WeightType): number {
   return weightTypes.indexOf(type);
 }
 
+/** A gate, of the shape and type of the weight. */
+export function gateOperand(
+  { gate, gateBias, gateScale }: Readonly<Record<'gate' | 'gateBias' | 'gateScale', unknown>>,
+  { view, out, inputs, scale }: ReturnType<typeof weightOperand>,
+) {
+  if (gate === undefined) {
+    if (gateBias === undefined && gateScale === undefined) return {};
+    throw rangeError('ERR_SK_OPTION', 'expected gateBias and gateScale only with a gate');
+  }
+  const { data, dims } = tensor(gate, 'gate', [view.type]);
+  if (dims.length !== 2 || dims[0] !== out || dims[1] !== inputs) {
+    throw rangeError('ERR_SK_SHAPE', `expected gate to have the dims [${out}, ${inputs}] of weight but received ${describe(dims)}`);
+  }
+  if ((gateScale === undefined) !== (scale === undefined)) {
+    throw rangeError('ERR_SK_OPTION', 'expected a gateScale exactly if the weight has a scale');
+  }
+  const vector = (value: unknown, name: string) => (value === undefined ? undefined : rowVector(value as Float32Array, name, out));
+  return { gate: data, gateBias: vector(gateBias, 'gateBias'), gateScale: vector(gateScale, 'gateScale') };
+}
+
 /** The weight [out, in] and what to store it as. */
 export function weightOperand(weight: unknown, dtype: WeightType | undefined, scale: Float32Array | TensorLike | undefined) {
   const view = tensor(weight, 'weight', weightTypes);
@@ -49,15 +69,33 @@ export interface RunOperands {
   readonly input: TensorView<ActivationType>;
   readonly tokens: number;
   readonly output: TensorView<ActivationType>;
+  /** As the output. */
+  readonly residual: Float32Array | Uint16Array | undefined;
 }
 
-export function runOperands(x: unknown, out: unknown, inFeatures: number, outFeatures: number): RunOperands {
+export function runOperands(x: unknown, out: unknown, residual: unknown, inFeatures: number, outFeatures: number): RunOperands {
   const input = inputOperand(x, inFeatures);
   const tokens = input.data.length / inFeatures;
+  const output = outputOperand(input, tokens, out, outFeatures);
+  return { input, tokens, output, residual: residual === undefined ? undefined : residualOperand(residual, output) };
+}
+
+function residualOperand(residual: unknown, { type, data: out }: RunOperands['output']) {
+  const { length } = out;
+  const isTensor = typeof residual === 'object' && residual !== null && 'dims' in residual;
+  const data = isTensor ? tensor(residual, 'residual', [type]).data : typedArray(residual, type, 'residual', length);
+  if (overlaps(data, out) && data.byteOffset !== out.byteOffset) {
+    throw rangeError('ERR_SK_OVERLAP', 'expected residual to be out itself or not to share memory with it');
+  }
+  if (data.length === length) return data;
+  throw rangeError('ERR_SK_SHAPE', `expected residual to hold the ${length} elements of the output but received ${data.length}`);
+}
+
+function outputOperand(input: RunOperands['input'], tokens: number, out: unknown, outFeatures: number): RunOperands['output'] {
   const dims = [...input.dims.slice(0, -1), outFeatures];
   const length = tokens * outFeatures;
   if (out === undefined) {
-    return { input, tokens, output: { type: input.type, data: allocate(input.type, length, 'the output'), dims } as RunOperands['output'] };
+    return { type: input.type, data: allocate(input.type, length, 'the output'), dims } as RunOperands['output'];
   }
   const isTensor = typeof out === 'object' && out !== null && 'dims' in out;
   const { type, data } = isTensor
@@ -67,7 +105,7 @@ export function runOperands(x: unknown, out: unknown, inFeatures: number, outFea
     throw rangeError('ERR_SK_SHAPE', `expected out to hold ${tokens} x ${outFeatures} elements but received ${data.length}`);
   }
   if (overlaps(input.data, data)) throw rangeError('ERR_SK_OVERLAP', 'expected out not to share memory with x');
-  return { input, tokens, output: { type, data, dims } as RunOperands['output'] };
+  return { type, data, dims } as RunOperands['output'];
 }
 
 /** x as [tokens, in]. */

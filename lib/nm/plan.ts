@@ -12,12 +12,14 @@ import { type CudaPlanOptions, type PlanOptions, planSettings } from './settings
 export interface RunOptions {
   /** Where to write the result, tokens x out elements; it must not overlap x. Default: a new array. */
   readonly out?: TensorLike | Float32Array;
+  /** Added after the activation: of the type and size of the result; it may be `out` itself. Default: none. */
+  readonly residual?: TensorLike | Float32Array;
   /** Aborts the run between tiles: the promise then rejects with the signal's `reason`. */
   readonly signal?: AbortSignal;
 }
 
 /** Options of {@link Plan.runSync}. */
-export type RunSyncOptions = Pick<RunOptions, 'out'>;
+export type RunSyncOptions = Pick<RunOptions, 'out' | 'residual'>;
 
 /** Most that one native run covers: what the event loop packs at a time. Shorter slices would read the weight too often. */
 const sliceBytes = 8 << 20;
@@ -37,6 +39,8 @@ export class Plan {
   readonly inFeatures: number;
   /** Size of the output axis. */
   readonly outFeatures: number;
+  /** It has a gate. */
+  readonly gated: boolean;
   readonly #handle: NativeHandle<NativeSpmmPlan>;
 
   /** @internal */
@@ -45,6 +49,7 @@ export class Plan {
     this.pattern = pattern;
     this.inFeatures = settings.in;
     this.outFeatures = settings.out;
+    this.gated = settings.gate !== undefined;
     this.#handle = new NativeHandle('the plan', () => new native.SpmmPlan(settings));
   }
 
@@ -75,10 +80,10 @@ export class Plan {
    * ```
    */
   async run<X extends TensorLike | Float32Array>(x: X, runOptions: RunOptions = {}): Promise<OutputOf<X>> {
-    const { out, signal } = options<RunOptions>(runOptions, 'options', ['out', 'signal']);
+    const { out, residual, signal } = options<RunOptions>(runOptions, 'options', ['out', 'residual', 'signal']);
     return cancellable(signal, (token) =>
       this.#handle.use(async (native) => {
-        const operands = runOperands(x, out, this.inFeatures, this.outFeatures);
+        const operands = runOperands(x, out, residual, this.inFeatures, this.outFeatures);
         await this.#runSlices(native, operands, out === undefined, token);
         return operands.output as OutputOf<X>;
       }),
@@ -86,8 +91,9 @@ export class Plan {
   }
 
   /** Slices bound the time that packing x holds the event loop. One after the other: two at once would take more threads than the run may. */
-  async #runSlices(plan: NativeSpmmPlan, { input, tokens, output }: RunOperands, privateY: boolean, token: NativeCancelToken | undefined) {
+  async #runSlices(plan: NativeSpmmPlan, operands: RunOperands, privateY: boolean, token: NativeCancelToken | undefined) {
     const { inFeatures, outFeatures } = this;
+    const { input, tokens, output, residual } = operands;
     const [xType, yType] = [dtypeNumber(input.type), dtypeNumber(output.type)];
     const slice = Math.max(1, Math.min(sliceTokens, Math.floor(sliceBytes / 4 / Math.max(inFeatures, outFeatures))));
     for (let first = 0; first < Math.max(tokens, 1); first += slice) {
@@ -96,7 +102,9 @@ export class Plan {
       typedArray(output.data, output.type, 'out', tokens);
       const xs = input.data.subarray(first * inFeatures, end * inFeatures);
       const ys = output.data.subarray(first * outFeatures, end * outFeatures);
-      await plan.run(xs, xType, end - first, ys, yType, privateY, token);
+      if (residual) typedArray(residual, output.type, 'residual', tokens);
+      const added = residual?.subarray(first * outFeatures, end * outFeatures);
+      await plan.run(xs, xType, end - first, ys, yType, privateY, token, added);
     }
   }
 
@@ -114,19 +122,20 @@ export class Plan {
    * ```
    */
   runSync<X extends TensorLike | Float32Array>(x: X, runOptions: RunSyncOptions = {}): OutputOf<X> {
-    const { out } = options<RunSyncOptions>(runOptions, 'options', ['out']);
-    const { input, tokens, output } = runOperands(x, out, this.inFeatures, this.outFeatures);
+    const { out, residual } = options<RunSyncOptions>(runOptions, 'options', ['out', 'residual']);
+    const { input, tokens, output, residual: added } = runOperands(x, out, residual, this.inFeatures, this.outFeatures);
     const live = this.#handle.live();
-    guarded(() => live.runSync(input.data, dtypeNumber(input.type), tokens, output.data, dtypeNumber(output.type)));
+    guarded(() => live.runSync(input.data, dtypeNumber(input.type), tokens, output.data, dtypeNumber(output.type), added));
     return output as OutputOf<X>;
   }
 
-  /** The pruned weight as the plan holds it, rounded or quantised, float32 [out, in]. */
+  /** The pruned weight as the plan holds it, rounded or quantised, float32 [out, in]; with a gate [2 out, in], its rows last. */
   toDense(): Tensor {
     const live = this.#handle.live();
-    const data = allocate('float32', this.outFeatures * this.inFeatures, 'the dense weight');
+    const rows = this.outFeatures * (this.gated ? 2 : 1);
+    const data = allocate('float32', rows * this.inFeatures, 'the dense weight');
     live.toDense(data);
-    return { type: 'float32', data, dims: [this.outFeatures, this.inFeatures] };
+    return { type: 'float32', data, dims: [rows, this.inFeatures] };
   }
 
   /** Frees the packed weight as soon as no run is under way; later use throws `ERR_SK_DISPOSED`. Calling it twice is fine. */

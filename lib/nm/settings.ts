@@ -3,14 +3,17 @@ import { type Isa, isaOption } from '../device.js';
 import { rangeError } from '../errors.js';
 import type { TensorLike } from '../tensor.js';
 import { integer, oneOf, options } from '../validate.js';
-import { dtypeNumber, rowVector, type WeightType, weightOperand } from './operands.js';
+import { dtypeNumber, gateOperand, rowVector, type WeightType, weightOperand } from './operands.js';
 import { type Pattern, parsePlanPattern } from './pattern.js';
 
-/** Function applied to every output in the same pass: `y = activation(x Wᵀ + b)`. */
-export type Activation = 'none' | 'relu';
+/**
+ * Function applied to every output in the same pass: `y = activation(x Wᵀ + b)`. `'gelu'` is the exact one (by erf), `'gelu-tanh'` its
+ * approximation by tanh (Hendrycks and Gimpel, 2016), `'silu'` is x sigmoid(x).
+ */
+export type Activation = 'none' | 'relu' | 'gelu' | 'gelu-tanh' | 'silu';
 
 /** In the order of enum Activation in native/spmm/kernel.h. */
-const activations: readonly Activation[] = ['none', 'relu'];
+const activations: readonly Activation[] = ['none', 'relu', 'gelu', 'gelu-tanh', 'silu'];
 
 /** Options of `nm.plan`. */
 export interface PlanOptions {
@@ -23,12 +26,21 @@ export interface PlanOptions {
   readonly dtype?: WeightType;
   /** float32 [out], with an int8 `weight` only: the weight is `scale * weight`. */
   readonly scale?: TensorLike | Float32Array;
-  /** The pattern that the weight has. `'unstructured'`: zeros anywhere; it pays from about half of the weights on (float32 only). */
+  /** The pattern that the weight has. `'unstructured'`: zeros anywhere; it pays from about half of the weights on (not as int8). */
   readonly pattern: Pattern | 'unstructured';
   /** float32 [out]: added before the activation. Default: none. */
   readonly bias?: TensorLike | Float32Array;
   /** Default `'none'`. */
   readonly activation?: Activation;
+  /**
+   * A second weight, of the shape, type and pattern of `weight`: `y = activation(x gateᵀ + gateBias) * (x weightᵀ + bias)`. With
+   * `activation: 'silu'` this is SwiGLU, with `'gelu'` GEGLU (Shazeer, "GLU Variants Improve Transformer", 2020): weight is the up projection.
+   */
+  readonly gate?: TensorLike;
+  /** float32 [out]: added before the activation of the gate. Default: none. */
+  readonly gateBias?: TensorLike | Float32Array;
+  /** float32 [out], with an int8 `gate` only. */
+  readonly gateScale?: TensorLike | Float32Array;
   /** Expected tokens (rows of x) of a run: the plan sizes its blocks of work for them. Any other number works too. Default 64. */
   readonly tokens?: number;
   /** Where the plan keeps its weight and runs. Default `'cpu'`. */
@@ -40,7 +52,10 @@ export interface PlanOptions {
 }
 
 /** Options of `nm.plan` for a CUDA device. */
-export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 'threads'> {
+export interface CudaPlanOptions
+  extends Omit<PlanOptions, 'device' | 'isa' | 'threads' | 'activation' | 'gate' | 'gateBias' | 'gateScale'> {
+  /** Default `'none'`. */
+  readonly activation?: 'none' | 'relu';
   /** On a CUDA device: at most 2 of 4 as float16 or bfloat16, on sparse tensor cores; every pattern as float32, on CUDA cores. */
   readonly device: 'cuda';
 }
@@ -60,13 +75,14 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     'activation',
     'tokens',
     'device',
-    ...(onCuda ? [] : (['isa', 'threads'] as const)),
+    ...(onCuda ? [] : (['isa', 'threads', 'gate', 'gateBias', 'gateScale'] as const)),
   ]);
   if (!onCuda && o.device !== undefined) oneOf(o.device, 'device', ['cpu', 'cuda']);
   const { n, m } = parsePlanPattern(o.pattern);
-  const { view, out, inputs, values, scale } = weightOperand(o.weight, o.dtype, o.scale);
-  if (m === 0 && values !== 'float32') {
-    throw rangeError('ERR_SK_OPTION', `expected an unstructured weight to be float32 but received dtype ${values}`);
+  const weight = weightOperand(o.weight, o.dtype, o.scale);
+  const { view, out, inputs, values, scale } = weight;
+  if (m === 0 && values === 'int8') {
+    throw rangeError('ERR_SK_OPTION', 'expected an unstructured weight to be float32, float16 or bfloat16 but received dtype int8');
   }
   const settings = {
     weight: view.data,
@@ -78,7 +94,8 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     n,
     m,
     bias: o.bias === undefined ? undefined : rowVector(o.bias, 'bias', out),
-    activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),
+    ...gateOperand({ gate: o.gate, gateBias: o.gateBias, gateScale: o.gateScale }, weight),
+    activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', onCuda ? activations.slice(0, 2) : activations)),
     isa: onCuda ? '' : isaOption(o.isa),
     tokens: integer(o.tokens ?? 64, 'tokens', 1, 2 ** 31),
     threads: o.threads === undefined ? 0 : integer(o.threads, 'threads', 1, 1024),

@@ -16,15 +16,23 @@ SpmmOptions spmm_options(const Napi::Value& value) {
   options.weight = {weight.data, weight.type, integer(o.Get("out"), "out", 1, kMaxDimension), integer(o.Get("in"), "in", 1, kMaxDimension)};
   expect_length(env, weight.length, "weight", options.weight.rows, options.weight.columns);
   options.values = static_cast<DType>(integer(o.Get("values"), "values", 0, 3));
-  const auto scale = optional_span<float>(o.Get("scale"), "scale");
-  if (scale.data != nullptr) expect_length(env, scale.length, "scale", 1, options.weight.rows);
-  options.scale = scale.data;
-  const auto bias = optional_span<float>(o.Get("bias"), "bias");
-  if (bias.data != nullptr) expect_length(env, bias.length, "bias", 1, options.weight.rows);
-  options.bias = bias.data;
+  const auto vector = [&](const char* name) {
+    const auto values = optional_span<float>(o.Get(name), name);
+    if (values.data != nullptr) expect_length(env, values.length, name, 1, options.weight.rows);
+    return values.data;
+  };
+  options.scale = vector("scale");
+  options.bias = vector("bias");
+  if (!o.Get("gate").IsUndefined()) {
+    const Elements gate = elements(o.Get("gate"), o.Get("type"), "gate");
+    expect_length(env, gate.length, "gate", options.weight.rows, options.weight.columns);
+    options.gate = gate.data;
+  }
+  options.gate_scale = vector("gateScale");
+  options.gate_bias = vector("gateBias");
   options.n = static_cast<int>(integer(o.Get("n"), "n", 0, 64));
   options.m = static_cast<int>(integer(o.Get("m"), "m", 0, 64));
-  options.activation = static_cast<Activation>(integer(o.Get("activation"), "activation", 0, 1));
+  options.activation = static_cast<Activation>(integer(o.Get("activation"), "activation", 0, 4));
   options.isa = text(o.Get("isa"), "isa");
   options.tokens = integer(o.Get("tokens"), "tokens", 1, kMaxDimension);
   options.threads = static_cast<int>(integer(o.Get("threads"), "threads", 0, 1024));
@@ -41,7 +49,7 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
                          InstanceMethod<&SpmmPlanObject::to_dense>("toDense")});
   }
 
-  // new SpmmPlan({ weight, type, values, scale, out, in, n, m, bias, activation, isa, tokens, threads })
+  // new SpmmPlan({ weight, type, values, scale, out, in, n, m, bias, gate, gateScale, gateBias, activation, isa, tokens, threads })
   explicit SpmmPlanObject(const Napi::CallbackInfo& info) : Base(info) {
     const Napi::Env env = info.Env();
     std::shared_ptr<const SpmmPlan> plan;
@@ -52,22 +60,29 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
  private:
   struct Operands {
     Elements x, y;
+    const void* residual;  // null: none
     int64_t tokens;
   };
 
-  // (x, xType, tokens, y, yType, ...)
-  Operands operands(const Napi::CallbackInfo& info) const {
-    const Operands o = {elements(info[0], info[1], "x"), elements(info[3], info[4], "out"), integer(info[2], "tokens", 0, kMaxDimension)};
+  // (x, xType, tokens, y, yType, ...), and a residual of yType or undefined
+  Operands operands(const Napi::CallbackInfo& info, const Napi::Value& residual_value) const {
+    Operands o = {elements(info[0], info[1], "x"), elements(info[3], info[4], "out"), nullptr,
+                  integer(info[2], "tokens", 0, kMaxDimension)};
     if (o.x.type == DType::kInt8 || o.y.type == DType::kInt8) throw type_error(info.Env(), "expected x and out of a floating-point type");
     expect_length(info.Env(), o.x.length, "x", o.tokens, live(info.Env())->in());
     expect_length(info.Env(), o.y.length, "out", o.tokens, live(info.Env())->out());
+    if (!residual_value.IsUndefined()) {
+      const Elements residual = elements(residual_value, info[4], "residual");
+      expect_length(info.Env(), residual.length, "residual", o.tokens, live(info.Env())->out());
+      o.residual = residual.data;
+    }
     return o;
   }
 
-  // run(x, xType, tokens, y, yType, privateY, cancelToken | undefined) -> Promise<void>
+  // run(x, xType, tokens, y, yType, privateY, cancelToken | undefined, residual | undefined) -> Promise<void>
   Napi::Value run(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
-    const Operands o = operands(info);
+    const Operands o = operands(info, info[7]);
     CancelFlag cancel = CancelToken::flag_of(info[6]);
     // The worker must not touch x (see run.cc). Instead of copying x for it we pack x here and now, with all threads.
     const auto staging = env.GetInstanceData<Addon>()->staging();
@@ -79,16 +94,17 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
     const std::shared_ptr<SpmmInput> input(new SpmmInput(plan->input(o.tokens)), give_back);
     input->x = staging->take(static_cast<size_t>(input->floats) * sizeof(float));
     if (const Status status = plan->pack(o.x.data, o.x.type, input.get()); !status.ok()) throw to_error(env, status);
-    return run_async(env, {}, {{info[3], info[5].ToBoolean()}}, std::move(cancel),
-                     [plan, input, type = o.y.type](const void* const*, void* const* out, const std::atomic<bool>* flag) {
-                       return plan->multiply(*input, out[0], type, flag);
+    const size_t residual_bytes = o.residual ? static_cast<size_t>(o.y.length) * size_of(o.y.type) : 0;
+    return run_async(env, {{o.residual, residual_bytes}}, {{info[3], info[5].ToBoolean()}}, std::move(cancel),
+                     [plan, input, type = o.y.type](const void* const* in, void* const* out, const std::atomic<bool>* flag) {
+                       return plan->multiply(*input, out[0], type, flag, in[0]);
                      });
   }
 
-  // runSync(x, xType, tokens, y, yType)
+  // runSync(x, xType, tokens, y, yType, residual)
   Napi::Value run_sync(const Napi::CallbackInfo& info) {
-    const Operands o = operands(info);
-    if (const Status status = live(info.Env())->run(o.x.data, o.x.type, o.tokens, o.y.data, o.y.type, nullptr); !status.ok())
+    const Operands o = operands(info, info[5]);
+    if (const Status status = live(info.Env())->run(o.x.data, o.x.type, o.tokens, o.y.data, o.y.type, nullptr, o.residual); !status.ok())
       throw to_error(info.Env(), status);
     return info.Env().Undefined();
   }
@@ -97,7 +113,7 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
   Napi::Value to_dense(const Napi::CallbackInfo& info) {
     const auto& plan = live(info.Env());
     const auto dense = span<float>(info[0], "dense");
-    expect_length(info.Env(), dense.length, "dense", plan->out(), plan->in());
+    expect_length(info.Env(), dense.length, "dense", plan->out() * (plan->gated() ? 2 : 1), plan->in());
     plan->to_dense(dense.data);
     return info.Env().Undefined();
   }

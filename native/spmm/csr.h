@@ -5,8 +5,8 @@
 
 #include "../core/memory.h"
 #include "../core/status.h"
-#include "../core/tensor.h"
 #include "kernel.h"
+#include "weight.h"
 
 namespace sk {
 
@@ -16,10 +16,10 @@ struct CsrStorage {
   size_t bytes = 0;
 };
 
-// Packs the non-zeros of weight [out, in] for panels of at most `most_vectors` vectors of `lanes`; row_block rows share accumulators.
-Status csr_pack(const MatrixView& weight, int lanes, int most_vectors, int64_t row_block, PackedCsr* packed, CsrStorage* storage);
+// Packs the non-zeros as float32, float16 or bfloat16 for panels of at most `most_vectors` vectors; row_block rows share accumulators.
+Status csr_pack(const WeightRows& rows, DType type, int most_vectors, int64_t row_block, PackedCsr* packed, CsrStorage* storage);
 
-// dense [out, in].
-void csr_unpack(const PackedCsr& packed, float* dense);
+// As nm_unpack().
+void csr_unpack(const PackedCsr& packed, DType type, const WeightRows& rows, float* dense);
 
 }  // namespace sk

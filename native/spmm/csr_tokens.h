@@ -2,6 +2,7 @@
 // the panel row that its index names. The panel of a k block stays in L1, so no gather and no reuse of x by chance is needed.
 //
 //   load    acc of the next rows                              per k block, in the order of the cell: most non-zeros first
+//   widen   the values of these rows to float32               unless they are float32 already
 //   expand  quad of weights -> broadcast, four index bytes -> panel rows
 //   fma     acc += w * panel row
 //   store   acc
@@ -44,10 +45,11 @@ struct CsrTokens {
     step(acc, V::template splat<3>(w), row_of<3>(panel, word));
   }
 
-  // kCount rows of a cell, of counts[0] >= counts[1] >= ... non-zeros that follow one another in `values` and `indices`.
+  // kCount rows of a cell, of counts[0] >= counts[1] >= ... non-zeros that follow one another in `values` and `indices`. Not inlined:
+  // kernels of all value types share it.
   template <int kCount>
-  static inline void rows(const float* panel, const uint16_t* slots, const uint16_t* counts, const float*& values, const uint8_t*& indices,
-                          float* acc_rows) {
+  __attribute__((noinline)) static void rows(const float* panel, const uint16_t* slots, const uint16_t* counts, const float* values,
+                                             const uint8_t* indices, float* acc_rows) {
     F32 acc[kCount][kVectors];
     const float* w[kCount];
     const uint8_t* index[kCount];
@@ -75,33 +77,38 @@ struct CsrTokens {
       for (int v = 0; v < kVectors; ++v) V::store(acc_rows + slots[r] * kWidth + v * kLanes, acc[r][v]);
   }
 
+  template <class T>
   static void run(const SpmmTile& t) {
     const PackedCsr& s = *static_cast<const PackedCsr*>(t.weight);
     for (int64_t i = 0; i < t.rows * kVectors; ++i) V::store(t.acc + i * kLanes, V::zero());
     const int64_t k_blocks = (s.in_padded + s.k_block - 1) / s.k_block;
     const CsrCell* cell = s.cells + t.first_row / s.row_block * k_blocks;
     for (int64_t k = 0; k < k_blocks; ++k, ++cell) {
-      const float* panel = t.x + k * s.k_block * kWidth;
-      const float* values = s.values + cell->values;
-      const uint8_t* indices = s.indices + cell->values;
-      int64_t r = cell->rows;
-      const int64_t end = cell[1].rows;
-      for (; r + kRows <= end; r += kRows) rows<kRows>(panel, s.rows + r, s.counts + r, values, indices, t.acc);
-      for (; r < end; ++r) rows<1>(panel, s.rows + r, s.counts + r, values, indices, t.acc);
+      int64_t v = cell->values, r = cell->rows;
+      while (r < cell[1].rows) {
+        const int together = r + kRows <= cell[1].rows ? kRows : 1;
+        int64_t count = 0;
+        for (int i = 0; i < together; ++i) count += s.counts[r + i];
+        alignas(64) float room[kRoom<T, kRows>];
+        const float* values = widened<V>(static_cast<const T*>(s.values) + v, count, room);
+        (together == kRows ? &rows<kRows> : &rows<1>)(t.x + k * s.k_block * kWidth, s.rows + r, s.counts + r, values, s.indices + v, t.acc);
+        r += together;
+        v += count;
+      }
     }
   }
 };
 
-template <class V, int kWidest>
+template <class V, class T, int kWidest>
 static void csr_tokens(const SpmmTile& tile, int vectors) {
   if (vectors == kWidest)
-    CsrTokens<V, kWidest>::run(tile);
+    CsrTokens<V, kWidest>::template run<T>(tile);
   else if (vectors == 4)
-    CsrTokens<V, 4>::run(tile);
+    CsrTokens<V, 4>::template run<T>(tile);
   else if (vectors == 2)
-    CsrTokens<V, 2>::run(tile);
+    CsrTokens<V, 2>::template run<T>(tile);
   else
-    CsrTokens<V, 1>::run(tile);
+    CsrTokens<V, 1>::template run<T>(tile);
 }
 
 }  // namespace

@@ -24,8 +24,8 @@ struct FewTokens {
 
   // One k block for one row group. The next row group starts where this one ends in memory: one forward stream, which the hardware
   // prefetches; working on several row groups at once to have more FMA chains lost more to the prefetcher than it won.
-  static void block(const float* x, int64_t x_stride, const T* values, const uint32_t* fields, int64_t words, int n, bool first,
-                    float* acc_rows) {
+  static void block(const float* x, const int64_t (&token)[kTokens], const T* values, const uint32_t* fields, int64_t words, int n,
+                    bool first, float* acc_rows) {
     F32 acc[kTokens];
 #pragma GCC unroll 4
     for (int t = 0; t < kTokens; ++t) acc[t] = first ? V::zero() : V::load(acc_rows + t * kLanes);
@@ -39,7 +39,7 @@ struct FewTokens {
 #pragma GCC unroll 4
         for (int j = 0; j < 4; ++j) {
 #pragma GCC unroll 4
-          for (int t = 0; t < kTokens; ++t) acc[t] = V::fma(V::template Table<kM>::load(group + t * x_stride).pick(word), value[j], acc[t]);
+          for (int t = 0; t < kTokens; ++t) acc[t] = V::fma(V::template Table<kM>::load(group + token[t]).pick(word), value[j], acc[t]);
           word = V::template shift_right<kBits>(word);
           if (kN == 0 ? ++seen == n : (j + 1) % (kN ? kN : 1) == 0) {
             seen = 0;
@@ -58,11 +58,13 @@ struct FewTokens {
     const int64_t kept_row = s.in_padded / kM * n;
     const T* values = static_cast<const T*>(s.values) + t.first_row * kept_row;
     const uint32_t* fields = s.fields + t.first_row * (kept_row / kFields);
+    int64_t token[kTokens];  // where its row of x begins
+    for (int i = 0; i < kTokens; ++i) token[i] = (i < t.tokens ? i : t.tokens - 1) * s.in_padded;
     for (int64_t k = 0; k < s.in_padded; k += s.k_block) {
       const int64_t inputs = k + s.k_block < s.in_padded ? s.k_block : s.in_padded - k;
       const int64_t words = inputs / kM * n / kFields;
       for (int64_t r = 0; r < t.rows; r += kLanes) {
-        block(t.x + k, s.in_padded, values, fields, words, n, k == 0, t.acc + r * kTokens);
+        block(t.x + k, token, values, fields, words, n, k == 0, t.acc + r * kTokens);
         values += words * kFields * kLanes;
         fields += words * kLanes;
       }
@@ -70,12 +72,15 @@ struct FewTokens {
   }
 };
 
-template <class V, class T, int kM, int kN, int kTokens>
+// One, two or four tokens at once; the fourth of three is the third once more.
+template <class V, class T, int kM, int kN>
 static void few_tokens(const SpmmTile& tile) {
-  if constexpr (kTokens >= 1) {
-    if (tile.tokens == kTokens) return FewTokens<V, T, kM, kN, kTokens>::run(tile);
-    few_tokens<V, T, kM, kN, kTokens - 1>(tile);
-  }
+  if (tile.tokens == 1)
+    FewTokens<V, T, kM, kN, 1>::run(tile);
+  else if (tile.tokens == 2)
+    FewTokens<V, T, kM, kN, 2>::run(tile);
+  else
+    FewTokens<V, T, kM, kN, 4>::run(tile);
 }
 
 }  // namespace

@@ -1,85 +1,74 @@
-// After the loop nests: the sums become outputs, y = act(scale * sum + bias), in the element type of y.
+// After the loop nests: the sums become outputs, y = act(scale * sum + bias) * up + residual, in the element type of y: blocks of at most L
+// tokens by L outputs, which stay in L1.
 #pragma once
 
+#include "activate.h"
+#include "element.h"
 #include "tile.h"
 
 namespace sk {
 namespace {
 
-template <class V>
-inline void store_any(float* p, typename V::F32 a) {
-  V::storeu(p, a);
-}
-template <class V>
-inline void store_any(Half* p, typename V::F32 a) {
-  V::store(p, a);
-}
-template <class V>
-inline void store_any(BHalf* p, typename V::F32 a) {
-  V::store(p, a);
-}
-
-// The first `count` of L outputs.
+// The sums of a row group, or of one of the gate and the one of the weight behind it: [token][L] each, changed in place.
 template <class V, class Y>
-inline void store_some(Y* p, typename V::F32 a, int64_t count) {
-  Y edge[V::kLanes];
-  store_any<V>(edge, a);
-  for (int64_t i = 0; i < count && i < V::kLanes; ++i) p[i] = edge[i];
+static void finish_block(const SpmmTile& t, const SpmmEpilogue& e, int64_t row, float* sums, float* up, int64_t first, int64_t tokens) {
+  constexpr int kLanes = V::kLanes;
+  const auto apply = [&](float* block, int64_t at, Activation activation) {
+    activate<V>(block, tokens, e.scale ? V::load(e.scale + at) : V::set1(1), V::load(e.bias + at), activation);
+  };
+  apply(sums, row, e.activation);
+  if (up) {
+    apply(up, row + kLanes, Activation::kNone);
+    for (int64_t i = 0; i < tokens * kLanes; i += kLanes) V::store(sums + i, V::load(sums + i) * V::load(up + i));
+  }
+  const int64_t out = t.weight->out, column = up ? row / 2 : row, left = out - column;
+  for (int64_t i = 0; i < tokens; ++i) {
+    const int64_t at = (first + i) * out + column;
+    const Y* residual = static_cast<const Y*>(e.residual) + at;
+    Y* y = static_cast<Y*>(e.y) + at;
+    auto a = V::load(sums + i * kLanes);
+    if (left >= kLanes) {
+      if (e.residual) a = a + load_any<V>(residual);
+      store_any<V>(y, a);
+    } else if (left > 0) {
+      if (e.residual) a = a + load_some<V>(residual, left);
+      store_some<V>(y, a, left);
+    }
+  }
 }
 
-// L neighbouring outputs of one token.
+// acc is [quad][token]: put the rows in order and transpose, L x L at a time. Not inlined: all element types share it.
 template <class V>
-inline typename V::F32 epilogue_of(typename V::F32 sum, typename V::F32 scale, typename V::F32 bias, Activation activation) {
-  const typename V::F32 a = V::fma(sum, scale, bias);
-  return activation == Activation::kRelu ? V::relu(a) : a;
+__attribute__((noinline)) static void transpose_sums(const float* acc, int64_t width, float (&block)[V::kLanes * V::kLanes]) {
+  typename V::F32 a[V::kLanes];
+#pragma GCC unroll 16
+  for (int i = 0; i < V::kLanes; ++i) a[i] = V::load(acc + quad_of_row<V::kLanes>(i) * width);
+  V::transpose(a);
+#pragma GCC unroll 16
+  for (int i = 0; i < V::kLanes; ++i) V::store(block + i * V::kLanes, a[i]);
 }
 
-template <class V>
-inline typename V::F32 scale_of(const SpmmEpilogue& e, int64_t row) {
-  return e.scale ? V::load(e.scale + row) : V::set1(1);
-}
-
-// acc is [quad][token], y is [token][row]: put the rows in order and transpose, L x L at a time.
 template <class V, class Y>
 static void finish_many(const SpmmTile& t, int vectors, const SpmmEpilogue& e) {
   constexpr int kLanes = V::kLanes;
-  const int64_t out = t.weight->out, width = static_cast<int64_t>(vectors) * kLanes;
-  for (int v = 0; v < vectors; ++v) {
-    const int64_t tokens = t.tokens - v * kLanes < kLanes ? t.tokens - v * kLanes : kLanes;
-    for (int64_t g = 0; g < t.rows; g += kLanes) {
-      typename V::F32 a[kLanes];
-#pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) a[i] = V::load(t.acc + (g + quad_of_row<kLanes>(i)) * width + v * kLanes);
-      V::transpose(a);
-      const int64_t row = t.first_row + g;
-      const auto scale = scale_of<V>(e, row), bias = V::load(e.bias + row);
-#pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) a[i] = epilogue_of<V>(a[i], scale, bias, e.activation);
-      Y* y = static_cast<Y*>(e.y) + v * kLanes * out + row;
-      if (tokens == kLanes && row + kLanes <= out) {
-#pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) store_any<V>(y + i * out, a[i]);
-      } else {
-        for (int i = 0; i < tokens; ++i) store_some<V>(y + i * out, a[i], out - row);
-      }
+  const int64_t width = static_cast<int64_t>(vectors) * kLanes;
+  for (int64_t first = 0; first < t.tokens; first += kLanes) {
+    const int64_t tokens = t.tokens - first < kLanes ? t.tokens - first : kLanes;
+    for (int64_t r = 0; r < t.rows; r += e.gated ? 2 * kLanes : kLanes) {
+      alignas(64) float sums[kLanes * kLanes], up[kLanes * kLanes];
+      transpose_sums<V>(t.acc + r * width + first, width, sums);
+      if (e.gated) transpose_sums<V>(t.acc + (r + kLanes) * width + first, width, up);
+      finish_block<V, Y>(t, e, t.first_row + r, sums, e.gated ? up : nullptr, first, tokens);
     }
   }
 }
 
 template <class V, class Y>
 static void finish_few(const SpmmTile& t, const SpmmEpilogue& e) {
-  const int64_t out = t.weight->out;
-  for (int64_t r = 0; r < t.rows; r += V::kLanes) {
-    const int64_t row = t.first_row + r;
-    const auto scale = scale_of<V>(e, row), bias = V::load(e.bias + row);
-    for (int64_t i = 0; i < t.tokens; ++i) {
-      const auto a = epilogue_of<V>(V::load(t.acc + r * t.tokens + i * V::kLanes), scale, bias, e.activation);
-      Y* y = static_cast<Y*>(e.y) + i * out + row;
-      if (row + V::kLanes <= out)
-        store_any<V>(y, a);
-      else
-        store_some<V>(y, a, out - row);
-    }
+  const int64_t group = few_at_once(t.tokens) * V::kLanes;  // floats
+  for (int64_t r = 0; r < t.rows; r += e.gated ? 2 * V::kLanes : V::kLanes) {
+    float* sums = t.acc + r / V::kLanes * group;
+    finish_block<V, Y>(t, e, t.first_row + r, sums, e.gated ? sums + group : nullptr, 0, t.tokens);
   }
 }
 

@@ -25,7 +25,7 @@ namespace sk {
 struct PackedWeight {
   int lanes;
   int64_t in, in_padded;    // inputs; rounded up to the unit
-  int64_t out, out_padded;  // output rows; rounded up to lanes
+  int64_t out, out_padded;  // outputs; packed rows: rounded up to lanes, and twice as many where there is a gate
   int64_t k_block;          // inputs per k block (the last may be shorter, always whole units)
   int64_t row_block;        // rows per row block (the last may be shorter, always whole row groups)
   int panel_vectors;        // width of full panels of x
@@ -41,7 +41,7 @@ struct PackedNm : PackedWeight {
 //
 //   rows     u16  where the row's accumulators lie in the row block (its quad)
 //   counts   u16  its non-zeros in this k block, at least 1
-//   values   [count]  and  indices u8 [count]: input in the k block, ascending
+//   values   [count]  and  indices u8 [count]: input in the k block, ascending; L zeros behind the last values
 //
 // cells[c] says where the cell's rows and values begin, cells[c + 1] where they end. The unit is L.
 struct CsrCell {
@@ -51,12 +51,12 @@ struct CsrCell {
 struct PackedCsr : PackedWeight {
   const CsrCell* cells;  // [row blocks][k blocks] + 1
   const uint16_t *rows, *counts;
-  const float* values;
+  const void* values;  // of the kernel's value type
   const uint8_t* indices;
 };
 
-// Activations of the fused epilogue.
-enum class Activation : int { kNone = 0, kRelu = 1 };
+// Activations of the fused epilogue. kGelu is exact (erf), kGeluTanh its approximation by tanh.
+enum class Activation : int { kNone, kRelu, kGelu, kGeluTanh, kSilu };
 
 // One row block times a few or a panel of tokens.
 struct SpmmTile {
@@ -65,15 +65,18 @@ struct SpmmTile {
   int64_t rows;                // rows of the row block, padded to lanes
   const float* x;              // many: panel [in_padded][W]; few: [tokens][in_padded]; 64-byte aligned
   int64_t tokens;              // valid tokens in x
-  float* acc;                  // 64-byte aligned. many: [row groups][L quads][W]; few: [row groups][tokens][L rows]
+  float* acc;                  // 64-byte aligned. many: [row groups][L quads][W]; few: [row groups][1, 2 or 4 tokens][L rows]
 };
 
-// What becomes of the sums: y = act(scale * sum + bias).
+// What becomes of the sums: y = act(scale * sum + bias) + residual; gated: y = act(..) * (scale * sum + bias) + residual of two row groups,
+// of the gate and of the weight, that follow one another.
 struct SpmmEpilogue {
   const float* scale;  // [out_padded] of quantised values; null: 1
   const float* bias;   // [out_padded], zeros where there is none
   Activation activation;
-  void* y;  // the tile's first token's row of the output [.., out]
+  bool gated;
+  const void* residual;  // null: none; else as y
+  void* y;               // the tile's first token's row of the output [.., out]
 };
 
 // What the kernels of one ISA have in common. Three entries: float32, float16, bfloat16.

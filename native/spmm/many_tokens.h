@@ -2,6 +2,7 @@
 //
 //   pack    x [tokens, in] -> panel [in_padded][W]            once for all output rows (panel.h)
 //   load    acc [rows][W]                                     per k block; the panel of one k block stays in L1
+//   widen   the weights of a row group to float32             per k block, unless they are float32 already
 //   expand  quad of weights -> broadcast, field -> panel row
 //   fma     acc += w * panel row
 //   store   acc                                               per k block; after the last one finish.h makes y of it
@@ -15,7 +16,7 @@
 namespace sk {
 namespace {
 
-template <class V, class T, int kM, int kN, int kVectors>
+template <class V, int kM, int kN, int kVectors>
 struct ManyTokens {
   using F32 = typename V::F32;
   static constexpr int kLanes = V::kLanes;
@@ -47,50 +48,47 @@ struct ManyTokens {
     }
   }
 
-  // One k block: acc[quads][kWidth] += S[rows, k block] * panel[k block][kWidth], where the first block starts from 0. The accumulators are
-  // in the order of the quads.
-  static void block(const float* panel, const float* next_panel, const T* values, const uint32_t* fields, int64_t rows, int64_t words,
-                    int n, bool first, float* acc_quads) {
-    for (int64_t g = 0; g < rows; g += kLanes) {
-      for (int64_t q = 0; q < kLanes; q += kRows) {
-        float* acc_quad = acc_quads + (g + q) * kWidth;
-        F32 acc[kRows][kVectors];
+  // One row group of one k block: acc[quads][kWidth] += S[rows, k block] * panel[k block][kWidth], where the first block starts from 0. The
+  // accumulators are in the order of the quads. Not inlined: kernels of all value types share it.
+  __attribute__((noinline)) static void row_group(const float* panel, const float* next_panel, const float* values, const uint32_t* fields,
+                                                  int64_t words, int n, bool first, float* acc_quads) {
+    for (int64_t q = 0; q < kLanes; q += kRows) {
+      float* acc_quad = acc_quads + q * kWidth;
+      F32 acc[kRows][kVectors];
 #pragma GCC unroll 4
-        for (int i = 0; i < kRows; ++i)
+      for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 8
-          for (int v = 0; v < kVectors; ++v) acc[i][v] = first ? V::zero() : V::load(acc_quad + i * kWidth + v * kLanes);
-        Cursor at = {panel, 0, n};
-        const T* quads = values + q * 4;
-        const uint32_t* row_fields = fields + row_of_quad<kLanes>(q);
-        for (int64_t w = 0; w < words; ++w, row_fields += kLanes) {
-          uint32_t word[kRows];
+        for (int v = 0; v < kVectors; ++v) acc[i][v] = first ? V::zero() : V::load(acc_quad + i * kWidth + v * kLanes);
+      Cursor at = {panel, 0, n};
+      const float* quads = values + q * 4;
+      const uint32_t* row_fields = fields + row_of_quad<kLanes>(q);
+      for (int64_t w = 0; w < words; ++w, row_fields += kLanes) {
+        uint32_t word[kRows];
 #pragma GCC unroll 4
-          for (int i = 0; i < kRows; ++i) word[i] = row_fields[row_of_quad<kLanes>(q + i) - row_of_quad<kLanes>(q)];
-          for (int j = 0; j < kFields / 4; ++j, quads += kLanes * 4) {
-            typename V::Quad quad[kRows];
+        for (int i = 0; i < kRows; ++i) word[i] = row_fields[row_of_quad<kLanes>(q + i) - row_of_quad<kLanes>(q)];
+        for (int j = 0; j < kFields / 4; ++j, quads += kLanes * 4) {
+          typename V::Quad quad[kRows];
 #pragma GCC unroll 4
-            for (int i = 0; i < kRows; ++i) quad[i] = V::load_quad(quads + i * 4);
-            step<0>(acc, quad, word, at);
-            step<1>(acc, quad, word, at);
-            step<2>(acc, quad, word, at);
-            step<3>(acc, quad, word, at);
-            if (kFields > 4)  // else the word held one quad
+          for (int i = 0; i < kRows; ++i) quad[i] = V::load_quad(quads + i * 4);
+          step<0>(acc, quad, word, at);
+          step<1>(acc, quad, word, at);
+          step<2>(acc, quad, word, at);
+          step<3>(acc, quad, word, at);
+          if (kFields > 4)  // else the word held one quad
 #pragma GCC unroll 4
-              for (int i = 0; i < kRows; ++i) word[i] >>= 4 * kBits % 32;
-          }
+            for (int i = 0; i < kRows; ++i) word[i] >>= 4 * kBits % 32;
         }
-#pragma GCC unroll 4
-        for (int i = 0; i < kRows; ++i)
-#pragma GCC unroll 8
-          for (int v = 0; v < kVectors; ++v) V::store(acc_quad + i * kWidth + v * kLanes, acc[i][v]);
-        // The panel of the next k block is on its way from L3 while this one is used.
-        V::prefetch(next_panel + (g + q) * 16);
       }
-      values += words * kFields * kLanes;
-      fields += words * kLanes;
+#pragma GCC unroll 4
+      for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) V::store(acc_quad + i * kWidth + v * kLanes, acc[i][v]);
+      // The panel of the next k block is on its way from L3 while this one is used.
+      V::prefetch(next_panel + q * 16);
     }
   }
 
+  template <class T>
   static void run(const SpmmTile& t) {
     const PackedNm& s = *static_cast<const PackedNm*>(t.weight);
     const int n = kN ? kN : s.n;
@@ -99,11 +97,12 @@ struct ManyTokens {
     const uint32_t* fields = s.fields + t.first_row * (kept_row / kFields);
     for (int64_t k = 0; k < s.in_padded; k += s.k_block) {
       const int64_t inputs = k + s.k_block < s.in_padded ? s.k_block : s.in_padded - k;
-      const int64_t words = inputs / kM * n / kFields;
-      const float* panel = t.x + k * kWidth;
-      block(panel, panel + inputs * kWidth, values, fields, t.rows, words, n, k == 0, t.acc);
-      values += t.rows * words * kFields;
-      fields += t.rows * words;
+      const int64_t words = inputs / kM * n / kFields, kept = words * kFields * kLanes;
+      for (int64_t g = 0; g < t.rows; g += kLanes, values += kept, fields += words * kLanes) {
+        alignas(64) float room[kRoom<T, kLanes>];
+        row_group(t.x + k * kWidth, t.x + (k + inputs) * kWidth + g * 16, widened<V>(values, kept, room), fields, words, n, k == 0,
+                  t.acc + g * kWidth);
+      }
     }
   }
 };
@@ -112,11 +111,11 @@ struct ManyTokens {
 template <class V, class T, int kM, int kN, int kWidest>
 static void many_tokens(const SpmmTile& tile, int vectors) {
   if (vectors == kWidest)
-    ManyTokens<V, T, kM, kN, kWidest>::run(tile);
+    ManyTokens<V, kM, kN, kWidest>::template run<T>(tile);
   else if (vectors == 4)
-    ManyTokens<V, T, kM, kN, 4>::run(tile);
+    ManyTokens<V, kM, kN, 4>::template run<T>(tile);
   else
-    ManyTokens<V, T, kM, kN, 2>::run(tile);
+    ManyTokens<V, kM, kN, 2>::template run<T>(tile);
 }
 
 }  // namespace

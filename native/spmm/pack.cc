@@ -8,13 +8,9 @@
 #include <vector>
 
 #include "../core/memory.h"
-#include "../core/parallel.h"
-#include "../simd/half.h"
 
 namespace sk {
 namespace {
-
-constexpr int kPackThreads = 1024;
 
 // Where kept weight j of a row's k block lives: values[value + j / 4 * lanes * 4 + j % 4], its field in fields[word + j / F * lanes].
 struct RowInBlock {
@@ -51,74 +47,17 @@ int kept_positions(const float* group, int size, int n, int m, int (&position)[3
   return nonzero;
 }
 
-Status too_dense(int64_t row, int64_t group, int count, const PackedNm& p) {
+Status too_dense(const WeightRows& rows, int64_t row, int64_t group, int count, const PackedNm& p) {
   const std::string pattern = std::to_string(p.n) + ":" + std::to_string(p.m);
   return Status(Code::kSparsity, "expected at most " + std::to_string(p.n) + " non-zero weights in every group of " + std::to_string(p.m) +
-                                     " (pattern " + pattern + ") but row " + std::to_string(row) + ", group " + std::to_string(group) +
-                                     " (inputs " + std::to_string(group * p.m) + ".." +
-                                     std::to_string(std::min(p.in, (group + 1) * p.m) - 1) + ") has " + std::to_string(count) +
-                                     "; prune the weight first: nm.prune(weight, { pattern: '" + pattern + "' })");
-}
-
-template <class T>
-void widen_row(const void* data, int64_t first, int64_t count, float* to) {
-  const T* from = static_cast<const T*>(data) + first;
-  for (int64_t i = 0; i < count; ++i) to[i] = widen(from[i]);
-}
-
-// One row of the weight as float32; int8 as its integers.
-void read_row(const MatrixView& w, int64_t row, float* to) {
-  const int64_t first = row * w.columns;
-  switch (w.type) {
-    case DType::kFloat32: return widen_row<float>(w.data, first, w.columns, to);
-    case DType::kFloat16: return widen_row<Half>(w.data, first, w.columns, to);
-    case DType::kBFloat16: return widen_row<BHalf>(w.data, first, w.columns, to);
-    case DType::kInt8:
-      for (int64_t i = 0; i < w.columns; ++i) to[i] = static_cast<const int8_t*>(w.data)[first + i];
-  }
-}
-
-// False: x is finite, but too large for the type.
-bool write_value(const PackedValues& values, int64_t at, float x, float inverse_scale) {
-  switch (values.type) {
-    case DType::kFloat32: static_cast<float*>(values.data)[at] = x; return true;
-    case DType::kFloat16: {
-      Half* h = static_cast<Half*>(values.data) + at;
-      narrow(x, h);
-      return std::isfinite(widen(*h)) || !std::isfinite(x);
-    }
-    case DType::kBFloat16: {
-      BHalf* h = static_cast<BHalf*>(values.data) + at;
-      narrow(x, h);
-      return std::isfinite(widen(*h)) || !std::isfinite(x);
-    }
-    case DType::kInt8: {
-      const float q = std::nearbyint(x * inverse_scale);
-      static_cast<int8_t*>(values.data)[at] = static_cast<int8_t>(std::clamp(q, -127.0f, 127.0f));
-      return std::fabs(q) <= 127;
-    }
-  }
-  return false;
-}
-
-float read_value(const PackedValues& values, int64_t at, int64_t row) {
-  switch (values.type) {
-    case DType::kFloat32: return static_cast<const float*>(values.data)[at];
-    case DType::kFloat16: return widen(static_cast<const Half*>(values.data)[at]);
-    case DType::kBFloat16: return widen(static_cast<const BHalf*>(values.data)[at]);
-    case DType::kInt8: return static_cast<const int8_t*>(values.data)[at] * values.scale[row];
-  }
-  return 0;
-}
-
-Status too_large(int64_t row, int64_t column, DType type) {
-  return Status(Code::kValue, std::string("expected weights within the range of ") +
-                                  (type == DType::kInt8 ? "int8 (-127 .. 127)" : "the 16-bit type") + " but row " + std::to_string(row) +
-                                  ", input " + std::to_string(column) + " is larger");
+                                     " (pattern " + pattern + ") but " + rows.name(row) + ", group " + std::to_string(group) + " (inputs " +
+                                     std::to_string(group * p.m) + ".." + std::to_string(std::min(p.in, (group + 1) * p.m) - 1) + ") has " +
+                                     std::to_string(count) + "; prune the weight first: nm.prune(weight, { pattern: '" + pattern + "' })");
 }
 
 // `dense` is the row of the weight as float32; null for a row of padding.
-Status pack_row(const float* dense, const PackedNm& p, const PackedValues& values, float inverse_scale, int64_t row, uint32_t* fields) {
+Status pack_row(const WeightRows& rows, const float* dense, const PackedNm& p, const PackedValues& values, float inverse_scale, int64_t row,
+                uint32_t* fields) {
   const int bits = nm_field_bits(p.m), per_word = 32 / bits;
   Status status;
   for_each_k_block(p, [&](int64_t k, int64_t inputs) {
@@ -131,48 +70,16 @@ Status pack_row(const float* dense, const PackedNm& p, const PackedValues& value
       const float* group = size > 0 ? dense + first : nullptr;
       int position[32];
       const int nonzero = kept_positions(group, size, p.n, p.m, position);
-      if (nonzero > p.n) status = too_dense(row, first / p.m, nonzero, p);
+      if (nonzero > p.n) status = too_dense(rows, row, first / p.m, nonzero, p);
       for (int i = 0; i < p.n && status.ok(); ++i, ++j) {
         const float x = position[i] < size ? group[position[i]] : 0;
-        if (!write_value(values, at.value + j / 4 * p.lanes * 4 + j % 4, x, inverse_scale))
-          status = too_large(row, first + position[i], values.type);
+        if (!values.write(at.value + j / 4 * p.lanes * 4 + j % 4, x, inverse_scale))
+          status = too_large(rows, row, first + position[i], values.type);
         fields[at.word + j / per_word * p.lanes] |= static_cast<uint32_t>(position[i]) << (j % per_word * bits);
       }
     }
   });
   return status;
-}
-
-// Calls visit(row, floats of the row) for the rows [first, end) of the weight, until one fails.
-template <class F>
-Status for_each_row(const MatrixView& weight, int64_t first, int64_t end, F&& visit) {
-  std::vector<float> row_floats(weight.type == DType::kFloat32 ? 0 : static_cast<size_t>(weight.columns));
-  Status status;
-  for (int64_t row = first; row < end && status.ok(); ++row) {
-    const float* dense = nullptr;
-    if (row < weight.rows) {
-      if (weight.type == DType::kFloat32) {
-        dense = static_cast<const float*>(weight.data) + row * weight.columns;
-      } else {
-        read_row(weight, row, row_floats.data());
-        dense = row_floats.data();
-      }
-    }
-    status = visit(row, dense);
-  }
-  return status;
-}
-
-// for_each_row over blocks of rows in parallel; the status of the first block that fails.
-template <class F>
-Status for_each_row_in_blocks(const MatrixView& weight, int64_t rows, int64_t block_rows, F&& visit) {
-  const int64_t blocks = ceil_div(rows, block_rows);
-  std::vector<Status> status(static_cast<size_t>(blocks));
-  parallel_for(blocks, kPackThreads, [&](int64_t block, int) {
-    status[static_cast<size_t>(block)] = for_each_row(weight, block * block_rows, std::min((block + 1) * block_rows, rows), visit);
-  });
-  const auto failed = std::find_if(status.begin(), status.end(), [](const Status& s) { return !s.ok(); });
-  return failed == status.end() ? Status() : *failed;
 }
 
 }  // namespace
@@ -185,12 +92,14 @@ int nm_field_bits(int m) { return m == 4 ? 2 : m <= 16 ? 4 : 8; }
 // twice the length in the same 16 KB of L1.
 int nm_panel_vectors(int n, int m, int most) { return 4 * n <= m ? std::min(4, most) : most; }
 
-void nm_layout(int n, int m, int lanes, int panel_vectors, int64_t out, int64_t in, int64_t row_block, PackedNm* packed) {
+void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed) {
+  const int64_t in = rows.weight.columns;
   const int64_t fields = 32 / nm_field_bits(m);
   const int64_t unit = m * fields / std::gcd<int64_t>(n, fields);
   // 64 inputs of a panel of eight vectors of eight lanes are 16 KB: they stay in L1 beside the weights.
   const int64_t k_block = round_up(panel_vectors > 4 ? 64 : 128, unit);
-  *packed = {{lanes, in, round_up(in, unit), out, round_up(out, lanes), k_block, row_block, panel_vectors}, n, m, nullptr, nullptr};
+  *packed = {
+      {rows.lanes, in, round_up(in, unit), rows.weight.rows, rows.count(), k_block, row_block, panel_vectors}, n, m, nullptr, nullptr};
 }
 
 bool nm_kept(const PackedNm& packed, int64_t* kept) {
@@ -198,39 +107,30 @@ bool nm_kept(const PackedNm& packed, int64_t* kept) {
   return checked_multiply(packed.out_padded, packed.in_padded / packed.m * packed.n, kept) && checked_multiply(*kept, 4, &bytes);
 }
 
-Status nm_choose_scales(const MatrixView& weight, float* scale) {
-  return for_each_row_in_blocks(weight, weight.rows, 64, [&](int64_t row, const float* dense) {
-    float largest = 0;
-    for (int64_t i = 0; i < weight.columns; ++i) {
-      if (!std::isfinite(dense[i]))
-        return Status(Code::kValue, "expected finite weights where they are quantised but row " + std::to_string(row) + ", input " +
-                                        std::to_string(i) + " is NaN or infinite");
-      largest = std::max(largest, std::fabs(dense[i]));
-    }
-    scale[row] = largest > 0 ? largest / 127 : 1;
-    return Status();
+Status nm_pack(const WeightRows& rows, const PackedNm& packed, const PackedValues& values, uint32_t* fields) {
+  return for_each_block(packed.out_padded, packed.row_block, [&](int64_t first, int64_t end) {
+    return for_each_row(rows, first, end, [&](int64_t row, const float* dense) {
+      const bool quantise = values.type == DType::kInt8 && rows.weight.type != DType::kInt8 && dense != nullptr;
+      return pack_row(rows, dense, packed, values, quantise ? 1 / values.scale[row] : 1, row, fields);
+    });
   });
 }
 
-Status nm_pack(const MatrixView& weight, const PackedNm& packed, const PackedValues& values, uint32_t* fields) {
-  return for_each_row_in_blocks(weight, packed.out_padded, packed.row_block, [&](int64_t row, const float* dense) {
-    const bool quantise = values.type == DType::kInt8 && weight.type != DType::kInt8 && dense != nullptr;
-    return pack_row(dense, packed, values, quantise ? 1 / values.scale[row] : 1, row, fields);
-  });
-}
-
-void nm_unpack(const PackedNm& p, const PackedValues& values, float* dense) {
+void nm_unpack(const PackedNm& p, const PackedValues& values, const WeightRows& rows, float* dense) {
   const int bits = nm_field_bits(p.m), per_word = 32 / bits;
-  std::memset(dense, 0, static_cast<size_t>(p.out * p.in) * sizeof(float));
-  for (int64_t row = 0; row < p.out; ++row)
+  for (int64_t row = 0; row < p.out_padded; ++row) {
+    if (rows.place(row) < 0) continue;
+    float* to = dense + rows.place(row) * p.in;
+    std::memset(to, 0, static_cast<size_t>(p.in) * sizeof(float));
     for_each_k_block(p, [&](int64_t k, int64_t inputs) {
       const RowInBlock at = locate(p, row, k, inputs);
       for (int64_t j = 0; j < inputs / p.m * p.n; ++j) {
         const uint32_t word = p.fields[at.word + j / per_word * p.lanes];
         const int64_t i = k + j / p.n * p.m + ((word >> (j % per_word * bits)) & (p.m - 1));
-        if (i < p.in) dense[row * p.in + i] = read_value(values, at.value + j / 4 * p.lanes * 4 + j % 4, row);
+        if (i < p.in) to[i] = values.read(at.value + j / 4 * p.lanes * 4 + j % 4, row);
       }
     });
+  }
 }
 
 }  // namespace sk

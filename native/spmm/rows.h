@@ -19,9 +19,9 @@ constexpr SpmmMoves kMoves = {{&pack_panel<V, float>, &pack_panel<V, Half>, &pac
 template <class V, class T, int kN, int kM, int kWidest>
 constexpr SpmmKernel spmm_kernel(const char* name) {
   if constexpr (kM == 0)
-    return {name, 0, 0, V::kLanes, kWidest, 0, &kMoves<V>, &csr_tokens<V, kWidest>, nullptr};
+    return {name, 0, 0, V::kLanes, kWidest, 0, &kMoves<V>, &csr_tokens<V, T, kWidest>, nullptr};
   else
-    return {name, kN, kM, V::kLanes, kWidest, 4, &kMoves<V>, &many_tokens<V, T, kM, kN, kWidest>, &few_tokens<V, T, kM, kN, 4>};
+    return {name, kN, kM, V::kLanes, kWidest, 4, &kMoves<V>, &many_tokens<V, T, kM, kN, kWidest>, &few_tokens<V, T, kM, kN>};
 }
 
 }  // namespace

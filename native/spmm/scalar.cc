@@ -5,7 +5,7 @@
 namespace sk {
 
 #define SK_SPMM_SCALAR(row, type, n, m) \
-  extern const SpmmKernel spmm_##row##_scalar = spmm_kernel<Portable<4>, type, n, m, 8>("spmm_" #row "_scalar");
+  extern const SpmmKernel spmm_##row##_scalar = spmm_kernel<Portable<4>, type, n, m, 4>("spmm_" #row "_scalar");
 #include "kernels.def"
 
 }  // namespace sk

@@ -1,7 +1,6 @@
 #include "spmm.h"
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 
 #include "../core/parallel.h"
@@ -55,6 +54,7 @@ const char* name_of(DType type) {
 constexpr int64_t kBatchFloats = 2 << 20;
 
 const void* at(const void* data, DType type, int64_t element) {
+  if (data == nullptr) return nullptr;
   return static_cast<const char*>(data) + element * static_cast<int64_t>(size_of(type));
 }
 void* at(void* data, DType type, int64_t element) { return static_cast<char*>(data) + element * static_cast<int64_t>(size_of(type)); }
@@ -70,8 +70,10 @@ Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPl
   if ((options.weight.type == DType::kInt8) != (options.scale != nullptr) ||
       (options.weight.type == DType::kInt8 && options.values != DType::kInt8))
     return Status(Code::kValue, "expected an int8 weight to have a scale and to be stored as int8");
-  if (unstructured && (options.weight.type != DType::kFloat32 || options.values != DType::kFloat32))
-    return Status(Code::kValue, "expected an unstructured weight to be float32");
+  if (unstructured && options.values == DType::kInt8)
+    return Status(Code::kValue, "expected an unstructured weight to be stored as float32, float16 or bfloat16");
+  if ((options.gate_scale != nullptr) != (options.gate != nullptr && options.scale != nullptr))
+    return Status(Code::kValue, "expected a scale of the gate exactly if there is a gate and the weight has one");
   if (options.weight.rows < 1 || options.weight.columns < 1)
     return Status(Code::kShape, "expected a weight [out, in] with at least one row and column");
   std::shared_ptr<SpmmPlan> plan(new SpmmPlan);
@@ -84,32 +86,30 @@ Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPl
   plan->threads_ = options.threads > 0 ? options.threads : 1024;
   plan->activation_ = options.activation;
   plan->values_type_ = options.values;
-  if (Status status = plan->pack_bias(options); !status.ok()) return status;
+  plan->rows_ = {options.weight, options.gate, options.gate != nullptr, row->kernel->lanes};
+  if (Status status = plan->pack_vectors(options); !status.ok()) return status;
   if (Status status = unstructured ? plan->pack_csr(options) : plan->pack_nm(options); !status.ok()) return status;
+  plan->rows_.weight.data = plan->rows_.gate = nullptr;
   *result = std::move(plan);
   return Status();
 }
 
-// Rows are padded to whole vectors; what is not given is 0 there and everywhere.
-Status SpmmPlan::pack_bias(const SpmmOptions& options) {
+// Bias and scale of the packed rows; what is not given is 0 there and everywhere.
+Status SpmmPlan::pack_vectors(const SpmmOptions& options) {
   const bool quantised = options.values == DType::kInt8;
-  const int64_t rows = options.weight.rows, padded = round_up(rows, kernel_->lanes);
-  const size_t bytes = static_cast<size_t>(padded) * sizeof(float);
+  const size_t bytes = static_cast<size_t>(rows_.count()) * sizeof(float);
   if (!bias_.reserve(bytes) || !scale_.reserve(quantised ? bytes : 0)) return Status(Code::kMemory, "no memory for the bias of a plan");
   bytes_ = quantised ? 2 * bytes : bytes;
-  std::memset(bias_.as<void>(), 0, bytes);
-  if (options.bias) std::memcpy(bias_.as<void>(), options.bias, static_cast<size_t>(rows) * sizeof(float));
+  rows_.pack_vector(options.bias, options.gate_bias, bias_.as<float>());
   if (!quantised) return Status();
-  std::memset(scale_.as<void>(), 0, bytes);
-  if (!options.scale) return nm_choose_scales(options.weight, scale_.as<float>());
-  std::memcpy(scale_.as<void>(), options.scale, static_cast<size_t>(rows) * sizeof(float));
-  return Status();
+  rows_.pack_vector(options.scale, options.gate_scale, scale_.as<float>());
+  return options.scale ? Status() : choose_scales(rows_, scale_.as<float>());
 }
 
 Status SpmmPlan::pack_nm(const SpmmOptions& options) {
   const int m = options.m, n = options.n;
   const int vectors = nm_panel_vectors(n, m, kernel_->panel_vectors);
-  nm_layout(n, m, kernel_->lanes, vectors, options.weight.rows, options.weight.columns, row_block(options, vectors), &nm_);
+  nm_layout(n, m, rows_, vectors, row_block(options, vectors), &nm_);
   weight_ = &nm_;
   int64_t kept;
   if (!nm_kept(nm_, &kept)) return Status(Code::kMemory, "the packed weight does not fit in memory");
@@ -120,13 +120,13 @@ Status SpmmPlan::pack_nm(const SpmmOptions& options) {
   bytes_ += values_bytes + fields_bytes;
   nm_.values = values_.as<void>();
   nm_.fields = fields_.as<uint32_t>();
-  return nm_pack(options.weight, nm_, packed_values(), fields_.as<uint32_t>());
+  return nm_pack(rows_, nm_, packed_values(), fields_.as<uint32_t>());
 }
 
 Status SpmmPlan::pack_csr(const SpmmOptions& options) {
   weight_ = &csr_;
   const Status status =
-      csr_pack(options.weight, kernel_->lanes, kernel_->panel_vectors, row_block(options, kernel_->panel_vectors), &csr_, &csr_storage_);
+      csr_pack(rows_, values_type_, kernel_->panel_vectors, row_block(options, kernel_->panel_vectors), &csr_, &csr_storage_);
   bytes_ += csr_storage_.bytes;
   return status;
 }
@@ -136,8 +136,8 @@ Status SpmmPlan::pack_csr(const SpmmOptions& options) {
 int64_t SpmmPlan::row_block(const SpmmOptions& options, int panel_vectors) const {
   const int64_t threads = std::min(threads_, ThreadPool::instance().threads());
   const int64_t strips = std::clamp<int64_t>(options.tokens / (panel_vectors * kernel_->lanes), 1, 1024);
-  const int64_t wanted = ceil_div(options.weight.rows * strips, 4 * threads);
-  return round_up(std::clamp<int64_t>(wanted, 64, 256), kernel_->lanes);
+  const int64_t wanted = ceil_div(rows_.count() * strips, 4 * threads);
+  return round_up(std::clamp<int64_t>(wanted, 64, 256), kernel_->lanes * (rows_.gated ? 2 : 1));
 }
 
 // Panels of full width, then one of 4 and one of 2 vectors where they can be filled, then few(). It does half the multiply-adds a cycle,
@@ -186,7 +186,7 @@ void SpmmPlan::pack_strips(const void* x, DType x_type, const SpmmInput& input, 
 }
 
 Status SpmmPlan::multiply_strips(const SpmmInput& input, const float* packed_x, int slots, float* accumulators, void* y, DType y_type,
-                                 const std::atomic<bool>* cancel) const {
+                                 const std::atomic<bool>* cancel, const void* residual) const {
   const SpmmKernel& kernel = *kernel_;
   const int64_t acc = accumulator_floats();
   const auto cancelled = [cancel] { return cancel && cancel->load(std::memory_order_relaxed); };
@@ -197,7 +197,9 @@ Status SpmmPlan::multiply_strips(const SpmmInput& input, const float* packed_x, 
     const int64_t row = task / count * weight_->row_block;
     const SpmmTile tile = {
         weight_, row, std::min(weight_->row_block, weight_->out_padded - row), packed_x + strip.x, strip.tokens, accumulators + slot * acc};
-    const SpmmEpilogue epilogue = {scale_.as<float>(), bias_.as<float>(), activation_, at(y, y_type, strip.first * weight_->out)};
+    const int64_t first = strip.first * weight_->out;
+    const SpmmEpilogue epilogue = {scale_.as<float>(), bias_.as<float>(),           activation_,
+                                   rows_.gated,        at(residual, y_type, first), at(y, y_type, first)};
     if (strip.vectors) {
       kernel.many(tile, strip.vectors);
       kernel.moves->finish_many[static_cast<int>(y_type)](tile, strip.vectors, epilogue);
@@ -228,14 +230,15 @@ Status SpmmPlan::pack(const void* x, DType x_type, SpmmInput* input) const {
   return Status();
 }
 
-Status SpmmPlan::multiply(const SpmmInput& input, void* y, DType y_type, const std::atomic<bool>* cancel) const {
+Status SpmmPlan::multiply(const SpmmInput& input, void* y, DType y_type, const std::atomic<bool>* cancel, const void* residual) const {
   const int slots = run_threads();
   void* scratch = thread_scratch(static_cast<size_t>(slots * accumulator_floats()) * sizeof(float));
   if (scratch == nullptr) return Status(Code::kMemory, "no memory for the workspace of a run");
-  return multiply_strips(input, input.x.as<float>(), slots, static_cast<float*>(scratch), y, y_type, cancel);
+  return multiply_strips(input, input.x.as<float>(), slots, static_cast<float*>(scratch), y, y_type, cancel, residual);
 }
 
-Status SpmmPlan::run(const void* x, DType x_type, int64_t tokens, void* y, DType y_type, const std::atomic<bool>* cancel) const {
+Status SpmmPlan::run(const void* x, DType x_type, int64_t tokens, void* y, DType y_type, const std::atomic<bool>* cancel,
+                     const void* residual) const {
   const int slots = run_threads();
   SpmmInput input;
   for (int64_t first = 0; first < tokens; first += input.tokens) {
@@ -243,8 +246,9 @@ Status SpmmPlan::run(const void* x, DType x_type, int64_t tokens, void* y, DType
     auto* scratch = static_cast<float*>(thread_scratch(static_cast<size_t>(input.floats + slots * accumulator_floats()) * sizeof(float)));
     if (scratch == nullptr) return Status(Code::kMemory, "no memory for the workspace of a run");
     pack_strips(at(x, x_type, first * weight_->in), x_type, input, slots, scratch);
+    const int64_t done = first * weight_->out;
     const Status status =
-        multiply_strips(input, scratch, slots, scratch + input.floats, at(y, y_type, first * weight_->out), y_type, cancel);
+        multiply_strips(input, scratch, slots, scratch + input.floats, at(y, y_type, done), y_type, cancel, at(residual, y_type, done));
     if (!status.ok()) return status;
   }
   return Status();
@@ -254,9 +258,9 @@ PackedValues SpmmPlan::packed_values() const { return {values_type_, values_.as<
 
 void SpmmPlan::to_dense(float* dense) const {
   if (weight_ == &csr_)
-    csr_unpack(csr_, dense);
+    csr_unpack(csr_, values_type_, rows_, dense);
   else
-    nm_unpack(nm_, packed_values(), dense);
+    nm_unpack(nm_, packed_values(), rows_, dense);
 }
 
 std::vector<KernelRow> spmm_kernels() {

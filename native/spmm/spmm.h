@@ -1,7 +1,9 @@
 // spmm: Y = act(X * S^T + bias), S sparse.
 //
-//   y[t, o] = act(bias[o] + sum over kept i of s[o, i] * x[t, i])      x [tokens, in], s [out, in], y [tokens, out], all row-major
+//   y[t, o] = act(bias[o] + sum over kept i of s[o, i] * x[t, i]) + residual[t, o]
+//   gated:    act(gate_bias[o] + sum of gate[o, i] * x[t, i]) * (bias[o] + sum of s[o, i] * x[t, i]) + residual[t, o]
 //
+// x [tokens, in], s and gate [out, in], y and residual [tokens, out], all row-major; bias and residual may be left out.
 // x and y are float32, float16 or bfloat16; s is stored as one of these or as int8 with a scale for each row. Sums are float32.
 // S is N:M sparse along `in`: of every m consecutive weights of a row at most n are non-zero; or unstructured. kernel.h draws the layouts.
 // Nothing is read outside x [tokens * in] or written outside y [tokens * out].
@@ -28,6 +30,9 @@ struct SpmmOptions {
   DType values = DType::kFloat32;                        // what the plan stores the weight as; int8 for an int8 weight
   const float* scale = nullptr;                          // [out], of an int8 weight
   const float* bias = nullptr;                           // [out] or null
+  const void* gate = nullptr;                            // [out, in] of the type of the weight, or null
+  const float* gate_scale = nullptr;                     // [out], of an int8 gate
+  const float* gate_bias = nullptr;                      // [out] or null
   int n = 0, m = 0;                                      // the pattern; 0:0 for an unstructured weight
   Activation activation = Activation::kNone;
   std::string isa;      // empty: the best this machine has
@@ -53,21 +58,23 @@ class SpmmPlan {
   static Status create(const SpmmOptions& options, std::shared_ptr<const SpmmPlan>* plan);
 
   // x [tokens, in], y [tokens, out], of no type but float32, float16 and bfloat16; they must not overlap. `cancel` (may be null) is polled
-  // between tiles.
-  Status run(const void* x, DType x_type, int64_t tokens, void* y, DType y_type, const std::atomic<bool>* cancel) const;
+  // between tiles. residual: null or of the shape and type of y, and it may be y.
+  Status run(const void* x, DType x_type, int64_t tokens, void* y, DType y_type, const std::atomic<bool>* cancel,
+             const void* residual = nullptr) const;
 
   // run() in two halves, of which only the first needs x: pack() into the room of an input() (input.x may be given memory before), then
   // multiply(), on any thread.
   SpmmInput input(int64_t tokens) const;
   Status pack(const void* x, DType x_type, SpmmInput* input) const;
-  Status multiply(const SpmmInput& input, void* y, DType y_type, const std::atomic<bool>* cancel) const;
+  Status multiply(const SpmmInput& input, void* y, DType y_type, const std::atomic<bool>* cancel, const void* residual = nullptr) const;
 
-  // The pruned weight [out, in], as the plan stores it.
+  // The pruned weight [out, in], as the plan stores it; then the gate.
   void to_dense(float* dense) const;
 
   const SpmmKernel& kernel() const { return *kernel_; }
   int64_t in() const { return weight_->in; }
   int64_t out() const { return weight_->out; }
+  bool gated() const { return rows_.gated; }
   size_t bytes() const { return bytes_; }  // of the packed weight and bias
 
  private:
@@ -76,8 +83,8 @@ class SpmmPlan {
   void cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const;
   void pack_strips(const void* x, DType x_type, const SpmmInput& input, int slots, float* packed_x) const;
   Status multiply_strips(const SpmmInput& input, const float* packed_x, int slots, float* accumulators, void* y, DType y_type,
-                         const std::atomic<bool>* cancel) const;
-  Status pack_bias(const SpmmOptions& options);
+                         const std::atomic<bool>* cancel, const void* residual) const;
+  Status pack_vectors(const SpmmOptions& options);
   Status pack_nm(const SpmmOptions& options);
   Status pack_csr(const SpmmOptions& options);
   int64_t row_block(const SpmmOptions& options, int panel_vectors) const;
@@ -87,6 +94,7 @@ class SpmmPlan {
 
   const SpmmKernel* kernel_ = nullptr;
   const PackedWeight* weight_ = nullptr;  // nm_ or csr_
+  WeightRows rows_ = {};                  // their data only while the plan is made
   PackedNm nm_ = {};
   PackedCsr csr_ = {};
   CsrStorage csr_storage_;

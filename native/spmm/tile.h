@@ -24,5 +24,27 @@ constexpr int64_t row_of_quad(int64_t q) {
   return q % (kLanes / 4) * 4 + q / (kLanes / 4);
 }
 
+// Tokens that few() works on at once where it is given so many: 1, 2 or 4.
+constexpr int few_at_once(int64_t tokens) { return tokens > 2 ? 4 : static_cast<int>(tokens); }
+
+// Most kept weights of a row in one k block (pack.cc: nm_layout).
+constexpr int kMostKept = 128;
+
+// Kept weights as float32: where they lie, or written to `room`, of kRoom floats for so many rows. Reads up to L - 1 elements more.
+template <class T, int kRows>
+constexpr int kRoom = kMostKept * kRows + 16;
+template <int kRows>
+constexpr int kRoom<float, kRows> = 1;
+
+template <class V>
+inline const float* widened(const float* values, int64_t, float*) {
+  return values;
+}
+template <class V, class T>
+inline const float* widened(const T* values, int64_t count, float* room) {
+  for (int64_t i = 0; i < count; i += V::kLanes) V::store(room + i, V::load(values + i));
+  return room;
+}
+
 }  // namespace
 }  // namespace sk

@@ -67,6 +67,24 @@ const rows: Row[] = [
     'ERR_SK_OVERLAP',
     /share/,
   ],
+  ['residual one element short', () => plan.runSync(x, { residual: new Float32Array(3) }), RangeError, 'ERR_SK_SHAPE', /residual.*4.*3/],
+  [
+    'float16 residual of a float32 result',
+    () => plan.runSync(x, { residual: { data: new Uint16Array(4), dims: [4] } }),
+    TypeError,
+    'ERR_SK_DTYPE',
+    /residual.*float16/,
+  ],
+  [
+    'residual that overlaps out by one element',
+    () => {
+      const both = new Float32Array(5);
+      plan.runSync(x, { out: both.subarray(0, 4), residual: both.subarray(1) });
+    },
+    RangeError,
+    'ERR_SK_OVERLAP',
+    /residual.*out itself/,
+  ],
   ['misspelt run option', () => plan.runSync(x, { output: x } as never), RangeError, 'ERR_SK_OPTION', /'output'/],
   // the plan
   ['weight of rank 1', () => nm.plan({ weight: { data: x, dims: [8] }, pattern: '2:4' }), RangeError, 'ERR_SK_SHAPE', /\[out, in\].*\[8\]/],
@@ -90,6 +108,21 @@ const rows: Row[] = [
     RangeError,
     'ERR_SK_OPTION',
     /none, relu.*'rleu'/,
+  ],
+  [
+    'gate of another shape',
+    () => nm.plan({ weight, gate: { data: x, dims: [4, 2] }, pattern: '2:4' }),
+    RangeError,
+    'ERR_SK_SHAPE',
+    /gate.*\[2, 4\].*\[4, 2\]/,
+  ],
+  ['gateBias without a gate', () => nm.plan({ weight, gateBias: x, pattern: '2:4' }), RangeError, 'ERR_SK_OPTION', /only with a gate/],
+  [
+    'a gate that breaks the pattern',
+    () => nm.plan({ weight, gate: { data: new Float32Array(8).fill(1), dims: [2, 4] }, pattern: '2:4' }),
+    SparseKernelsError,
+    'ERR_SK_SPARSITY',
+    /row 0 of the gate, group 0/,
   ],
   ['zero tokens expected', () => nm.plan({ weight, pattern: '2:4', tokens: 0 }), RangeError, 'ERR_SK_OPTION', /tokens.*0/],
   ['NaN threads', () => nm.plan({ weight, pattern: '2:4', threads: Number.NaN }), RangeError, 'ERR_SK_OPTION', /threads.*NaN/],

@@ -67,7 +67,7 @@ const plan = (o: object) => () => nm.plan({ weight, pattern: '2:4', ...o });
 const int8: TensorLike = { data: Int8Array.from(weight.data), dims: [2, 4] };
 const withWeight = (value: number) => ({ data: Float32Array.of(value, 0, 0, 0, 0, 0, 0, 0), dims: [2, 4] });
 test.each<[string, () => unknown, string, RegExp]>([
-  ['unstructured float16', plan({ pattern: 'unstructured', dtype: 'float16' }), 'ERR_SK_OPTION', /unstructured weight to be float32/],
+  ['unstructured int8', plan({ pattern: 'unstructured', dtype: 'int8' }), 'ERR_SK_OPTION', /unstructured weight to be float32, float16/],
   ['unknown dtype', plan({ dtype: 'int4' }), 'ERR_SK_OPTION', /dtype to be one of float32, float16, bfloat16, int8/],
   ['float64 weight', plan({ weight: { data: new Float64Array(8), dims: [2, 4] } }), 'ERR_SK_DTYPE', /float64/],
   ['int8 weight without a scale', plan({ weight: int8 }), 'ERR_SK_OPTION', /scale/],

@@ -79,10 +79,28 @@ describe('run', () => {
     expect(firstMismatch(y.data, expected, tolerance)).toBeNull();
   });
 
+  test('a residual: run and runSync agree, and it may be the output itself', async () => {
+    const plan = nm.plan({ weight, pattern: '2:4', activation: 'gelu' });
+    const residual = uniform(6 * out, 9);
+    const y = await plan.run(x, { residual });
+    expect(plan.runSync(x, { residual }).data).toEqual(y.data);
+    const without = plan.runSync(x).data;
+    expect(y.data).toEqual(without.map((v, i) => v + (residual[i] as number)));
+    expect((await plan.run(x, { out: residual, residual })).data).toEqual(y.data);
+  });
+
+  test('a gated layer holds both weights', () => {
+    const gate = { data: pruneBySorting(uniform(out * inputs, 5), out, inputs, 2, 4), dims: [out, inputs] };
+    const plan = nm.plan({ weight, gate, pattern: '2:4', activation: 'silu' });
+    expect(plan.toDense()).toEqual({ type: 'float32', data: Float32Array.of(...weight.data, ...gate.data), dims: [2 * out, inputs] });
+    expect(nm.plan({ weight, pattern: '2:4' }).gated).toBe(false);
+    expect(plan.gated).toBe(true);
+  });
+
   test('bias and relu', async () => {
     const bias = uniform(out, 4);
     const y = await nm.plan({ weight, pattern: '2:4', bias: { data: bias, dims: [out] }, activation: 'relu' }).run(x);
-    const want = denseLinear({ x: x.data, weight: weight.data, bias, tokens: 6, inputs, outputs: out, relu: true });
+    const want = denseLinear({ x: x.data, weight: weight.data, bias, tokens: 6, inputs, outputs: out, activation: 'relu' });
     expect(firstMismatch(y.data, want, dotTolerance(inputs, 1, maxAbs(weight.data), 1))).toBeNull();
     expect(Math.min(...y.data)).toBe(0);
   });

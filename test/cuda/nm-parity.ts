@@ -48,7 +48,7 @@ async function compare(
     pattern,
     device: 'cuda',
     ...(bias && { bias }),
-    activation: c.relu ? 'relu' : 'none',
+    activation: (c.activation ?? 'none') as 'relu',
   });
   if (plan.kernel !== row.name) throw new Error(`expected kernel ${row.name} but ${plan.kernel} was chosen`);
   const kept = firstMismatch(plan.toDense().data, weight, 0);
@@ -56,7 +56,7 @@ async function compare(
 
   const given = fill(tokens * inputs, 1).map((v) => (type === 'float32' ? v : roundTo(type, v)));
   const x = given.map(asStored); // what is multiplied
-  const expected = denseLinear({ x, weight, bias, tokens, inputs, outputs, relu: c.relu ?? false });
+  const expected = denseLinear({ x, weight, bias, tokens, inputs, outputs, activation: c.activation });
   const tolerance = exact ? 0 : dotTolerance(inputs, maxAbs(x), maxAbs(weight), bias ? maxAbs(bias) : 0);
   const actual = await runOnDevice(plan, given, type, [tokens, inputs]);
   if (type === 'float32') return firstMismatch(actual, expected, tolerance);

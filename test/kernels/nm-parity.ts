@@ -56,25 +56,43 @@ export function compareWithOracle(c: NmCase, n: number, m: number, row: KernelIn
   const fill = pass === 'random' ? uniform : smallIntegers;
   const place = c.misaligned ? misaligned : (a: Float32Array) => a;
   const bias = c.bias ? fill(outputs, 2) : undefined;
-  const pruned = m === 0 ? keepSome(unpruned(c, fill), n) : pruneBySorting(unpruned(c, fill), outputs, inputs, n, m);
-  const { weight, scale, stored } = storedWeight(place(pruned), row, pass, c);
+  const prune = (w: Float32Array) => (m === 0 ? keepSome(w, n) : pruneBySorting(w, outputs, inputs, n, m));
+  const stored = storedWeight(place(prune(unpruned(c, fill))), row, pass, c);
+  const gate = c.gated ? storedWeight(place(prune(fill(outputs * inputs, 4))), row, pass, c) : undefined;
+  // Integers stay integers only under ReLU.
+  const activation = pass === 'exact integers' && c.activation ? 'relu' : (c.activation ?? 'none');
   using plan = nm.plan({
-    weight,
-    ...(scale && { scale }),
+    weight: stored.weight,
+    ...(stored.scale && { scale: stored.scale }),
     dtype: row.dtype as 'float32',
     pattern: m === 0 ? 'unstructured' : `${n}:${m}`,
     isa: row.isa,
     ...(bias && { bias }),
-    activation: c.relu ? 'relu' : 'none',
+    ...(gate && { gate: gate.weight }),
+    ...(gate?.scale && { gateScale: gate.scale }),
+    ...(gate && bias && { gateBias: bias.toReversed() }),
+    activation,
   });
   if (plan.kernel !== row.name) throw new Error(`expected kernel ${row.name} but ${plan.kernel} was chosen`);
 
-  const dense = stored ?? plan.toDense().data; // of int8: storedWeight() has its own check below
-  if (!stored) expectQuantised(dense, weight.data as Float32Array, inputs);
+  const held = plan.toDense().data;
+  const dense = denseOf(stored, held.subarray(0, outputs * inputs), inputs);
   const x = fill(tokens * inputs, 1).map((v) => (half ? roundTo(half, v) : v));
-  const expected = denseLinear({ x, weight: dense, bias, tokens, inputs, outputs, relu: c.relu ?? false });
-  const tolerance = pass === 'random' ? dotTolerance(inputs, maxAbs(x), maxAbs(dense), bias ? maxAbs(bias) : 0) : 0;
-  const run = half ? runHalf(plan, x, half, [tokens, inputs], outputs) : runFloat(plan, place, x, [tokens, inputs], outputs);
+  const linear = { x, tokens, inputs, outputs };
+  let expected = denseLinear({ ...linear, weight: dense, bias, activation: gate ? 'none' : activation });
+  let tolerance = dotTolerance(inputs, maxAbs(x), maxAbs(dense), bias ? maxAbs(bias) : 0) + 4e-7 * maxAbs(expected);
+  if (gate) {
+    const denseGate = denseOf(gate, held.subarray(outputs * inputs), inputs);
+    const factor = denseLinear({ ...linear, weight: denseGate, bias: bias?.toReversed(), activation });
+    tolerance = 1.2 * tolerance * (1 + maxAbs(expected) + maxAbs(factor));
+    expected = expected.map((y, i) => y * (factor[i] as number));
+  }
+  const residual = c.residual ? fill(expected.length, 5).map((v) => (half ? roundTo(half, v) : v)) : undefined;
+  if (residual) expected = expected.map((y, i) => y + (residual[i] as number));
+  if (pass === 'exact integers') tolerance = 0;
+  const run = half
+    ? runHalf(plan, x, half, [tokens, inputs], outputs, residual)
+    : runFloat(plan, place, x, [tokens, inputs], outputs, residual);
   if (!half) return firstMismatch(run, expected, tolerance);
   const ulp = half === 'float16' ? 2 ** -10 : 2 ** -7;
   if (pass === 'random') return firstMismatch(run, expected, tolerance + (ulp / 2) * maxAbs(expected) + 2 ** -24);
@@ -85,20 +103,35 @@ export function compareWithOracle(c: NmCase, n: number, m: number, row: KernelIn
   );
 }
 
-function runFloat(plan: nm.Plan, place: (a: Float32Array) => Float32Array, x: Float32Array, dims: number[], outputs: number) {
+type Place = (a: Float32Array) => Float32Array;
+
+function runFloat(plan: nm.Plan, place: Place, x: Float32Array, dims: number[], outputs: number, residual: Float32Array | undefined) {
   const out = place(new Float32Array((dims[0] ?? 0) * outputs).fill(Number.NaN)); // an element that is not written fails
-  plan.runSync({ data: place(x), dims }, { out });
+  plan.runSync({ data: place(x), dims }, { out, ...(residual && { residual: place(residual) }) });
   return out;
 }
 
-function runHalf(plan: nm.Plan, x: Float32Array, type: HalfType, dims: number[], outputs: number) {
+function runHalf(plan: nm.Plan, x: Float32Array, type: HalfType, dims: number[], outputs: number, residual: Float32Array | undefined) {
   const out = { data: new Uint16Array((dims[0] ?? 0) * outputs).fill(0x7fff), dims: [dims[0] ?? 0, outputs], type }; // NaN
-  plan.runSync({ data: halfBits(type, x), dims, type }, { out });
+  const added = residual && { residual: { ...out, data: halfBits(type, residual) } };
+  plan.runSync({ data: halfBits(type, x), dims, type }, { out, ...added });
   return halfValues(type, out.data);
 }
 
+interface StoredWeight {
+  weight: TensorLike;
+  scale?: Float32Array;
+  stored?: Float32Array;
+}
+
+/** The dense weight that the kernel works with; int8 from floats has a check of its own. */
+function denseOf({ weight, stored }: StoredWeight, held: Float32Array, inputs: number): Float32Array {
+  if (!stored) expectQuantised(held, weight.data as Float32Array, inputs);
+  return stored ?? held;
+}
+
 /** The weight as plan() takes it, and the dense weight that the kernel should then work with (int8 from floats: undefined). */
-function storedWeight(pruned: Float32Array, row: KernelInfo, pass: Pass, { inputs, outputs }: NmCase) {
+function storedWeight(pruned: Float32Array, row: KernelInfo, pass: Pass, { inputs, outputs }: NmCase): StoredWeight {
   const dims = [outputs, inputs];
   const weight: TensorLike = { data: pruned, dims };
   if (row.dtype === 'float32') return { weight, stored: pruned };

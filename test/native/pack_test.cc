@@ -17,9 +17,13 @@ namespace {
 
 using sk::PackedNm;
 
+sk::WeightRows rows_of(const float* weight, int lanes, int64_t out, int64_t in) {
+  return {{weight, sk::DType::kFloat32, out, in}, nullptr, false, lanes};
+}
+
 struct Packed {
   Packed(Pattern p, int lanes, int64_t out, int64_t in, int64_t row_block) {
-    sk::nm_layout(p.n, p.m, lanes, sk::nm_panel_vectors(p.n, p.m, 8), out, in, row_block, &layout);
+    sk::nm_layout(p.n, p.m, rows_of(nullptr, lanes, out, in), sk::nm_panel_vectors(p.n, p.m, 8), row_block, &layout);
     size_ok = sk::nm_kept(layout, &kept);
     words = kept / (32 / sk::nm_field_bits(p.m));
   }
@@ -82,14 +86,13 @@ bool round_trip(Pattern p, int lanes, int64_t out, int64_t in, int64_t row_block
     if (x != 0 && random.below(20) == 0) x = random.below(2) ? std::nanf("77") : std::numeric_limits<float>::denorm_min();
   const Guarded<float> weight(dense, edge), values(static_cast<size_t>(packed.kept), edge);
   const Guarded<uint32_t> words(static_cast<size_t>(packed.words), edge);
-  ok = ok &&
-       sk::nm_pack({weight.data(), sk::DType::kFloat32, out, in}, layout, {sk::DType::kFloat32, values.data(), nullptr}, words.data()).ok();
+  ok = ok && sk::nm_pack(rows_of(weight.data(), lanes, out, in), layout, {sk::DType::kFloat32, values.data(), nullptr}, words.data()).ok();
   ok = ok && values.slack_untouched() && words.slack_untouched();
   layout.values = values.data();
   layout.fields = words.data();
 
   const Guarded<float> back(dense.size(), edge);
-  if (ok) sk::nm_unpack(layout, {sk::DType::kFloat32, values.data(), nullptr}, back.data());
+  if (ok) sk::nm_unpack(layout, {sk::DType::kFloat32, values.data(), nullptr}, rows_of(nullptr, lanes, out, in), back.data());
   ok = ok && back.slack_untouched() && same_bits(back.data(), dense.data(), out * in);
 
   const std::vector<float> streamed = stream(layout, packed.kept, packed.words);
@@ -126,11 +129,11 @@ void sizes() {
         "pack: 3:16 keeps 3/16 of the weights with 4 bits each");
   check(Packed({1, 32}, 4, 4, 1, 64).kept == 4 * 4 && Packed({1, 32}, 4, 4, 1, 64).words == 4, "pack: one input is padded to one unit");
   PackedNm huge;
-  sk::nm_layout(2, 4, 8, 8, int64_t{1} << 31, int64_t{1} << 30, 64, &huge);
+  sk::nm_layout(2, 4, rows_of(nullptr, 8, int64_t{1} << 31, int64_t{1} << 30), 8, 64, &huge);
   check(sk::nm_kept(huge, &kept) && kept == int64_t{1} << 60, "pack: 2^60 weights can be counted");
-  sk::nm_layout(2, 4, 8, 8, int64_t{1} << 31, int64_t{1} << 31, 64, &huge);
+  sk::nm_layout(2, 4, rows_of(nullptr, 8, int64_t{1} << 31, int64_t{1} << 31), 8, 64, &huge);
   check(!sk::nm_kept(huge, &kept), "pack: 2^63 bytes of weights are too many");
-  sk::nm_layout(31, 32, 16, 8, int64_t{1} << 40, int64_t{1} << 40, 64, &huge);
+  sk::nm_layout(31, 32, rows_of(nullptr, 16, int64_t{1} << 40, int64_t{1} << 40), 8, 64, &huge);
   check(!sk::nm_kept(huge, &kept), "pack: 2^80 weights are too many");
 }
 
@@ -139,8 +142,7 @@ sk::Status pack(const std::vector<float>& dense, Pattern p, int64_t out, int64_t
   Packed packed(p, 8, out, in, row_block);
   std::vector<float> values(static_cast<size_t>(packed.kept));
   std::vector<uint32_t> fields(static_cast<size_t>(packed.words));
-  return sk::nm_pack({dense.data(), sk::DType::kFloat32, out, in}, packed.layout, {sk::DType::kFloat32, values.data(), nullptr},
-                     fields.data());
+  return sk::nm_pack(rows_of(dense.data(), 8, out, in), packed.layout, {sk::DType::kFloat32, values.data(), nullptr}, fields.data());
 }
 
 void refusals() {

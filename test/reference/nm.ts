@@ -6,10 +6,36 @@ export interface DenseLinear {
   tokens: number;
   inputs: number;
   outputs: number;
-  relu?: boolean;
+  activation?: 'none' | 'relu' | 'gelu' | 'gelu-tanh' | 'silu' | undefined;
 }
 
-export function denseLinear({ x, weight, bias, tokens, inputs, outputs, relu }: DenseLinear): Float64Array {
+/** erf by its Taylor series, which converges everywhere, and 1 - tail by its continued fraction where that cancels. */
+export function erf(x: number): number {
+  const a = Math.abs(x);
+  if (a > 3) {
+    let fraction = a;
+    for (let k = 60; k > 0; k--) fraction = a + k / 2 / fraction;
+    return Math.sign(x) * (1 - Math.exp(-a * a) / (fraction * Math.sqrt(Math.PI)));
+  }
+  let term = x;
+  let sum = x;
+  for (let k = 1; k < 80; k++) {
+    term *= (-x * x) / k;
+    sum += term / (2 * k + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum;
+}
+
+export const activationOf = {
+  none: (x: number) => x,
+  relu: (x: number) => (x < 0 ? 0 : x),
+  gelu: (x: number) => (x / 2) * (1 + erf(x / Math.SQRT2)),
+  'gelu-tanh': (x: number) => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))),
+  silu: (x: number) => x / (1 + Math.exp(-x)),
+};
+
+export function denseLinear({ x, weight, bias, tokens, inputs, outputs, activation = 'none' }: DenseLinear): Float64Array {
+  const act = activationOf[activation];
   const y = new Float64Array(tokens * outputs);
   for (let t = 0; t < tokens; t++) {
     for (let o = 0; o < outputs; o++) {
@@ -18,7 +44,7 @@ export function denseLinear({ x, weight, bias, tokens, inputs, outputs, relu }: 
         const w = weight[o * inputs + i] as number;
         if (w !== 0) sum += w * (x[t * inputs + i] as number);
       }
-      y[t * outputs + o] = relu && sum < 0 ? 0 : sum;
+      y[t * outputs + o] = act(sum);
     }
   }
   return y;

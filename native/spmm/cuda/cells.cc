@@ -152,8 +152,9 @@ Status cells_create(std::shared_ptr<const CudaDevice> device, const SpmmOptions&
   AlignedBuffer values, fields, dense;
   const float* source = static_cast<const float*>(weight.data);
   if (options.m != 0) {
+    const WeightRows rows = plain_rows(weight);
     PackedNm packed;
-    nm_layout(options.n, options.m, 1, 1, weight.rows, weight.columns, 1, &packed);
+    nm_layout(options.n, options.m, rows, 1, 1, &packed);
     packed.k_block = packed.in_padded;
     int64_t kept;
     if (!nm_kept(packed, &kept) || !values.reserve(static_cast<size_t>(kept) * 4) || !fields.reserve(static_cast<size_t>(kept)) ||
@@ -161,9 +162,9 @@ Status cells_create(std::shared_ptr<const CudaDevice> device, const SpmmOptions&
       return Status(Code::kMemory,
                     "no memory for packing a weight of " + std::to_string(weight.rows) + " x " + std::to_string(weight.columns));
     const PackedValues as_floats = {DType::kFloat32, values.as<void>(), nullptr};
-    if (Status status = nm_pack(weight, packed, as_floats, fields.as<uint32_t>()); !status.ok()) return status;
+    if (Status status = nm_pack(rows, packed, as_floats, fields.as<uint32_t>()); !status.ok()) return status;
     packed.fields = fields.as<uint32_t>();
-    nm_unpack(packed, as_floats, dense.as<float>());
+    nm_unpack(packed, as_floats, rows, dense.as<float>());
     source = dense.as<float>();
   }
   auto cells = std::make_unique<CellWeight>();

@@ -50,9 +50,9 @@ void pack_tile(const CanonicalWeight& w, int64_t first_row, int64_t k0, uint8_t*
       }
 }
 
-PackedNm canonical_layout(int64_t out, int64_t in) {
+PackedNm canonical_layout(const WeightRows& rows) {
   PackedNm packed;
-  nm_layout(2, 4, 1, 1, out, in, 1, &packed);
+  nm_layout(2, 4, rows, 1, 1, &packed);
   packed.k_block = packed.in_padded;
   return packed;
 }
@@ -78,7 +78,8 @@ class TileWeight : public SpmmCudaWeight {
 };
 
 Status TileWeight::pack(const MatrixView& weight, DType type) {
-  const PackedNm packed = canonical_layout(weight.rows, weight.columns);
+  const WeightRows rows = plain_rows(weight);
+  const PackedNm packed = canonical_layout(rows);
   type_ = type;
   in_ = weight.columns;
   int64_t kept;
@@ -86,7 +87,7 @@ Status TileWeight::pack(const MatrixView& weight, DType type) {
     return Status(Code::kMemory,
                   "no memory for a packed weight of " + std::to_string(weight.rows) + " x " + std::to_string(weight.columns));
   weight_ = {weight.rows, packed.in_padded, values_.as<uint16_t>(), fields_.as<uint32_t>()};
-  return nm_pack(weight, packed, {type, values_.as<void>(), nullptr}, fields_.as<uint32_t>());
+  return nm_pack(rows, packed, {type, values_.as<void>(), nullptr}, fields_.as<uint32_t>());
 }
 
 Status TileWeight::upload(const std::shared_ptr<const CudaDevice>& device) {
@@ -133,9 +134,10 @@ Status TileWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, D
 }
 
 void TileWeight::to_dense(float* dense) const {
-  PackedNm packed = canonical_layout(weight_.out, in_);
+  const WeightRows rows = plain_rows({nullptr, type_, weight_.out, in_});
+  PackedNm packed = canonical_layout(rows);
   packed.fields = weight_.fields;
-  nm_unpack(packed, {type_, values_.as<void>(), nullptr}, dense);
+  nm_unpack(packed, {type_, values_.as<void>(), nullptr}, rows, dense);
 }
 
 }  // namespace
