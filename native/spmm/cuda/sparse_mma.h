@@ -121,7 +121,7 @@ __device__ inline void multiply_tile(const Fragments<Shape>& at, uint32_t stage,
 // The sums of the k tiles [first, last) in registers.
 template <class Shape>
 __device__ inline void sum_tiles(const SpmmCudaProduct& p, int64_t row_block, int64_t first_token, int64_t first, int64_t last,
-                                      uint32_t shared, float (&sum)[Shape::kI][Shape::kJ][4]) {
+                                 uint32_t shared, float (&sum)[Shape::kI][Shape::kJ][4]) {
   const Fragments<Shape> at;
   TileLoader<Shape> loader(p, row_block, first_token, first);
   int to_load = static_cast<int>(last - first);
