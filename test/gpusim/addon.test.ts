@@ -1,17 +1,16 @@
 /** The simulator as the CUDA runtime of a Node addon, in processes of their own. */
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { build, buildSimulator, compile, execute, here, MINUTE, skip } from './toolchain.js';
+import { buildSimulator, compile, here, MINUTE, program, simulate, simulators, skip } from './toolchain.js';
 
-describe.skipIf(skip !== '')(`an addon on the GPU simulator${skip}`, () => {
+describe.skipIf(skip !== '').each(simulators)(`an addon on $name${skip}`, (simulator) => {
   beforeAll(async () => {
-    await buildSimulator();
+    await buildSimulator(simulator);
     await compile('addon.node');
-  }, 10 * MINUTE);
+  }, 20 * MINUTE);
 
   const node = (scenario: string, environment: Record<string, string> = {}) =>
-    execute(process.execPath, [join(here, 'programs/addon.mjs'), join(build, 'programs/addon.node'), scenario], {
-      LD_LIBRARY_PATH: build,
+    simulate(simulator, process.execPath, [join(here, 'programs/addon.mjs'), program('addon.node'), scenario], {
       NODE_OPTIONS: '',
       ...environment,
     });

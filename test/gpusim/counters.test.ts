@@ -1,12 +1,14 @@
 /** The counters of the GPU simulator on kernels whose numbers are known. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { buildSimulator, compile, MINUTE, report, skip } from './toolchain.js';
+import { buildSimulator, compile, MINUTE, report as reportOf, simulators, skip } from './toolchain.js';
 
-describe.skipIf(skip !== '')(`counters of the GPU simulator${skip}`, () => {
+describe.skipIf(skip !== '').each(simulators)(`counters of $name${skip}`, (simulator) => {
+  const report = (name: string, args: string[]) => reportOf(simulator, name, args);
+
   beforeAll(async () => {
-    await buildSimulator();
+    await buildSimulator(simulator);
     await compile('tensor', 'counters');
-  }, 10 * MINUTE);
+  }, 20 * MINUTE);
 
   it('tensor instructions, bytes and occupancy', async () => {
     const [launch] = await report('tensor', ['sparse_gemm']);

@@ -2,13 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { build, buildSimulator, compile, execute, here, MINUTE, run, skip } from './toolchain.js';
+import { buildSimulator, compile, execute, here, MINUTE, run as runOn, simulators, skip } from './toolchain.js';
 
-describe.skipIf(skip !== '')(`GPU simulator${skip}`, () => {
+describe.skipIf(skip !== '').each(simulators)(`$name${skip}`, (simulator) => {
+  const run = (name: string, args: string[] = [], environment: Record<string, string> = {}) => runOn(simulator, name, args, environment);
+
   beforeAll(async () => {
-    await buildSimulator();
+    await buildSimulator(simulator);
     await compile('library', 'tensor', 'basics', 'bugs', 'instructions');
-  }, 10 * MINUTE);
+  }, 20 * MINUTE);
 
   it.each(['basics', 'instructions', 'tensor', 'library'])('%s', { timeout: 2 * MINUTE }, async (name) => {
     const outcome = await run(name);
@@ -87,7 +89,7 @@ describe.skipIf(skip !== '')(`GPU simulator${skip}`, () => {
   });
 
   it('survives changed PTX', { timeout: 2 * MINUTE }, async () => {
-    const outcome = await execute(join(build, 'gpusim_fuzz'), ['2000']);
+    const outcome = await execute(join(simulator.folder, 'gpusim_fuzz'), ['2000']);
     expect(outcome.stdout, outcome.stderr).toContain('2000 mutations survived');
   });
 

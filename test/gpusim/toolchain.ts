@@ -7,8 +7,7 @@ import { promisify } from 'node:util';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const here = join(root, 'test/gpusim');
-export const build = join(root, 'build/gpusim');
-const binaries = join(build, 'programs');
+const binaries = join(root, 'build/gpusim/programs');
 export const MINUTE = 60_000;
 
 const nvcc = [process.env.CUDA_HOME && join(process.env.CUDA_HOME, 'bin/nvcc'), 'nvcc', '/usr/local/cuda/bin/nvcc'].find(
@@ -27,13 +26,32 @@ export interface Outcome {
   stderr: string;
 }
 
-/** Builds the simulator into `folder`. */
-export async function buildSimulator(folder = build, ...options: string[]): Promise<void> {
+/** A build of the simulator, and what a program needs to run on it. */
+export interface Simulator {
+  name: string;
+  folder: string;
+  options: string[];
+  environment: Record<string, string>;
+}
+
+export const release: Simulator = { name: 'the GPU simulator', folder: join(root, 'build/gpusim'), options: [], environment: {} };
+
+/** All tests run on both of them. */
+export const simulators: Simulator[] = [release];
+if (!skip)
+  simulators.push({
+    name: 'the GPU simulator under AddressSanitizer and UBSan',
+    folder: join(root, 'build/gpusim-sanitize'),
+    options: ['-DGPUSIM_SANITIZE=address,undefined'],
+    environment: { LD_PRELOAD: `${library('libasan.so')} ${library('libubsan.so')}`, ASAN_OPTIONS: 'detect_leaks=0' }, // it keeps its state to the end
+  });
+
+export async function buildSimulator({ folder, options }: Simulator): Promise<void> {
   await need('cmake', '-S', here, '-B', folder, ...options);
   await need('cmake', '--build', folder, '--parallel', '2');
 }
 
-/** Compiles programs, two at a time, those with the longest names first; each unless its binary is newer than every source. */
+/** Compiles programs, two at a time; each unless its binary is newer than every source. */
 export async function compile(...names: string[]): Promise<void> {
   mkdirSync(binaries, { recursive: true });
   const next = names.values();
@@ -43,16 +61,25 @@ export async function compile(...names: string[]): Promise<void> {
   await Promise.all([worker(), worker()]);
 }
 
-/** A program on the simulator. */
-export function run(name: string, args: string[] = [], environment: Record<string, string> = {}): Promise<Outcome> {
-  return execute(join(binaries, name), args, { LD_LIBRARY_PATH: build, ...environment });
+/** Any command with the simulator as its CUDA runtime. */
+export function simulate({ folder, environment }: Simulator, command: string, args: string[], more: Record<string, string> = {}) {
+  return execute(command, args, { LD_LIBRARY_PATH: folder, ...environment, ...more });
+}
+
+/** A program of programs/. */
+export function run(simulator: Simulator, name: string, args: string[] = [], environment: Record<string, string> = {}): Promise<Outcome> {
+  return simulate(simulator, program(name), args, environment);
+}
+
+export function program(name: string): string {
+  return join(binaries, name);
 }
 
 /** What GPUSIM_REPORT says of the launches of a program. */
-export async function report(name: string, args: string[], environment: Record<string, string> = {}) {
-  const file = join(build, `report-${name}.json`);
+export async function report(simulator: Simulator, name: string, args: string[], environment: Record<string, string> = {}) {
+  const file = join(simulator.folder, `report-${name}.json`);
   rmSync(file, { force: true });
-  const { code, stdout, stderr } = await run(name, args, { GPUSIM_REPORT: file, ...environment });
+  const { code, stdout, stderr } = await run(simulator, name, args, { GPUSIM_REPORT: file, ...environment });
   if (code !== 0) throw new Error(`${name} failed\n${stdout}${stderr}`);
   return JSON.parse(readFileSync(file, 'utf8'));
 }
@@ -72,12 +99,16 @@ export async function need(command: string, ...args: string[]): Promise<void> {
 
 /** A library for Node where the name ends so: addon.node comes from addon.cu. */
 async function compileOne(name: string): Promise<void> {
-  const library = name.endsWith('.node');
-  const source = join(here, 'programs', `${library ? name.slice(0, -5) : name}.cu`);
+  const addon = name.endsWith('.node');
+  const source = join(here, 'programs', `${addon ? name.slice(0, -5) : name}.cu`);
   const binary = join(binaries, name);
   const sources = [source, join(here, 'programs/harness.h'), join(here, 'programs/fragments.h')];
   if (existsSync(binary) && sources.every((file) => statSync(file).mtimeMs < statSync(binary).mtimeMs)) return;
   const flags = ['-std=c++17', '-cudart', 'shared', '-no-compress', '-gencode', 'arch=compute_80,code=compute_80', '-lineinfo'];
-  if (library) flags.push('-shared', '-Xcompiler', '-fPIC', '-I', join(root, 'node_modules/node-api-headers/include'));
+  if (addon) flags.push('-shared', '-Xcompiler', '-fPIC', '-I', join(root, 'node_modules/node-api-headers/include'));
   await need(nvcc ?? 'nvcc', ...flags, source, '-o', binary);
+}
+
+function library(name: string): string {
+  return spawnSync(process.env.CXX ?? 'c++', [`-print-file-name=${name}`], { encoding: 'utf8' }).stdout.trim();
 }
