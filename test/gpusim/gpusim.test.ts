@@ -4,16 +4,32 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildSimulator, compile, execute, here, MINUTE, run as runOn, simulators, skip } from './toolchain.js';
 
+const suites = [
+  'library',
+  'tensor',
+  'forms',
+  'wmma',
+  'hopper',
+  'basics',
+  'language',
+  'warps',
+  'host',
+  'integers',
+  'floats',
+  'halves',
+  'memory',
+];
+
 describe.skipIf(skip !== '').each(simulators)(`$name${skip}`, (simulator) => {
   const run = (name: string, args: string[] = [], environment: Record<string, string> = {}) => runOn(simulator, name, args, environment);
 
   beforeAll(async () => {
     await buildSimulator(simulator);
-    await compile('library', 'tensor', 'basics', 'bugs', 'instructions');
+    await compile(...suites, 'bugs');
   }, 20 * MINUTE);
 
-  it.each(['basics', 'instructions', 'tensor', 'library'])('%s', { timeout: 2 * MINUTE }, async (name) => {
-    const outcome = await run(name);
+  it.each(suites)('%s', { timeout: 2 * MINUTE }, async (name) => {
+    const outcome = await run(name, [], name === 'hopper' ? { GPUSIM_DEVICE: 'h100' } : {});
     const text = outcome.stdout + outcome.stderr;
     expect(outcome.code, text).toBe(0);
     expect(text).not.toMatch(/^FAIL/m);
@@ -95,7 +111,7 @@ describe.skipIf(skip !== '').each(simulators)(`$name${skip}`, (simulator) => {
 
   it('has the devices that GPUSIM_DEVICE names', async () => {
     for (const device of ['a100', 'rtx3090', 'h100'])
-      expect((await run('basics', ['limits_and_attributes'], { GPUSIM_DEVICE: device })).stdout, device).toContain(
+      expect((await run('host', ['limits_and_attributes'], { GPUSIM_DEVICE: device })).stdout, device).toContain(
         'ok limits_and_attributes',
       );
     expect((await run('basics', ['saxpy'], { GPUSIM_DEVICE: 'tpu' })).stderr).toMatch(/expected a100, rtx3090 or h100 but received 'tpu'/);

@@ -1,6 +1,6 @@
 /** What the tests and the bench of the GPU simulator share: nvcc, builds, and programs that run on the simulator. */
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -102,9 +102,11 @@ async function compileOne(name: string): Promise<void> {
   const addon = name.endsWith('.node');
   const source = join(here, 'programs', `${addon ? name.slice(0, -5) : name}.cu`);
   const binary = join(binaries, name);
-  const sources = [source, join(here, 'programs/harness.h'), join(here, 'programs/fragments.h')];
+  const headers = readdirSync(join(here, 'programs')).filter((file) => file.endsWith('.h'));
+  const sources = [source, ...headers.map((file) => join(here, 'programs', file))];
   if (existsSync(binary) && sources.every((file) => statSync(file).mtimeMs < statSync(binary).mtimeMs)) return;
-  const flags = ['-std=c++17', '-cudart', 'shared', '-no-compress', '-gencode', 'arch=compute_80,code=compute_80', '-lineinfo'];
+  const architecture = `compute_${name === 'hopper' ? 90 : 80}`;
+  const flags = ['-std=c++17', '-cudart', 'shared', '-no-compress', '-gencode', `arch=${architecture},code=${architecture}`, '-lineinfo'];
   if (addon) flags.push('-shared', '-Xcompiler', '-fPIC', '-I', join(root, 'node_modules/node-api-headers/include'));
   await need(nvcc ?? 'nvcc', ...flags, source, '-o', binary);
 }

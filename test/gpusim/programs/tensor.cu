@@ -1,37 +1,12 @@
-// Tensor cores: every layout against dense products, the packing vectors of the 2:4 formats, and GEMMs as real kernels write them.
+// Tensor cores: the packing vectors of the 2:4 formats, matrix loads, GEMMs as real kernels write them, nvcuda::wmma. Forms of mma:
+// forms.cu.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
-#include <mma.h>
 
 #include "fragments.h"
-#include "harness.h"
+#include "products.h"
 
-namespace {
-
-// Small integers are exact in every type.
-std::vector<int> small(size_t count, uint64_t seed, int from = -4, int to = 4) {
-  std::vector<int> v(count);
-  for (int& x : v) x = from + static_cast<int>(next_random(seed) % static_cast<unsigned>(to - from + 1));
-  return v;
-}
-template <class T>
-std::vector<T> as(const std::vector<int>& from) {
-  std::vector<T> to;
-  for (int x : from) to.push_back(static_cast<T>(static_cast<float>(x)));
-  return to;
-}
-// m x n = (m x k) (k x n)^T-stored: b holds column after column.
-std::vector<int> dense_product(const std::vector<int>& a, const std::vector<int>& b, int m, int n, int k) {
-  std::vector<int> c(m * n);
-  for (int i = 0; i < m; ++i)
-    for (int j = 0; j < n; ++j)
-      for (int l = 0; l < k; ++l) c[i * n + j] += a[i * k + l] * b[j * k + l];
-  return c;
-}
-
-}  // namespace
-
-// --- mma.sync: fragments gathered by the rule of the manual --------------------------------------------------------------------------
+// --- fragments gathered by the rule of the manual ---------------------------------------------------------------------------------------
 
 // E elements of T in a 32-bit register; a m x k row-major, b n x k (column-major k x n).
 template <class T>
@@ -55,150 +30,6 @@ template <class C>
 __device__ void unpack_c(C* out, const C* c) {
   const int g = threadIdx.x / 4, t = threadIdx.x % 4;
   for (int i = 0; i < 4; ++i) out[(g + 8 * (i >> 1)) * 8 + 2 * t + (i & 1)] = c[i];
-}
-
-#define MMA_KERNEL_4_2(name, T, C, letter, shape, types, k)                                                             \
-  __global__ void name(const T* a, const T* b, C* out) {                                                                \
-    C c[4] = {1, 2, 3, 4};                                                                                              \
-    asm("mma.sync.aligned." shape ".row.col." types " {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"            \
-        : "+" letter(c[0]), "+" letter(c[1]), "+" letter(c[2]), "+" letter(c[3])                                        \
-        : "r"(pack_a(a, k, 0)), "r"(pack_a(a, k, 1)), "r"(pack_a(a, k, 2)), "r"(pack_a(a, k, 3)), "r"(pack_b(b, k, 0)), \
-          "r"(pack_b(b, k, 1)));                                                                                        \
-    unpack_c(out, c);                                                                                                   \
-  }
-#define MMA_KERNEL_2_1(name, T, C, letter, shape, types, k)                                         \
-  __global__ void name(const T* a, const T* b, C* out) {                                            \
-    C c[4] = {1, 2, 3, 4};                                                                          \
-    asm("mma.sync.aligned." shape ".row.col." types " {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};" \
-        : "+" letter(c[0]), "+" letter(c[1]), "+" letter(c[2]), "+" letter(c[3])                    \
-        : "r"(pack_a(a, k, 0)), "r"(pack_a(a, k, 1)), "r"(pack_b(b, k, 0)));                        \
-    unpack_c(out, c);                                                                               \
-  }
-MMA_KERNEL_4_2(mma_f16_k16, __half, float, "f", "m16n8k16", "f32.f16.f16.f32", 16)
-MMA_KERNEL_2_1(mma_f16_k8, __half, float, "f", "m16n8k8", "f32.f16.f16.f32", 8)
-MMA_KERNEL_4_2(mma_bf16_k16, __nv_bfloat16, float, "f", "m16n8k16", "f32.bf16.bf16.f32", 16)
-MMA_KERNEL_2_1(mma_bf16_k8, __nv_bfloat16, float, "f", "m16n8k8", "f32.bf16.bf16.f32", 8)
-MMA_KERNEL_4_2(mma_tf32_k8, float, float, "f", "m16n8k8", "f32.tf32.tf32.f32", 8)
-MMA_KERNEL_2_1(mma_tf32_k4, float, float, "f", "m16n8k4", "f32.tf32.tf32.f32", 4)
-MMA_KERNEL_4_2(mma_s8_k32, int8_t, int, "r", "m16n8k32", "s32.s8.s8.s32", 32)
-MMA_KERNEL_2_1(mma_s8_k16, int8_t, int, "r", "m16n8k16", "s32.s8.s8.s32", 16)
-MMA_KERNEL_4_2(mma_u8_k32, uint8_t, int, "r", "m16n8k32", "s32.u8.u8.s32", 32)
-
-template <class T, class C>
-void check_mma(void (*kernel)(const T*, const T*, C*), int k, int from = -4, int to = 4) {
-  const auto a = small(16 * k, 11, from, to), b = small(8 * k, 12, from, to);
-  Device<T> da(as<T>(a)), db(as<T>(b));
-  Device<C> out(128);
-  kernel<<<1, 32>>>(da.data, db.data, out.data);
-  CUDA(cudaDeviceSynchronize());
-  const auto got = out.host();
-  const auto want = dense_product(a, b, 16, 8, k);
-  for (int i = 0; i < 128; ++i) EXPECT(got[i] == static_cast<C>(want[i] + 1 + i % 2 + 2 * (i / 64)));
-}
-PROGRAM(mma_layouts) {
-  check_mma(mma_f16_k16, 16);
-  check_mma(mma_f16_k8, 8);
-  check_mma(mma_bf16_k16, 16);
-  check_mma(mma_bf16_k8, 8);
-  check_mma(mma_tf32_k8, 8);
-  check_mma(mma_tf32_k4, 4);
-  check_mma(mma_s8_k32, 32, -128, 127);
-  check_mma(mma_s8_k16, 16, -128, 127);
-  check_mma(mma_u8_k32, 32, 0, 255);
-}
-
-__global__ void mma_f64(const double* a, const double* b, double* out) {
-  const int g = threadIdx.x / 4, t = threadIdx.x % 4;
-  double c[2] = {0.5, 0.25};
-  asm("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0,%1}, {%2}, {%3}, {%0,%1};"
-      : "+d"(c[0]), "+d"(c[1])
-      : "d"(a[g * 4 + t]), "d"(b[g * 4 + t]));
-  out[g * 8 + 2 * t] = c[0];
-  out[g * 8 + 2 * t + 1] = c[1];
-}
-__global__ void mma_f16_accumulator(const __half* a, const __half* b, __half* out) {
-  uint32_t c[2] = {0, 0};
-  asm("mma.sync.aligned.m16n8k16.row.col.f16.f16.f16.f16 {%0,%1}, {%2,%3,%4,%5}, {%6,%7}, {%0,%1};"
-      : "+r"(c[0]), "+r"(c[1])
-      : "r"(pack_a(a, 16, 0)), "r"(pack_a(a, 16, 1)), "r"(pack_a(a, 16, 2)), "r"(pack_a(a, 16, 3)), "r"(pack_b(b, 16, 0)),
-        "r"(pack_b(b, 16, 1)));
-  const int g = threadIdx.x / 4, t = threadIdx.x % 4;
-  memcpy(out + g * 8 + 2 * t, &c[0], 4);
-  memcpy(out + (g + 8) * 8 + 2 * t, &c[1], 4);
-}
-// Four-bit numbers: two in a byte, the first in the low half.
-__global__ void mma_s4(const uint8_t* a, const uint8_t* b, int* out) {
-  const int g = threadIdx.x / 4, t = threadIdx.x % 4;
-  const auto word = [](const uint8_t* p) {
-    uint32_t w;
-    memcpy(&w, p, 4);
-    return w;
-  };
-  int c[4] = {};
-  asm("mma.sync.aligned.m16n8k64.row.col.s32.s4.s4.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-      : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
-      : "r"(word(a + g * 32 + 4 * t)), "r"(word(a + (g + 8) * 32 + 4 * t)), "r"(word(a + g * 32 + 16 + 4 * t)),
-        "r"(word(a + (g + 8) * 32 + 16 + 4 * t)), "r"(word(b + g * 32 + 4 * t)), "r"(word(b + g * 32 + 16 + 4 * t)));
-  unpack_c(out, c);
-}
-__global__ void mma_b1(const uint32_t* a, const uint32_t* b, int* out) {
-  const int g = threadIdx.x / 4, t = threadIdx.x % 4;
-  int x[4] = {}, y[4] = {};
-  asm("mma.sync.aligned.m16n8k128.row.col.s32.b1.b1.s32.xor.popc {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
-      : "+r"(x[0]), "+r"(x[1]), "+r"(x[2]), "+r"(x[3])
-      : "r"(a[g * 4 + t]), "r"(a[(g + 8) * 4 + t]), "r"(b[g * 4 + t]));
-  asm("mma.sync.aligned.m16n8k128.row.col.s32.b1.b1.s32.and.popc {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
-      : "+r"(y[0]), "+r"(y[1]), "+r"(y[2]), "+r"(y[3])
-      : "r"(a[g * 4 + t]), "r"(a[(g + 8) * 4 + t]), "r"(b[g * 4 + t]));
-  unpack_c(out, x);
-  unpack_c(out + 128, y);
-}
-PROGRAM(mma_of_other_types) {
-  {
-    const auto a = small(32, 1), b = small(32, 2);
-    Device<double> da(as<double>(a)), db(as<double>(b)), out(64);
-    mma_f64<<<1, 32>>>(da.data, db.data, out.data);
-    const auto got = out.host();
-    const auto want = dense_product(a, b, 8, 8, 4);
-    for (int i = 0; i < 64; ++i) EXPECT(got[i] == want[i] + (i % 2 ? 0.25 : 0.5));
-  }
-  {
-    const auto a = small(256, 3), b = small(128, 4);
-    Device<__half> da(as<__half>(a)), db(as<__half>(b)), out(128);
-    mma_f16_accumulator<<<1, 32>>>(da.data, db.data, out.data);
-    const auto got = out.host();
-    const auto want = dense_product(a, b, 16, 8, 16);
-    for (int i = 0; i < 128; ++i) EXPECT(static_cast<float>(got[i]) == static_cast<float>(want[i]));
-  }
-  {
-    const auto a = small(16 * 64, 5, -8, 7), b = small(8 * 64, 6, -8, 7);
-    const auto nibbles = [](const std::vector<int>& v) {
-      std::vector<uint8_t> bytes(v.size() / 2);
-      for (size_t i = 0; i < v.size(); ++i) bytes[i / 2] |= static_cast<uint8_t>((v[i] & 15) << 4 * (i % 2));
-      return bytes;
-    };
-    Device<uint8_t> da(nibbles(a)), db(nibbles(b));
-    Device<int> out(128);
-    mma_s4<<<1, 32>>>(da.data, db.data, out.data);
-    EXPECT(out.host() == dense_product(a, b, 16, 8, 64));
-  }
-  {
-    std::vector<uint32_t> a(64), b(32);
-    uint64_t seed = 7;
-    for (auto& w : a) w = next_random(seed) * 3;
-    for (auto& w : b) w = next_random(seed) * 5;
-    Device<uint32_t> da(a), db(b);
-    Device<int> out(256);
-    mma_b1<<<1, 32>>>(da.data, db.data, out.data);
-    const auto got = out.host();
-    for (int i = 0; i < 16; ++i)
-      for (int j = 0; j < 8; ++j) {
-        int x = 0, y = 0;
-        for (int w = 0; w < 4; ++w)
-          x += __builtin_popcount(a[i * 4 + w] ^ b[j * 4 + w]), y += __builtin_popcount(a[i * 4 + w] & b[j * 4 + w]);
-        EXPECT(got[i * 8 + j] == x && got[128 + i * 8 + j] == y);
-      }
-  }
 }
 
 // --- mma.sp ------------------------------------------------------------------------------------------------------------------------
@@ -281,14 +112,6 @@ PROGRAM(metadata_vectors) {
           "r"(pack_b(b, k, 0)), "r"(pack_b(b, k, 1)), "r"(pack_b(b, k, 2)), "r"(pack_b(b, k, 3)), "r"(words[threadIdx.x]));                \
     unpack_c(out, c);                                                                                                                      \
   }
-#define MMA_SP_2_2(name, spelling, T, C, letter, shape, types, stored_k, k, selector)                                                     \
-  __global__ void name(const T* a, const T* b, const uint32_t* words, C* out) {                                                           \
-    C c[4] = {0, 0, 0, 0};                                                                                                                \
-    asm(spelling ".sync.aligned." shape ".row.col." types " {%0,%1,%2,%3}, {%4,%5}, {%6,%7}, {%0,%1,%2,%3}, %8, " #selector ";"           \
-        : "+" letter(c[0]), "+" letter(c[1]), "+" letter(c[2]), "+" letter(c[3])                                                          \
-        : "r"(pack_a(a, stored_k, 0)), "r"(pack_a(a, stored_k, 1)), "r"(pack_b(b, k, 0)), "r"(pack_b(b, k, 1)), "r"(words[threadIdx.x])); \
-    unpack_c(out, c);                                                                                                                     \
-  }
 #define PLAIN "mma.sp"
 #define ORDERED "mma.sp::ordered_metadata"
 MMA_SP_4_4(sp_f16_0, ORDERED, __half, float, "f", "m16n8k32", "f32.f16.f16.f32", 16, 32, 0)
@@ -298,10 +121,6 @@ MMA_SP_4_4(sp_tf32_0, ORDERED, float, float, "f", "m16n8k16", "f32.tf32.tf32.f32
 MMA_SP_4_4(sp_tf32_1, PLAIN, float, float, "f", "m16n8k16", "f32.tf32.tf32.f32", 8, 16, 1)
 MMA_SP_4_4(sp_s8, ORDERED, int8_t, int, "r", "m16n8k64", "s32.s8.s8.s32", 32, 64, 0)
 MMA_SP_4_4(sp_u8, PLAIN, uint8_t, int, "r", "m16n8k64", "s32.u8.u8.s32", 32, 64, 0)
-MMA_SP_2_2(sp_f16_k16_0, ORDERED, __half, float, "f", "m16n8k16", "f32.f16.f16.f32", 8, 16, 0)
-MMA_SP_2_2(sp_f16_k16_3, PLAIN, __half, float, "f", "m16n8k16", "f32.f16.f16.f32", 8, 16, 3)
-MMA_SP_2_2(sp_tf32_k8_2, ORDERED, float, float, "f", "m16n8k8", "f32.tf32.tf32.f32", 4, 8, 2)
-MMA_SP_2_2(sp_s8_k32_1, ORDERED, int8_t, int, "r", "m16n8k32", "s32.s8.s8.s32", 16, 32, 1)
 
 template <class T, class C>
 void check_sp(void (*kernel)(const T*, const T*, const uint32_t*, C*), const Sparse& s, int first_row, int k,
@@ -319,16 +138,8 @@ void check_sp(void (*kernel)(const T*, const T*, const uint32_t*, C*), const Spa
   const auto want = dense_product(dense, b, 16, 8, k);
   for (int i = 0; i < 128; ++i) EXPECT(got[i] == static_cast<C>(want[i]));
 }
-// One lane of each quad has the metadata of rows g and g + 8 (bits >= 16), or two have one row each.
-std::vector<uint32_t> words_of_one(const Sparse& s, int selector) {
-  std::vector<uint32_t> words(32, 0);  // what the others hold is ignored
-  for (int lane = 0; lane < 32; ++lane)
-    if (lane % 4 == selector)
-      for (int half = 0; half < 2; ++half)
-        for (int q = 0; q < 4; ++q) words[lane] |= uint32_t{s.nibbles[(lane / 4 + 8 * half) * s.chunks + q]} << (16 * half + 4 * q);
-  return words;
-}
-PROGRAM(sparse_mma_layouts) {
+// A word of each lane serves two instructions.
+PROGRAM(packed_metadata) {
   const Sparse f16 = make_sparse(32, 32, 4, 31), tf32 = make_sparse(32, 16, 2, 32), s8 = make_sparse(16, 64, 4, 33);
   check_sp(sp_f16_0, f16, 0, 32, words_16(f16));
   check_sp(sp_f16_1, f16, 16, 32, words_16(f16));
@@ -337,15 +148,6 @@ PROGRAM(sparse_mma_layouts) {
   check_sp(sp_tf32_1, tf32, 16, 16, words_16(tf32));
   check_sp(sp_s8, s8, 0, 64, words_8(s8));
   check_sp(sp_u8, s8, 0, 64, words_8(s8));
-  const Sparse half = make_sparse(16, 16, 4, 34), tf32_half = make_sparse(16, 8, 2, 35), s8_half = make_sparse(16, 32, 4, 36);
-  check_sp(sp_f16_k16_0, half, 0, 16, words_of_one(half, 0));
-  check_sp(sp_f16_k16_3, half, 0, 16, words_of_one(half, 3));
-  check_sp(sp_tf32_k8_2, tf32_half, 0, 8, words_of_one(tf32_half, 2));
-  std::vector<uint32_t> words(32, 0);
-  for (int lane = 0; lane < 32; ++lane)
-    if (lane % 4 >= 2)
-      for (int q = 0; q < 8; ++q) words[lane] |= uint32_t{s8_half.nibbles[(lane / 4 + 8 * (lane & 1)) * 8 + q]} << 4 * q;
-  check_sp(sp_s8_k32_1, s8_half, 0, 32, words);
 }
 
 // --- ldmatrix and its like -----------------------------------------------------------------------------------------------------------
@@ -489,50 +291,4 @@ PROGRAM(sparse_gemm) {
   const auto y = dy.host();
   const auto want = dense_product(x, w.dense, tokens, outs, in);
   for (int i = 0; i < tokens * outs; ++i) EXPECT(y[i] == static_cast<float>(want[i]));
-}
-
-// --- nvcuda::wmma --------------------------------------------------------------------------------------------------------------------
-
-template <int M, int N, int K, class T, class C, class LayoutA, class LayoutB>
-__global__ void wmma_product(const T* a, int lda, const T* b, int ldb, C* c) {
-  using namespace nvcuda;
-  wmma::fragment<wmma::matrix_a, M, N, K, T, LayoutA> fa;
-  wmma::fragment<wmma::matrix_b, M, N, K, T, LayoutB> fb;
-  wmma::fragment<wmma::accumulator, M, N, K, C> fc;
-  wmma::fill_fragment(fc, static_cast<C>(1));
-  wmma::load_matrix_sync(fa, a, lda);
-  wmma::load_matrix_sync(fb, b, ldb);
-  wmma::mma_sync(fc, fa, fb, fc);
-  for (int i = 0; i < fc.num_elements; ++i) fc.x[i] = fc.x[i] + fc.x[i];
-  wmma::store_matrix_sync(c, fc, N, wmma::mem_row_major);
-}
-template <int M, int N, int K, class T, class C>
-void check_wmma(int from = -4, int to = 4) {
-  using namespace nvcuda;
-  const auto a = small(M * K, 61, from, to), b = small(N * K, 62, from, to);  // b column-major
-  Device<T> da(as<T>(a)), db(as<T>(b));
-  Device<C> dc(M * N);
-  wmma_product<M, N, K, T, C, wmma::row_major, wmma::col_major><<<1, 32>>>(da.data, K, db.data, K, dc.data);
-  CUDA(cudaDeviceSynchronize());
-  const auto c = dc.host();
-  const auto want = dense_product(a, b, M, N, K);
-  for (int i = 0; i < M * N; ++i) EXPECT(static_cast<float>(c[i]) == 2.0f * static_cast<float>(want[i] + 1));
-  std::vector<int> at(a.size()), bt(b.size());
-  for (int i = 0; i < M; ++i)
-    for (int l = 0; l < K; ++l) at[l * M + i] = a[i * K + l];
-  for (int j = 0; j < N; ++j)
-    for (int l = 0; l < K; ++l) bt[l * N + j] = b[j * K + l];
-  Device<T> dat(as<T>(at)), dbt(as<T>(bt));
-  wmma_product<M, N, K, T, C, wmma::col_major, wmma::row_major><<<1, 32>>>(dat.data, M, dbt.data, N, dc.data);
-  CUDA(cudaDeviceSynchronize());
-  EXPECT(std::memcmp(dc.host().data(), c.data(), sizeof(C) * c.size()) == 0);
-}
-PROGRAM(wmma_shapes_and_types) {
-  check_wmma<16, 16, 16, __half, float>();
-  check_wmma<32, 8, 16, __half, float>();
-  check_wmma<8, 32, 16, __half, __half>();
-  check_wmma<16, 16, 16, __nv_bfloat16, float>();
-  check_wmma<16, 16, 16, signed char, int>(-128, 127);
-  check_wmma<32, 8, 16, unsigned char, int>(0, 255);
-  check_wmma<8, 8, 4, double, double>();
 }
