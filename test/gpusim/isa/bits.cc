@@ -134,7 +134,7 @@ struct Fns {  // the n-th set bit from `base` on, upwards for n > 0
     base &= 31;
     if (n == 0) return mask >> base & 1 ? base : 0xffffffffu;
     const int step = n > 0 ? 1 : -1;
-    int left = n > 0 ? n : -n;
+    uint32_t left = n > 0 ? static_cast<uint32_t>(n) : 0u - static_cast<uint32_t>(n);
     for (int i = static_cast<int>(base); i >= 0 && i < 32; i += step)
       if (mask >> i & 1 && --left == 0) return static_cast<uint32_t>(i);
     return 0xffffffffu;
