@@ -32,3 +32,17 @@ export function headsOf(value: TensorLike, name: string, layout: Layout): Heads 
   }
   return { data, batch, heads, tokens, dim, strides: Int32Array.from(needed) };
 }
+
+/** Some channels of every token, packed. */
+export function channelsOf(x: Heads, channels: Int32Array): Heads {
+  const { batch, heads, tokens } = x;
+  const [byBatch, byHead, byToken] = x.strides as unknown as [number, number, number];
+  const dim = channels.length;
+  const data = new Float32Array(batch * heads * tokens * dim);
+  for (let row = 0; row < batch * heads * tokens; row++) {
+    const s = Math.floor(row / tokens);
+    const from = Math.floor(s / heads) * byBatch + (s % heads) * byHead + (row % tokens) * byToken;
+    for (let c = 0; c < dim; c++) data[row * dim + c] = x.data[from + (channels[c] as number)] as number;
+  }
+  return headsOf({ data, dims: [batch, heads, tokens, dim] }, 'x', 'BHSD');
+}

@@ -2,11 +2,16 @@
 
 export { type AntidiagonalOptions, antidiagonal } from './antidiagonal.js';
 export { type Cache, type CachedTokens, type CacheOptions, cache, newPages } from './cache.js';
+export { type CandidateOptions, scoreCandidates } from './candidates.js';
+export { type ClusterOptions, type Clusters, cluster, moveCentroids } from './cluster.js';
 export { type DecodeOptions, decode } from './decode.js';
+export { type LevelOptions, selectLevels } from './levels.js';
 export { type Lines, type LinesOptions, lines } from './lines.js';
 export { merge } from './merge.js';
 export * as methods from './methods/index.js';
+export * as orders from './orders.js';
 export * as patterns from './patterns.js';
+export { inverseOrder, permute } from './permute.js';
 export { type Plan, plan } from './plan.js';
 export { type Pooled, type PoolKind, type PoolOptions, pool, poolSync } from './pool.js';
 export { type PoolScoresOptions, poolScores } from './poolscores.js';

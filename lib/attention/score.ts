@@ -3,6 +3,7 @@ import { cancellable, guarded } from '../handle.js';
 import { native } from '../native.js';
 import { type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
 import { integer, oneOf, options } from '../validate.js';
+import { channelsOf, type Heads } from './heads.js';
 import { type CommonOptions, callOf, common, output, pairOf } from './scoring.js';
 
 /** In the order of enum GroupReduce in native/score/score.h. */
@@ -23,12 +24,26 @@ export interface ScoreOptions extends CommonOptions {
   readonly limit?: Int32Array;
   /** Shorthand for the limits of a causal mask: query i of N sees the keys up to i + T - N. */
   readonly causal?: boolean;
+  /** Multiply these channels of q and k only, int32 (Double Sparsity); dim is then their number. Default: all. */
+  readonly channels?: Int32Array;
   /** For `max` and `mass`. */
   readonly blockSize?: readonly [queries: number, keys: number];
   /** For `mass`: log-sum-exp of each query, float32 [batch, heads, queries], as attention returns it. */
   readonly lse?: TensorLike | Float32Array;
   /** Makes the query heads of each key-value head one, by the sum or the greatest of their scores; default `'none'`. */
   readonly group?: 'none' | 'sum' | 'max';
+}
+
+/** q and k with some channels only. */
+function picked(pair: { q: Heads; k: Heads }, channels: Int32Array | undefined, kind: string): { q: Heads; k: Heads } {
+  if (channels === undefined) return pair;
+  if (kind === 'minmax') throw rangeError('ERR_SK_OPTION', "expected no channels for the kind 'minmax'");
+  const ids = typedArray(channels, 'int32', 'channels');
+  const wrong = ids.find((c) => c < 0 || c >= pair.q.dim);
+  if (wrong !== undefined || ids.length === 0) {
+    throw rangeError('ERR_SK_OPTION', `expected channels from 0 to ${pair.q.dim - 1} but received ${wrong ?? 'none'}`);
+  }
+  return { q: channelsOf(pair.q, ids), k: channelsOf(pair.k, ids) };
 }
 
 function limitsOf(o: ScoreOptions, queries: number, keys: number): Int32Array | undefined {
@@ -50,9 +65,9 @@ function lseOf(lse: ScoreOptions['lse'], length: number): Float32Array {
 }
 
 function prepare(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptions) {
-  const o = options<ScoreOptions>(scoreOptions, 'options', [...common, 'kind', 'limit', 'causal', 'blockSize', 'lse', 'group']);
+  const o = options<ScoreOptions>(scoreOptions, 'options', [...common, 'kind', 'limit', 'causal', 'channels', 'blockSize', 'lse', 'group']);
   const kind = oneOf(o.kind ?? 'dot', 'kind', ['dot', 'softmax', 'minmax', 'max', 'mass']);
-  const pair = pairOf(q, k, o.layout, kind === 'minmax');
+  const pair = picked(pairOf(q, k, o.layout, kind === 'minmax'), o.channels, kind);
   const group = oneOf(o.group ?? 'none', 'group', groups);
   const tiles = kind === 'max' || kind === 'mass';
   if (tiles !== (o.blockSize !== undefined) || (kind === 'mass') !== (o.lse !== undefined)) {

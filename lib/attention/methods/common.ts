@@ -97,6 +97,11 @@ export function blockLimits(s: Shape, [bq, bk]: readonly [number, number], causa
   });
 }
 
+/** How many keys each query sees. */
+export function positionsSeen(s: Shape, causal: boolean): Int32Array {
+  return Int32Array.from({ length: s.queries }, (_, i) => (causal ? Math.max(0, i + 1 + s.keys - s.queries) : s.keys));
+}
+
 /** A pattern from lists for each head: tiles, or columns where `unit` is 'columns'. */
 export function listPattern(
   s: Pick<Shape, 'batch' | 'queries' | 'keys'>,
