@@ -14,15 +14,15 @@ export { type InfllmV2Options, infllmV2 } from './infllm.js';
 export { type Llsa, type LlsaOptions, llsa } from './llsa.js';
 export { type MInferenceHead, type MInferenceOptions, minference } from './minference.js';
 export { type MoaOptions, moa } from './moa.js';
-export { type Nosa, type NosaOptions, nosa } from './nosa.js';
+export { type Nosa, type NosaOptions, type NosaResult, nosa } from './nosa.js';
 export { type Nsa, type NsaBranches, type NsaOptions, type NsaResult, nsa } from './nsa.js';
-export { type PbsAttn, type PbsAttnOptions, pbsAttn } from './pbs.js';
+export { type PbsAttn, type PbsAttnOptions, type PbsAttnResult, pbsAttn } from './pbs.js';
 export { type PowerAttentionOptions, powerAttention } from './power.js';
 export { type ProxyAttnOptions, proxyAttn } from './proxyattn.js';
-export { type Psa, type PsaOptions, psa } from './psa.js';
+export { type Psa, type PsaOptions, type PsaResult, psa } from './psa.js';
 export { type QuestOptions, quest } from './quest.js';
 export { type ReTtentionOptions, reTtention } from './rettention.js';
-export { type RoutingTransformer, type RoutingTransformerOptions, routingTransformer } from './routing.js';
+export { type RoutingResult, type RoutingTransformer, type RoutingTransformerOptions, routingTransformer } from './routing.js';
 export {
   type GateInput,
   type SeerAttention,

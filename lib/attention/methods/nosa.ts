@@ -36,10 +36,16 @@ export interface NosaOptions extends Omit<MethodOptions, 'causal' | 'layout'> {
   readonly local?: number;
 }
 
+/** What {@link Nosa.prefill} gives. */
+export interface NosaResult extends MethodResult {
+  /** What biases the keys, float32 [batch, kvHeads, keys]. */
+  readonly importance: Tensor;
+}
+
 /** What {@link nosa} returns. */
 export interface Nosa {
-  /** Chooses and attends; q, k and v in the layout 'BHSD'. `importance` is what biases the keys, [batch, kvHeads, keys]. */
-  prefill(q: TensorLike, k: TensorLike, v: TensorLike): Promise<MethodResult & { readonly importance: Tensor }>;
+  /** Chooses and attends; q, k and v in the layout 'BHSD'. */
+  prefill(q: TensorLike, k: TensorLike, v: TensorLike): Promise<NosaResult>;
 }
 
 const w = { length: 32, stride: 16, block: 64 };

@@ -33,13 +33,16 @@ export interface PbsAttnOptions extends Omit<MethodOptions, 'causal' | 'layout'>
   readonly threshold?: number;
 }
 
+/** What {@link PbsAttn.prefill} gives; batch entries of its `pattern` are (batch, key-value head). */
+export interface PbsAttnResult extends MethodResult {
+  /** Key t of the pattern is key permutation[t] of k, int32 [batch, kvHeads, keys]. */
+  readonly permutation: Tensor<'int32'>;
+}
+
 /** What {@link pbsAttn} returns. */
 export interface PbsAttn {
-  /**
-   * Chooses and attends; q, k and v in the layout 'BHSD'. `pattern` of the result is one of permuted keys: batch entries are (batch,
-   * key-value head), and key t of it is key `order` of `permutation`.
-   */
-  prefill(q: TensorLike, k: TensorLike, v: TensorLike): Promise<MethodResult & { readonly permutation: Tensor<'int32'> }>;
+  /** Chooses and attends; q, k and v in the layout 'BHSD'. */
+  prefill(q: TensorLike, k: TensorLike, v: TensorLike): Promise<PbsAttnResult>;
 }
 
 /**

@@ -31,13 +31,16 @@ export interface PsaOptions extends Omit<MethodOptions, 'causal' | 'layout'> {
   readonly keyBlock?: number;
 }
 
+/** What {@link Psa.prefill} gives; `pattern` and `report` are of the full level, `density` counts all levels. */
+export interface PsaResult extends MethodResult {
+  /** The key blocks that are seen in full and in means of 2, 4 and 8. */
+  readonly levels: readonly Rows[];
+}
+
 /** What {@link psa} returns. */
 export interface Psa {
-  /**
-   * Chooses and attends; q, k and v in the layout 'BHSD'. `levels` has the lists of key blocks of each level; `pattern` and `report` of the
-   * result are of the full level, `density` counts all levels.
-   */
-  prefill(q: TensorLike, k: TensorLike, v: TensorLike): Promise<MethodResult & { readonly levels: readonly Rows[] }>;
+  /** Chooses and attends; q, k and v in the layout 'BHSD'. */
+  prefill(q: TensorLike, k: TensorLike, v: TensorLike): Promise<PsaResult>;
 }
 
 const folds = [1, 2, 4, 8];

@@ -17,10 +17,16 @@ export interface RoutingTransformerOptions extends Omit<MethodOptions, 'layout'>
   readonly window: number;
 }
 
+/** What {@link RoutingTransformer.prefill} gives. */
+export interface RoutingResult extends Omit<MethodResult, 'pattern'> {
+  /** The tokens of each cluster; row (b x heads + h) x C + c. */
+  readonly members: Rows;
+}
+
 /** What {@link routingTransformer} returns. */
 export interface RoutingTransformer {
   /** q, k and v [batch, heads, N, headDim]. Routing looks at q, normalised; a token of no cluster has 0, of several their mean. */
-  prefill(q: TensorLike, k: TensorLike, v: TensorLike): Promise<Omit<MethodResult, 'pattern'> & { readonly members: Rows }>;
+  prefill(q: TensorLike, k: TensorLike, v: TensorLike): Promise<RoutingResult>;
 }
 
 /**

@@ -4,12 +4,23 @@ import { band, dense, fromMask } from '../patterns.js';
 import type { Pattern } from '../types.js';
 import { joined, type MethodOptions, methodOptions, type PrefillMethod, prefillMethod, rowsFrom, type Shape } from './common.js';
 
-/** The mode of a head: everything, a band around the diagonal, bands one period apart, some keys for all, or nothing (its output is 0). */
-export type VditHead =
-  | { readonly mode: 'dense' | 'skip' }
-  | { readonly mode: 'diagonal'; readonly width: number }
-  | { readonly mode: 'multiDiagonal'; readonly width: number; readonly period: number }
-  | { readonly mode: 'vertical'; readonly keys: ArrayLike<number> };
+/** The mode of a head. */
+export interface VditHead {
+  /**
+   * - `dense`: everything
+   * - `skip`: nothing, the output is 0
+   * - `diagonal`: the keys at most `width` away
+   * - `multiDiagonal`: keys at most `width` away from any multiple of `period`
+   * - `vertical`: `keys`, for all queries
+   */
+  readonly mode: 'dense' | 'skip' | 'diagonal' | 'multiDiagonal' | 'vertical';
+  /** Tokens to both sides of a diagonal, rounded up to blocks. */
+  readonly width?: number;
+  /** Tokens from one diagonal to the next: those of a frame. */
+  readonly period?: number;
+  /** The keys of `vertical`, each once. */
+  readonly keys?: ArrayLike<number>;
+}
 
 /** Options of {@link sparseVdit}. Attention is not causal unless asked for. */
 export interface SparseVditOptions extends MethodOptions {
@@ -20,8 +31,8 @@ export interface SparseVditOptions extends MethodOptions {
 }
 
 /**
- * Sparse-vDiT: the heads of video diffusion transformers follow a few patterns, found offline for each head. A band reaches `width` tokens to
- * both sides of each diagonal, rounded up to blocks; the diagonals of `multiDiagonal` are a `period` apart, the tokens of a frame.
+ * Sparse-vDiT: the heads of video diffusion transformers follow a few patterns, found offline for each head. Whole blocks are
+ * computed, so a band may be wider than asked for.
  *
  * Chen et al., "Sparse-vDiT: Unleashing the Power of Sparse Attention to Accelerate Video Diffusion Transformers" (2025); the authors'
  * search and code are not public.
@@ -52,23 +63,24 @@ function patternOf(head: VditHead, h: number, s: Shape, blockSize: readonly [num
     case 'dense':
       return dense(size);
     case 'vertical': {
-      const { keys } = head as { keys: ArrayLike<number> };
+      const { keys } = head;
+      if (keys === undefined) throw rangeError('ERR_SK_OPTION', `expected heads[${h}] to have keys`);
       const rows = Math.ceil(s.queries / blockSize[0]);
       return { ...dense({ ...size, keyLength: 0 }), keyLength: s.keys, columns: rowsFrom(Array.from({ length: rows }, () => keys)) };
     }
     case 'diagonal': {
-      const width = integer((head as { width: number }).width, `heads[${h}].width`, 0, 2 ** 30);
+      const width = integer(head.width, `heads[${h}].width`, 0, 2 ** 30);
       return band({ ...size, before: width, after: width });
     }
     case 'multiDiagonal':
-      return diagonals(head as { width: number; period: number }, h, s, blockSize);
+      return diagonals(head, h, s, blockSize);
     default:
       return { ...dense({ ...size, keyLength: 0 }), keyLength: s.keys };
   }
 }
 
 /** Blocks that any of the bands touches. */
-function diagonals(head: { width: number; period: number }, h: number, s: Shape, [bq, bk]: readonly [number, number]): Pattern {
+function diagonals(head: VditHead, h: number, s: Shape, [bq, bk]: readonly [number, number]): Pattern {
   const width = integer(head.width, `heads[${h}].width`, 0, 2 ** 30);
   const period = integer(head.period, `heads[${h}].period`, 1, 2 ** 30);
   const [rows, columns] = [Math.ceil(s.queries / bq), Math.ceil(s.keys / bk)];
