@@ -46,4 +46,8 @@ const machine = {
   node: process.versions.node,
 };
 process.stdout.write(`${json ? renderJson({ machine, results }) : renderTable({ machine, results })}\n`);
+if (!json && suite.summary) {
+  const measured = results.flatMap(({ oursMs, peerMs, ...row }) => (oursMs === null || peerMs === null ? [] : { ...row, oursMs, peerMs }));
+  for (const line of suite.summary(measured)) process.stdout.write(`${line}\n`);
+}
 process.exitCode = results.every((result) => result.verified) ? 0 : 1;

@@ -52,4 +52,15 @@ export interface Suite<Case extends BenchCase = BenchCase> {
   /** The case of a shape that the user gave. */
   caseOf(shape: Record<string, number>, pattern: string): Case;
   prepare(benchCase: Case): Workload;
+  /** What the rows say together, in lines below the table. */
+  summary?(rows: readonly Measured[]): string[];
+}
+
+/** A verified row of the report. */
+export interface Measured {
+  readonly pattern: string;
+  readonly shape: Readonly<Record<string, number>>;
+  readonly threads: number;
+  readonly oursMs: number;
+  readonly peerMs: number;
 }

@@ -78,7 +78,40 @@ export interface NativeOuterOptions {
   isa: string;
 }
 
+export interface NativePlanesOptions {
+  /** [out, in] */
+  weight: Float32Array;
+  in: number;
+  out: number;
+  /** Output channels that share their inputs: 1, 2 or 4. */
+  block: number;
+  bias: Float32Array | undefined;
+  /** native/planes/kernel.h, enum PlanesActivation. */
+  activation: number;
+  isa: string;
+  threads: number;
+}
+
+export interface NativePlanesPlan {
+  /** x [images, in, pixels], y [images, out, pixels]; copies and privateY as in NativeSpmmPlan. */
+  run(
+    x: Float32Array,
+    images: number,
+    pixels: number,
+    y: Float32Array,
+    privateY: boolean,
+    cancel: NativeCancelToken | undefined,
+  ): Promise<void>;
+  runSync(x: Float32Array, images: number, pixels: number, y: Float32Array): void;
+  dispose(): void;
+  readonly kernel: string;
+  readonly bytes: number;
+  /** Weights that are not zero. */
+  readonly kept: number;
+}
+
 export interface NativeConv {
+  PlanesPlan: new (options: NativePlanesOptions) => NativePlanesPlan;
   KernelMap: new (options: NativeMapOptions | { swapped: NativeKernelMap }) => NativeKernelMap;
   /** order [n]: the rows of coords [n, 1 + axes] in ascending key; true if they were so already. */
   sortSites(coords: Int32Array, batch: number, shape: Int32Array, order: Int32Array): boolean;

@@ -69,8 +69,10 @@ function matMulModel({ tokens, in: inFeatures, out }: DenseLayer, weight: Float3
 export interface DenseConvolution {
   /** [batch, in, size, size] */
   readonly x: Float32Array;
-  /** [out, in, 3, 3] */
+  /** [out, in, kernel, kernel] */
   readonly weight: Float32Array;
+  /** 3, or 1. */
+  readonly kernel: number;
   readonly batch: number;
   readonly size: number;
   readonly in: number;
@@ -78,19 +80,20 @@ export interface DenseConvolution {
   readonly threads: number;
 }
 
-/** One 3x3 Conv with padding 1; its weight is an initializer, which onnxruntime packs once. */
+/** One Conv that keeps the extents; its weight is an initializer, which onnxruntime packs once. */
 export async function denseConv(layer: DenseConvolution): Promise<DensePeer> {
-  const { batch, size, in: inputs, out, threads } = layer;
+  const { batch, size, in: inputs, out, threads, kernel } = layer;
+  const pad = (kernel - 1) / 2;
   const dims = [batch, inputs, size, size];
   const rawData = new Uint8Array(layer.weight.buffer, layer.weight.byteOffset, layer.weight.byteLength);
-  const pads = { name: 'pads', type: onnx.AttributeProto.AttributeType.INTS, ints: [1, 1, 1, 1] };
+  const pads = { name: 'pads', type: onnx.AttributeProto.AttributeType.INTS, ints: [pad, pad, pad, pad] };
   const model = onnx.ModelProto.encode({
     irVersion: 8,
     opsetImport: [{ domain: '', version: 13 }],
     graph: {
       name: 'dense',
       node: [{ opType: 'Conv', input: ['x', 'w'], output: ['y'], attribute: [pads] }],
-      initializer: [{ name: 'w', dataType: FLOAT, dims: [out, inputs, 3, 3], rawData }],
+      initializer: [{ name: 'w', dataType: FLOAT, dims: [out, inputs, kernel, kernel], rawData }],
       input: [valueInfo('x', dims)],
       output: [valueInfo('y', [batch, out, size, size])],
     },

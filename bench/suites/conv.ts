@@ -1,9 +1,11 @@
 import { conv, type Isa } from 'sparse-kernels';
-import { type ConvCase, type ConvPattern, convCase, convCases } from '../cases/conv.js';
+import { type ConvCase, type ConvPattern, convCase, convCases, parsePointwise } from '../cases/conv.js';
 import { denseConv, denseMatMul } from '../competitors/onnxruntime.js';
 import { productOracle } from '../oracle.js';
 import { normals, randomSource } from '../random.js';
 import type { Conditions, Contest, Suite, Workload } from '../suite.js';
+import { curves } from './conv-summary.js';
+import { pointwiseLayer } from './pointwise.js';
 
 const patterns: readonly ConvPattern[] = ['spark', 'surface', 'map'];
 
@@ -12,10 +14,15 @@ export const convSuite: Suite<ConvCase> = {
   name: 'conv',
   cases: convCases,
   shapeKeys: ['batch', 'size', 'in', 'out'],
-  patternHint: patterns.join(', '),
-  isPattern: (text) => patterns.includes(text as ConvPattern),
+  patternHint: `${patterns.join(', ')}, 1x1-P% or 1x1-P%-B with B of 2 or 4`,
+  isPattern: (text) => patterns.includes(text as ConvPattern) || parsePointwise(text) !== undefined,
   caseOf: ({ batch = 1, size = 7, in: inputs = 1, out = 1 }, pattern) => convCase({ batch, size, in: inputs, out }, pattern as ConvPattern),
-  prepare: ({ shape, pattern }) => (pattern === 'spark' ? sparkLayer(shape) : surfaceLayer(shape, pattern)),
+  prepare: ({ shape, pattern }) => {
+    const pointwise = parsePointwise(pattern);
+    if (pointwise) return pointwiseLayer(shape, pointwise);
+    return pattern === 'spark' ? sparkLayer(shape) : surfaceLayer(shape, pattern);
+  },
+  summary: curves,
 };
 
 type Shape = ConvCase['shape'];
@@ -48,7 +55,7 @@ function sparkLayer(shape: Shape): Workload {
   }
   return async (conditions) => {
     const { layer, run } = ours.side(conditions);
-    const peer = await denseConv({ ...shape, x: visible.data, weight, threads: conditions.threads });
+    const peer = await denseConv({ ...shape, kernel: 3, x: visible.data, weight, threads: conditions.threads });
     const runPeer = () => peer.run();
     const atSites = (y: Float32Array) =>
       conv.fromDense({ data: y, dims: [batch, out, size, size] }, { data: cells(batch), dims: [batch, 7, 7] }).features;

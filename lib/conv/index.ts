@@ -10,6 +10,7 @@ export { avgPoolGradient, type GradientOptions, inputGradient, maxPoolGradient, 
 export { type Activation, Layer, type LayerOptions, layer, type RunOptions, type RunSyncOptions } from './layer.js';
 export { ConvMap, type MapOptions, map, type PairLists } from './map.js';
 export { type BatchNormOptions, batchNorm, type LayerNormOptions, layerNorm, type Moments, moments } from './norm.js';
+export { type Pointwise, type PointwiseOptions, type PointwiseRunOptions, pointwise } from './pointwise.js';
 export { type AvgPoolOptions, avgPool, globalPool, type MaxPoolOptions, maxPool } from './pool.js';
 export type { Sites } from './sites.js';
 export * as spark from './spark/index.js';

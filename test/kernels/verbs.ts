@@ -3,6 +3,7 @@ import { attendChecks } from './attend-parity.js';
 import type { Check } from './check.js';
 import { mapmmChecks, mapouterChecks } from './conv-parity.js';
 import { spmmChecks } from './nm-parity.js';
+import { planesChecks } from './planes-parity.js';
 import { poolChecks } from './pool-parity.js';
 import { scoreChecks } from './score-parity.js';
 import { selectChecks } from './select-parity.js';
@@ -11,6 +12,7 @@ import { selectChecks } from './select-parity.js';
 export const verbs: Readonly<Record<string, (row: KernelInfo, rows: readonly KernelInfo[]) => Iterable<Check>>> = {
   mapmm: mapmmChecks,
   mapouter: mapouterChecks,
+  planes: planesChecks,
   spmm: spmmChecks,
   select: selectChecks,
   pool: poolChecks,

@@ -17,9 +17,13 @@ beforeAll(async () => {
   await run('cmake', '--build', build, '--parallel', '2');
 });
 
-it.each(['core', 'pool', 'pack', 'words', 'plan', 'fuzz', 'select', 'attend', 'conv'])('%s', { timeout: 4 * MINUTE }, async (suite) => {
-  expectToPass(await run(join(build, 'native_tests'), suite));
-});
+it.each(['core', 'pool', 'pack', 'words', 'plan', 'fuzz', 'select', 'attend', 'conv', 'planes'])(
+  '%s',
+  { timeout: 4 * MINUTE },
+  async (suite) => {
+    expectToPass(await run(join(build, 'native_tests'), suite));
+  },
+);
 
 it('every kernel row beside guard pages', { timeout: 4 * MINUTE }, async () => {
   const outcome = await run(join(build, 'native_tests'), 'edges');

@@ -1,0 +1,11 @@
+// AVX2 + FMA: 16 registers: ten sums, a quad, a broadcast and the pixels.
+#include "../simd/vec_avx2.h"
+#include "tile.h"
+
+namespace sk {
+
+#define SK_PLANES_AVX2(row, block) \
+  extern const PlanesKernel planes_##row##_avx2 = {"planes_" #row "_avx2", block, Avx2::kLanes, &planes<Avx2, block>};
+#include "kernels.def"
+
+}  // namespace sk

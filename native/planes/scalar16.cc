@@ -1,0 +1,12 @@
+// The AVX-512 instantiation on portable vectors, for tests on machines without AVX-512.
+#include "../simd/vec_portable.h"
+#include "tile.h"
+
+namespace sk {
+
+#define SK_PLANES_SCALAR16(row, block)                                                                          \
+  extern const PlanesKernel planes_##row##_scalar16 = {"planes_" #row "_scalar16", block, Portable<16>::kLanes, \
+                                                       &planes<Portable<16>, block>};
+#include "kernels.def"
+
+}  // namespace sk
