@@ -9,6 +9,8 @@ export interface Options {
   readonly isa?: string;
   readonly quick: boolean;
   readonly json: boolean;
+  /** Count the CUDA kernels in the simulator instead of timing; `glob` chooses among its own cases. */
+  readonly simulate?: { readonly glob?: string };
 }
 
 interface Flags {
@@ -19,6 +21,8 @@ interface Flags {
   readonly isa?: string;
   readonly quick?: boolean;
   readonly json?: boolean;
+  readonly device?: string;
+  readonly simulate?: boolean;
 }
 
 /** Reads the command line; on a mistake says which on stderr and ends the process with code 2. */
@@ -33,6 +37,8 @@ export function parseOptions(argv: readonly string[], suites: ReadonlyMap<string
     .option('--threads <count>', 'only this thread count (else: 1, and the default of the machine)', parseCount)
     .option('--isa <name>', `force an instruction set: ${isas.join(', ')}`)
     .option('--quick', 'every case, but few pairs: a minute in all')
+    .option('--device <kind>', 'cuda, with --simulate')
+    .option('--simulate', 'count what the CUDA kernels of suite nm do, in test/gpusim, and model a device with it')
     .option('--json', 'one JSON document on stdout instead of the table')
     .allowExcessArguments(false)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
@@ -43,6 +49,13 @@ export function parseOptions(argv: readonly string[], suites: ReadonlyMap<string
   if (!suite) return command.error(`error: unknown suite '${command.args[0]}', expected one of: ${names}`);
   if (flags.isa !== undefined && !isas.includes(flags.isa)) {
     return command.error(`error: this machine has no isa '${flags.isa}', expected one of: ${isas.join(', ')}`);
+  }
+  if ((flags.device === 'cuda') !== (flags.simulate === true) || (flags.simulate && suite.name !== 'nm')) {
+    return command.error('error: expected --device cuda and --simulate together, with suite nm');
+  }
+  if (flags.simulate) {
+    const glob = flags.case === undefined ? {} : { glob: flags.case };
+    return { suite, cases: [], quick: false, json: flags.json ?? false, simulate: glob };
   }
   try {
     const { threads, isa, quick = false, json = false } = flags;

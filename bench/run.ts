@@ -10,7 +10,11 @@ import { renderTable } from './report/table.js';
 import { suites } from './suites/index.js';
 
 const isas = new Set(kernels().flatMap((kernel) => (kernel.supported ? kernel.isa : [])));
-const { suite, cases, threads, isa, quick, json } = parseOptions(process.argv, suites, [...isas]);
+const { suite, cases, threads, isa, quick, json, simulate } = parseOptions(process.argv, suites, [...isas]);
+if (simulate) {
+  (await import('./simulate/run.js')).simulate(simulate.glob, json);
+  process.exit();
+}
 const budget = quick ? { warmUpPairs: 0, pairs: 3, seconds: 0.1 } : { warmUpPairs: 2, pairs: 15, seconds: 1.5 };
 
 // One frame a second: drawing must not take time from what is measured.
