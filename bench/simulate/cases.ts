@@ -11,10 +11,10 @@ export interface SimulatedCase {
 
 //     tokens    in   out  dtype  pattern      simulated tokens, out
 const rows: readonly [number, number, number, SimulatedCase['dtype'], string, number, number][] = [
-  [4096, 4096, 4096, 'float16', '2:4', 128, 128],
-  [4096, 8192, 1024, 'float16', '2:4', 128, 128],
-  [768, 768, 768, 'float16', '2:4', 128, 128],
-  [2048, 4096, 11008, 'bfloat16', '2:4', 128, 128],
+  [4096, 4096, 4096, 'float16', '2:4', 128, 256],
+  [4096, 8192, 1024, 'float16', '2:4', 128, 256],
+  [768, 768, 768, 'float16', '2:4', 768, 768],
+  [2048, 4096, 11008, 'bfloat16', '2:4', 128, 256],
   [16, 4096, 4096, 'float16', '2:4', 16, 4096],
   [1, 4096, 4096, 'float16', '2:4', 1, 4096],
   [512, 4096, 4096, 'float32', '2:4', 128, 64],

@@ -51,12 +51,20 @@ function rowOf(benchCase: SimulatedCase): Row {
 }
 
 /** Runs the slice in a process of its own, which fails unless its result is right. */
-function count({ slice, in: inFeatures, dtype, pattern }: SimulatedCase): Launch[] {
+function count(benchCase: SimulatedCase): Launch[] {
+  const { slice, in: inFeatures, dtype, pattern } = benchCase;
   const folder = mkdtempSync(join(tmpdir(), 'bench-simulate-'));
   try {
     const report = join(folder, 'report.json');
     const addon = join(root, 'build/Release/sparse_kernels_sim.node');
-    const env = { ...process.env, SK_BINARY: addon, GPUSIM_DEVICE: 'a100', GPUSIM_REPORT: report };
+    const whole = slice.tokens * slice.out === benchCase.tokens * benchCase.out;
+    const env = {
+      ...process.env,
+      SK_BINARY: addon,
+      GPUSIM_DEVICE: 'a100',
+      GPUSIM_REPORT: report,
+      ...(!whole && { GPUSIM_MULTIPROCESSORS: '1' }), // so that the plan chooses the blocks that it would choose for the whole
+    };
     const args = [slice.tokens, inFeatures, slice.out, dtype, pattern].map(String);
     execFileSync(process.execPath, ['--import', 'tsx', 'bench/simulate/product.ts', ...args], { cwd: root, env, stdio: 'inherit' });
     return JSON.parse(readFileSync(report, 'utf8'));

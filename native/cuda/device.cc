@@ -90,6 +90,7 @@ Status CudaDevice::open(std::shared_ptr<const CudaDevice>* result) {
   device->name_ = properties.name;
   device->compute_capability_ = properties.major * 10 + properties.minor;
   device->multiprocessors_ = properties.multiProcessorCount;
+  device->shared_bytes_ = static_cast<int64_t>(properties.sharedMemPerBlockOptin);
   device->memory_bytes_ = static_cast<int64_t>(properties.totalGlobalMem);
   *result = std::move(device);
   return Status();

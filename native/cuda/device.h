@@ -77,6 +77,7 @@ class CudaDevice {
   const std::string& name() const { return name_; }
   int multiprocessors() const { return multiprocessors_; }
   int compute_capability() const { return compute_capability_; }  // 80: sm_80
+  int64_t shared_bytes() const { return shared_bytes_; }          // that one block of threads can have
   int64_t memory_bytes() const { return memory_bytes_; }
 
  private:
@@ -87,7 +88,7 @@ class CudaDevice {
   mutable CudaStream stream_ = nullptr;
   std::string name_;
   int multiprocessors_ = 0, compute_capability_ = 0;
-  int64_t memory_bytes_ = 0;
+  int64_t shared_bytes_ = 0, memory_bytes_ = 0;
   mutable std::atomic<int64_t> uploads_{0}, uploaded_bytes_{0}, downloads_{0}, downloaded_bytes_{0};
 };
 

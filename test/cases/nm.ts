@@ -53,6 +53,7 @@ export const nmCudaCases: readonly NmCase[] = [
   { name: 'more k tiles than stages', tokens: 130, inputs: 520, outputs: 136, bias: true, activation: 'relu' },
   { name: 'split inputs', tokens: 3, inputs: 1100, outputs: 72, bias: true, activation: 'relu' },
   { name: 'split inputs, two token tiles', tokens: 33, inputs: 1024, outputs: 260 },
+  { name: 'two row tiles and a part of a third', tokens: 200, inputs: 200, outputs: 300, bias: true },
   { name: 'three token tiles, rows of 16 bytes', tokens: 300, inputs: 72, outputs: 24, bias: true },
 ];
 

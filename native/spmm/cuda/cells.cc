@@ -117,11 +117,11 @@ Status CellWeight::upload(const std::shared_ptr<const CudaDevice>& device) {
 }
 
 Status CellWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, DType x_type, SpmmCudaProduct product) const {
-  const int token_tile = product.tokens <= kTokenTiles[1] ? kTokenTiles[1] : kTokenTiles[0];
+  const SpmmShape shape = product.tokens <= kFewTokens ? SpmmShape::kFew : SpmmShape::kMany;
   product.cells = {d_starts_.as<uint32_t>(), d_values_.as<float>(), d_indices_.as<uint8_t>(), d_order_.as<uint8_t>()};
   product.k_tiles = k_cells_;
   product.splits = 1;
-  product.x_pitch = round_up(product.tokens, token_tile) * 4;
+  product.x_pitch = round_up(product.tokens, shape == SpmmShape::kFew ? kFewTokens : kManyTokens) * 4;
   const auto device = d_order_.shared_device();
   CudaBuffer panel;
   Status status = panel.reserve(device, static_cast<size_t>(k_cells_ * kCellInputs * product.x_pitch));
@@ -129,7 +129,7 @@ Status CellWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, D
   product.x = panel.as<void>();
   status = cuda_status(kernel.convert(x.as<void>(), x_type, product.tokens, in_, panel.as<void>(), product.x_pitch, device->stream()),
                        "converting x");
-  return status.ok() ? cuda_status(kernel.multiply(product, token_tile, device->stream()), kernel.name) : status;
+  return status.ok() ? cuda_status(kernel.multiply(product, shape, device->stream()), kernel.name) : status;
 }
 
 void CellWeight::to_dense(float* dense) const {

@@ -101,12 +101,15 @@ __global__ void __launch_bounds__(Shape::kThreads, 2) cells_product(const SpmmCu
   }
   __syncthreads();
   constexpr int kEights = kCellRows / 8;
-  for (int c = threadIdx.x; c < Shape::kTokens * kEights; c += Shape::kThreads) {
-    const int64_t token = first_token + c / kEights, output = row_block * kCellRows + c % kEights * 8;
-    if (token >= p.tokens || output >= p.out) continue;
+  const int column = threadIdx.x % kEights * 8;
+  const int64_t output = row_block * kCellRows + column;
+  if (output >= p.out) return;
+  float bias[8];
+  load_bias(p, output, bias);
+  for (int t = threadIdx.x / kEights; t < Shape::kTokens && first_token + t < p.tokens; t += Shape::kThreads / kEights) {
     float eight[8];
-    read_eight(sums + c / kEights * Shape::kSumPitch + c % kEights * 8, eight);
-    finish_eight(p, token, output, eight);
+    read_eight(sums + t * Shape::kSumPitch + column, eight);
+    finish_eight(p, first_token + t, output, bias, eight);
   }
 }
 

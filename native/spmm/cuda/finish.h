@@ -44,12 +44,18 @@ __device__ inline void read_eight(const float* sums, float (&eight)[8]) {
   for (int i = 0; i < 8; ++i) eight[i] = both[i];
 }
 
-__device__ inline void finish_eight(const SpmmCudaProduct& p, int64_t token, int64_t output, float (&eight)[8]) {
-  const float4* bias = reinterpret_cast<const float4*>(p.bias + output);  // padded
-  const float4 low = bias[0], high = bias[1];
-  const float add[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+// The bias of eight outputs; it is padded.
+__device__ inline void load_bias(const SpmmCudaProduct& p, int64_t output, float (&bias)[8]) {
+  const float4* fours = reinterpret_cast<const float4*>(p.bias + output);
+  const float4 low = fours[0], high = fours[1];
+  const float both[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
 #pragma unroll
-  for (int i = 0; i < 8; ++i) eight[i] = activate(eight[i] + add[i], p.activation);
+  for (int i = 0; i < 8; ++i) bias[i] = both[i];
+}
+
+__device__ inline void finish_eight(const SpmmCudaProduct& p, int64_t token, int64_t output, const float (&bias)[8], float (&eight)[8]) {
+#pragma unroll
+  for (int i = 0; i < 8; ++i) eight[i] = activate(eight[i] + bias[i], p.activation);
   const int64_t row = token * p.out;
   switch (p.y_type) {
     case DType::kFloat32: return store_eight(static_cast<float*>(p.y) + row, output, p.out, eight);
@@ -64,11 +70,15 @@ __global__ void finish_splits(const SpmmCudaProduct p) {
   if (output >= p.out) return;
   float eight[8] = {};
   for (int split = 0; split < p.splits; ++split) {
-    const float* from = p.partial + (split * p.tokens + token) * p.out + output;
-    for (int i = 0; i < 8; ++i)
-      if (output + i < p.out) eight[i] += from[i];
+    const auto* from = reinterpret_cast<const float4*>(p.partial + (split * p.tokens + token) * p.partial_pitch + output);
+    const float4 low = from[0], high = from[1];
+    const float part[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+#pragma unroll
+    for (int i = 0; i < 8; ++i) eight[i] += part[i];
   }
-  finish_eight(p, token, output, eight);
+  float bias[8];
+  load_bias(p, output, bias);
+  finish_eight(p, token, output, bias, eight);
 }
 
 }  // namespace sk

@@ -54,9 +54,19 @@ struct SpmmCudaProduct {
   void* y;          // [tokens, out]
   DType y_type;
   Activation activation;
-  int splits;      // of the tiles of a row block, among as many blocks of threads; 1: none
-  float* partial;  // [splits][tokens][out] sums, where splits > 1
+  int splits;             // of the tiles of a row block, among as many blocks of threads; 1: none
+  float* partial;         // [splits][tokens][partial_pitch] sums, where splits > 1
+  int64_t partial_pitch;  // out, rounded up to 8
 };
+
+// What a block of threads works on.
+enum class SpmmShape {
+  kLarge,  // tiles: 256 outputs x 128 tokens, 104 KB of shared memory (sm_80, sm_90)
+  kMany,   // 128 tokens; tiles: 128 outputs
+  kFew,    // 32 tokens; tiles: 128 outputs
+};
+constexpr int kManyTokens = 128, kFewTokens = 32, kLargeOutputs = 256,
+              kLargeSharedBytes = 3 * (2 * kTileBytes + kManyTokens * kTileRowBytes);
 
 // One row of kernels.def. The functions put work on the stream and return a cudaError_t.
 struct SpmmCudaKernel {
@@ -64,10 +74,7 @@ struct SpmmCudaKernel {
   // x [tokens, in] of float32, float16 or bfloat16 as multiply() takes it. Tiles: rows of `pitch` bytes, a multiple of 16, of the type of
   // the weight. Cells: transposed, float32 [in, padded to 64][tokens, padded to pitch / 4].
   int (*convert)(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, void* stream);
-  // Blocks of token_tile tokens, one of kTokenTiles.
-  int (*multiply)(const SpmmCudaProduct& product, int token_tile, void* stream);
+  int (*multiply)(const SpmmCudaProduct& product, SpmmShape shape, void* stream);
 };
-
-constexpr int kTokenTiles[] = {128, 32};
 
 }  // namespace sk

@@ -31,23 +31,29 @@ int with_type(const void* x, DType type, Put put) {
 
 // ---- tiles ------------------------------------------------------------------------------------------------------------------------
 
-// Many tokens: 8 warps; three stages of 25 KB let two blocks share a multiprocessor, and fit those with 100 KB too.
+// 8 warps with 64 outputs x 64 tokens each: what moves through shared memory takes about as long as the mma.sp.
 template <class T>
-using Many = SparseMmaShape<T, 128, 2, 4, 3>;
-// Few: the weight is what moves. 4 warps, six stages of 13 KB.
+using Large = SparseMmaShape<T, 2, kManyTokens, 4, 2, 3, 1>;
+// 8 warps; three stages of 25 KB let two blocks share a multiprocessor, and fit those with 100 KB too.
 template <class T>
-using Few = SparseMmaShape<T, 32, 4, 1, 6>;
+using Many = SparseMmaShape<T, 1, kManyTokens, 2, 4, 3, 2>;
+// The weight is what moves. 4 warps, six stages of 13 KB.
+template <class T>
+using Few = SparseMmaShape<T, 1, kFewTokens, 4, 1, 6, 2>;
+static_assert(Large<Half>::kSharedBytes == kLargeSharedBytes && Large<Half>::kOutputs == kLargeOutputs, "kernel.h says so");
 
 template <class Shape>
 cudaError_t launch_tiles(const SpmmCudaProduct& p, cudaStream_t stream) {
-  const dim3 grid(blocks(p.out, kTileRows), blocks(p.tokens, Shape::kTokens), static_cast<unsigned>(p.splits));
+  const dim3 grid(blocks(p.out, Shape::kOutputs), blocks(p.tokens, Shape::kTokens), static_cast<unsigned>(p.splits));
   return launch(sparse_mma<Shape>, grid, Shape::kThreads, Shape::kSharedBytes, p, stream);
 }
 
 template <class T>
-int multiply_tiles(const SpmmCudaProduct& p, int token_tile, void* opaque) {
+int multiply_tiles(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
   const auto stream = static_cast<cudaStream_t>(opaque);
-  const cudaError_t error = token_tile == kTokenTiles[0] ? launch_tiles<Many<T>>(p, stream) : launch_tiles<Few<T>>(p, stream);
+  if (shape == SpmmShape::kLarge) return launch_tiles<Large<T>>(p, stream);
+  if (shape == SpmmShape::kMany) return launch_tiles<Many<T>>(p, stream);
+  const cudaError_t error = launch_tiles<Few<T>>(p, stream);
   if (error != cudaSuccess || p.splits == 1) return error;
   finish_splits<<<dim3(blocks(p.out, 8 * 128), static_cast<unsigned>(p.tokens)), 128, 0, stream>>>(p);
   return cudaGetLastError();
@@ -71,9 +77,9 @@ cudaError_t launch_cells(const SpmmCudaProduct& p, cudaStream_t stream) {
 }
 
 template <class>
-int multiply_cells(const SpmmCudaProduct& p, int token_tile, void* opaque) {
+int multiply_cells(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
   const auto stream = static_cast<cudaStream_t>(opaque);
-  return token_tile == kTokenTiles[0] ? launch_cells<CellShape<128>>(p, stream) : launch_cells<CellShape<32>>(p, stream);
+  return shape == SpmmShape::kFew ? launch_cells<CellShape<kFewTokens>>(p, stream) : launch_cells<CellShape<kManyTokens>>(p, stream);
 }
 
 template <class>

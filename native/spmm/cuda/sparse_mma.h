@@ -1,9 +1,10 @@
-// The loop nest on sparse tensor cores: load -> multiply -> store, for one tile of 128 outputs x kTokens tokens.
+// The loop nest on sparse tensor cores: load -> multiply -> store, for one or two tiles of 128 outputs x kTokens tokens.
 //
 // The weight is operand A of mma.sp (only A may be sparse), x operand B ("col": x as it is stored, [tokens][in]), so the sums of a warp are
-// y transposed: rows are outputs, columns tokens. The floor of a tile is its bytes over the bandwidth of L2 or 2 * 128 * kTokens * in
-// operations over the rate of the sparse tensor cores; all other instructions must hide behind the mma.sp. A warp tile of 64 outputs x 32
-// tokens needs 10 loads from shared memory for its 16 mma.sp of a step of 32 inputs.
+// y transposed: rows are outputs, columns tokens. The floor is 2 * 128 * kTokens * in operations of a tile over the rate of the sparse
+// tensor cores; all else must hide behind the mma.sp. What comes closest to it is shared memory: in a step of 32 inputs a warp with 64
+// outputs x 64 tokens reads 50 lines of 128 bytes for 32 mma.sp, which take a multiprocessor of sm_80 64 cycles; with 32 tokens 34 for 32
+// cycles.
 //
 // Legend: i = m16 tiles of outputs of a warp, j = its n8 tiles of tokens, s = the steps of 32 inputs in a k tile (64 inputs).
 #pragma once
@@ -14,17 +15,18 @@
 
 namespace sk {
 
-// A block of threads: kWarpsOut x kWarpsTokens warps, kStages k tiles under way.
-template <class T, int kTokensOfTile, int kWarpsOut_, int kWarpsTokens, int kStages_>
+// A block of threads: kWarpsOut x kWarpsTokens warps, kStages k tiles of kRowTiles row blocks under way, kBlocks blocks a multiprocessor.
+template <class T, int kRowTiles_, int kTokensOfTile, int kWarpsOut_, int kWarpsTokens_, int kStages_, int kBlocks_>
 struct SparseMmaShape {
   using Values = T;
-  static constexpr int kTokens = kTokensOfTile, kWarpsOut = kWarpsOut_, kStages = kStages_;
-  static constexpr int kThreads = 32 * kWarpsOut * kWarpsTokens;
-  static constexpr int kI = kTileRows / kWarpsOut / 16, kJ = kTokens / kWarpsTokens / 8;
-  static constexpr int kStageBytes = kTileBytes + kTokens * kTileRowBytes;
-  static constexpr int kSumPitch = kTileRows + 4;  // floats: lanes of a store then fall into different banks
-  static constexpr int kSharedBytes = kStages * kStageBytes > kTokens * kSumPitch * 4 ? kStages* kStageBytes : kTokens * kSumPitch * 4;
-  static_assert(kI % 2 == 0, "a word of metadata serves two m16 tiles");
+  static constexpr int kRowTiles = kRowTiles_, kTokens = kTokensOfTile, kStages = kStages_, kBlocks = kBlocks_;
+  static constexpr int kWarpsOut = kWarpsOut_, kWarpsTokens = kWarpsTokens_, kThreads = 32 * kWarpsOut * kWarpsTokens;
+  static constexpr int kOutputs = kRowTiles * kTileRows, kI = kOutputs / kWarpsOut / 16, kJ = kTokens / kWarpsTokens / 8;
+  static constexpr int kXAt = kRowTiles * kTileBytes, kStageBytes = kXAt + kTokens * kTileRowBytes;
+  static constexpr int kSumPitch = kOutputs + 4;  // floats: lanes of a store then fall into different banks
+  static constexpr int kSharedBytes = kStages * kStageBytes;
+  static_assert(kI % 2 == 0 && kTileRows % (kI * 16) == 0, "a word of metadata serves two m16 tiles, a warp stays in one tile");
+  static_assert(kJ * 8 * kSumPitch * 4 <= kSharedBytes, "the sums of the warps of one part of the tokens fit");
 };
 
 template <int kSelector>
@@ -43,8 +45,11 @@ class TileLoader {
   static_assert(kRowsAtOnce % 8 == 0, "all rows of a thread have the same order of chunks");
 
  public:
-  __device__ TileLoader(const SpmmCudaProduct& p, int64_t row_block, int64_t first_token, int64_t first_tile)
-      : weight_(static_cast<const char*>(p.tiles) + (row_block * p.k_tiles + first_tile) * kTileBytes + threadIdx.x * 16) {
+  __device__ TileLoader(const SpmmCudaProduct& p, int64_t first_row, int64_t first_token, int64_t first_tile) {
+    unrolled<Shape::kRowTiles>([&](auto t) {
+      const int64_t row_block = min(first_row + t * kTileRows, p.out - 1) / kTileRows;  // the last again, where there is no other
+      weight_[t] = static_cast<const char*>(p.tiles) + (row_block * p.k_tiles + first_tile) * kTileBytes + threadIdx.x * 16;
+    });
     const int token = threadIdx.x / 8, chunk = threadIdx.x % 8;
     left_ = static_cast<int>(p.in * 2 - first_tile * kTileRowBytes) - chunk * 16;
     x_to_ = token * kTileRowBytes + (chunk ^ token % 8) * 16;  // a row is a line; see kernel.h for the order of the chunks of the weight
@@ -59,22 +64,24 @@ class TileLoader {
   // Starts the copies of the next k tile; rows and inputs that x does not have become 0.
   __device__ void next(uint32_t stage) {
     const uint32_t weight_to = stage + threadIdx.x * 16, x_to = stage + x_to_;
-    unrolled<(kWeightChunks + Shape::kThreads - 1) / Shape::kThreads>([&](auto i) {
-      constexpr int kChunk = i * Shape::kThreads;
-      if (kChunk + Shape::kThreads <= kWeightChunks || threadIdx.x < kWeightChunks - kChunk)
-        ptx::cp_async16<kChunk * 16>(weight_to, weight_ + kChunk * 16);
+    unrolled<Shape::kRowTiles>([&](auto t) {
+      unrolled<(kWeightChunks + Shape::kThreads - 1) / Shape::kThreads>([&](auto i) {
+        constexpr int kChunk = i * Shape::kThreads;
+        if (kChunk + Shape::kThreads <= kWeightChunks || threadIdx.x < kWeightChunks - kChunk)
+          ptx::cp_async16<t * kTileBytes + kChunk * 16>(weight_to, weight_[t] + kChunk * 16);
+      });
+      weight_[t] += kTileBytes;
     });
     const int valid = min(max(left_, 0), 16);
     unrolled<kRows>([&](auto r) {
-      ptx::cp_async16<kTileBytes + r * kRowsAtOnce * kTileRowBytes>(x_to, x_[r], present_[r] ? valid : 0);
+      ptx::cp_async16<Shape::kXAt + r * kRowsAtOnce * kTileRowBytes>(x_to, x_[r], present_[r] ? valid : 0);
       x_[r] += kTileRowBytes;
     });
-    weight_ += kTileBytes;
     left_ -= kTileRowBytes;
   }
 
  private:
-  const char *weight_, *x_[kRows];
+  const char *weight_[Shape::kRowTiles], *x_[kRows];
   uint32_t x_to_;
   int left_;
   bool present_[kRows];
@@ -88,12 +95,13 @@ struct Fragments {
 
   __device__ Fragments() {
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    const int a_row = warp % Shape::kWarpsOut * Shape::kI * 16 + lane % 16, b_row = warp / Shape::kWarpsOut * Shape::kJ * 8 + lane % 8;
-    a[0] = a_row / 2 * 128 + a_row % 2 * 64 + ((lane / 16) ^ (a_row / 2 % 4)) * 16;
-    b[0] = kTileBytes + b_row * kTileRowBytes + ((lane / 8) ^ (b_row % 8)) * 16;
+    const int warp_row = warp % Shape::kWarpsOut * Shape::kI * 16, b_row = warp / Shape::kWarpsOut * Shape::kJ * 8 + lane % 8;
+    const int tile = warp_row / kTileRows * kTileBytes, a_row = warp_row % kTileRows + lane % 16;
+    a[0] = tile + a_row / 2 * 128 + a_row % 2 * 64 + ((lane / 16) ^ (a_row / 2 % 4)) * 16;
+    b[0] = Shape::kXAt + b_row * kTileRowBytes + ((lane / 8) ^ (b_row % 8)) * 16;
     a[1] = a[0] ^ 32;
     b[1] = b[0] ^ 64;
-    metadata = kTileValueBytes + warp % Shape::kWarpsOut * Shape::kI / 2 * 256 + lane * 4;
+    metadata = tile + kTileValueBytes + warp_row % kTileRows / 32 * 256 + lane * 4;
   }
 };
 
@@ -120,10 +128,10 @@ __device__ inline void multiply_tile(const Fragments<Shape>& at, uint32_t stage,
 
 // The sums of the k tiles [first, last) in registers.
 template <class Shape>
-__device__ inline void sum_tiles(const SpmmCudaProduct& p, int64_t row_block, int64_t first_token, int64_t first, int64_t last,
+__device__ inline void sum_tiles(const SpmmCudaProduct& p, int64_t first_row, int64_t first_token, int64_t first, int64_t last,
                                  uint32_t shared, float (&sum)[Shape::kI][Shape::kJ][4]) {
   const Fragments<Shape> at;
-  TileLoader<Shape> loader(p, row_block, first_token, first);
+  TileLoader<Shape> loader(p, first_row, first_token, first);
   int to_load = static_cast<int>(last - first);
   for (int stage = 0; stage < Shape::kStages - 1; ++stage) {
     if (to_load-- > 0) loader.next(shared + stage * Shape::kStageBytes);
@@ -141,45 +149,54 @@ __device__ inline void sum_tiles(const SpmmCudaProduct& p, int64_t row_block, in
     read = read + Shape::kStageBytes == end ? shared : read + Shape::kStageBytes;
   }
   ptx::cp_async_wait<0>();
-  __syncthreads();  // the stages are free for the sums
 }
 
-// Sums to shared memory [tokens][outputs]: a row of y is then a row there.
+// The sums of the warps with the tokens of this part, to shared memory [tokens][outputs]: a row of y is then a row there.
 template <class Shape>
-__device__ inline void gather_sums(const float (&sum)[Shape::kI][Shape::kJ][4], float* to) {
+__device__ inline void gather_sums(const float (&sum)[Shape::kI][Shape::kJ][4], int part, float* to) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
-  const int warp_row = warp % Shape::kWarpsOut * Shape::kI * 16, warp_token = warp / Shape::kWarpsOut * Shape::kJ * 8;
+  __syncthreads();  // nobody reads what was there
+  if (warp / Shape::kWarpsOut == part) {
+    float* corner = to + 2 * t * Shape::kSumPitch + warp % Shape::kWarpsOut * Shape::kI * 16 + g;
 #pragma unroll
-  for (int i = 0; i < Shape::kI; ++i)
+    for (int i = 0; i < Shape::kI; ++i)
 #pragma unroll
-    for (int j = 0; j < Shape::kJ; ++j)
+      for (int j = 0; j < Shape::kJ; ++j)
 #pragma unroll
-      for (int e = 0; e < 4; ++e)
-        to[(warp_token + j * 8 + 2 * t + e % 2) * Shape::kSumPitch + warp_row + i * 16 + g + e / 2 * 8] = sum[i][j][e];
+        for (int e = 0; e < 4; ++e) corner[(j * 8 + e % 2) * Shape::kSumPitch + i * 16 + e / 2 * 8] = sum[i][j][e];
+  }
   __syncthreads();
 }
 
-// Grid: row blocks, token tiles, splits.
+// Grid: row tiles, token tiles, splits.
 template <class Shape>
-__global__ void __launch_bounds__(Shape::kThreads, 2) sparse_mma(const SpmmCudaProduct p) {
+__global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) sparse_mma(const SpmmCudaProduct p) {
   extern __shared__ __align__(128) uint8_t shared[];
-  const int64_t row_block = blockIdx.x, first_token = static_cast<int64_t>(blockIdx.y) * Shape::kTokens;
+  const int64_t first_row = static_cast<int64_t>(blockIdx.x) * Shape::kOutputs,
+                first_token = static_cast<int64_t>(blockIdx.y) * Shape::kTokens;
   const int64_t first = p.k_tiles * blockIdx.z / p.splits, last = p.k_tiles * (blockIdx.z + 1) / p.splits;
   float sum[Shape::kI][Shape::kJ][4] = {};
-  sum_tiles<Shape>(p, row_block, first_token, first, last, ptx::shared_address(shared), sum);
-  float* sums = reinterpret_cast<float*>(shared);
-  gather_sums<Shape>(sum, sums);
+  sum_tiles<Shape>(p, first_row, first_token, first, last, ptx::shared_address(shared), sum);
 
-  constexpr int kEights = kTileRows / 8;
-  for (int c = threadIdx.x; c < Shape::kTokens * kEights; c += Shape::kThreads) {
-    const int64_t token = first_token + c / kEights, output = row_block * kTileRows + c % kEights * 8;
-    if (token >= p.tokens || output >= p.out) continue;
-    float eight[8];
-    read_eight(sums + c / kEights * Shape::kSumPitch + c % kEights * 8, eight);
-    if (p.splits == 1)
-      finish_eight(p, token, output, eight);
-    else
-      store_eight(p.partial + (blockIdx.z * p.tokens + token) * p.out, output, p.out, eight);
+  // A thread has the same eight outputs of several tokens.
+  constexpr int kEights = Shape::kOutputs / 8, kTokensOfPart = Shape::kJ * 8;
+  const int column = threadIdx.x % kEights * 8;
+  const int64_t output = first_row + column;
+  float* sums = reinterpret_cast<float*>(shared);
+  float bias[8] = {};
+  if (p.splits == 1 && output < p.out) load_bias(p, output, bias);
+  for (int part = 0; part < Shape::kWarpsTokens; ++part) {
+    gather_sums<Shape>(sum, part, sums);
+    const int64_t part_token = first_token + part * kTokensOfPart;
+    for (int t = threadIdx.x / kEights; t < kTokensOfPart; t += Shape::kThreads / kEights) {
+      if (part_token + t >= p.tokens || output >= p.out) continue;
+      float eight[8];
+      read_eight(sums + t * Shape::kSumPitch + column, eight);
+      if (p.splits == 1)
+        finish_eight(p, part_token + t, output, bias, eight);
+      else
+        store_whole(p.partial + (blockIdx.z * p.tokens + part_token + t) * p.partial_pitch + output, eight);
+    }
   }
 }
 

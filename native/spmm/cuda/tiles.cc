@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kPackThreads = 1024;
 constexpr int kTileInputs = kTileRowBytes / 2;
-constexpr int64_t kFewTokens = 64;      // up to here the weight is most of what moves
+constexpr int64_t kMostFewTokens = 64;  // up to here the weight is most of what moves
 constexpr uint32_t kAnyLegal = 0x4444;  // keeps inputs 0 and 1 of each group
 
 // A 2:4 weight of 16-bit values [out, in], row-major, as files keep it: what nm_pack makes with one lane and one k block.
@@ -68,7 +68,8 @@ class TileWeight : public SpmmCudaWeight {
 
  private:
   int64_t k_tiles() const { return ceil_div(weight_.in_padded, kTileInputs); }
-  int splits(int64_t tokens, int token_tile) const;
+  SpmmShape shape(int64_t tokens) const;
+  int splits(int64_t tokens) const;
 
   DType type_ = DType::kFloat16;
   int64_t in_ = 0;
@@ -102,19 +103,26 @@ Status TileWeight::upload(const std::shared_ptr<const CudaDevice>& device) {
   return upload_all(device, host.as<void>(), bytes, &tiles_);
 }
 
+// Large blocks where there are enough of them for every multiprocessor.
+SpmmShape TileWeight::shape(int64_t tokens) const {
+  if (tokens <= kMostFewTokens) return SpmmShape::kFew;
+  const CudaDevice& device = *tiles_.device();
+  const int64_t large_blocks = ceil_div(weight_.out, kLargeOutputs) * ceil_div(tokens, kManyTokens);
+  return large_blocks >= device.multiprocessors() && device.shared_bytes() >= kLargeSharedBytes ? SpmmShape::kLarge : SpmmShape::kMany;
+}
+
 // Few tokens make few blocks of threads: the inputs are split until there are two for each multiprocessor.
-int TileWeight::splits(int64_t tokens, int token_tile) const {
-  if (tokens > kFewTokens) return 1;
-  const int64_t blocks = ceil_div(weight_.out, kTileRows) * ceil_div(tokens, token_tile);
+int TileWeight::splits(int64_t tokens) const {
+  const int64_t blocks = ceil_div(weight_.out, kTileRows) * ceil_div(tokens, kFewTokens);
   return static_cast<int>(std::clamp<int64_t>(2 * tiles_.device()->multiprocessors() / blocks, 1, std::max<int64_t>(1, k_tiles() / 4)));
 }
 
 Status TileWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, DType x_type, SpmmCudaProduct product) const {
-  const int token_tile = product.tokens <= kFewTokens ? kTokenTiles[1] : kTokenTiles[0];
+  const SpmmShape shape = this->shape(product.tokens);
   const auto& device = tiles_.shared_device();
   product.tiles = tiles_.as<void>();
   product.k_tiles = k_tiles();
-  product.splits = splits(product.tokens, token_tile);
+  product.splits = shape == SpmmShape::kFew ? splits(product.tokens) : 1;
   product.x = x.as<void>();
   product.x_pitch = in_ * 2;
   CudaBuffer rows, partial;
@@ -126,11 +134,12 @@ Status TileWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, D
     product.x = rows.as<void>();
   }
   if (product.splits > 1) {
-    const auto bytes = static_cast<size_t>(product.splits * product.tokens * product.out) * sizeof(float);
+    product.partial_pitch = round_up(product.out, 8);
+    const auto bytes = static_cast<size_t>(product.splits * product.tokens * product.partial_pitch) * sizeof(float);
     if (Status status = partial.reserve(device, bytes); !status.ok()) return status;
     product.partial = partial.as<float>();
   }
-  return cuda_status(kernel.multiply(product, token_tile, device->stream()), kernel.name);
+  return cuda_status(kernel.multiply(product, shape, device->stream()), kernel.name);
 }
 
 void TileWeight::to_dense(float* dense) const {

@@ -17,31 +17,37 @@ constexpr DeviceModel kModels[] = {
     {"h100", "gpusim H100", 9, 0, 132, 80 * kGb, 228 * kKb, 227 * kKb, 2048, 32, 50 * kMb, 5120},
 };
 
+const DeviceModel& named_model() {
+  const char* name = std::getenv("GPUSIM_DEVICE");
+  if (!name) return kModels[0];
+  for (const DeviceModel& model : kModels)
+    if (std::strcmp(name, model.name) == 0) return model;
+  std::fprintf(stderr, "gpusim: GPUSIM_DEVICE: expected a100, rtx3090 or h100 but received '%s'\n", name);
+  std::exit(1);
+}
+
+size_t number(const char* variable, size_t otherwise) {
+  const char* text = std::getenv(variable);
+  if (!text) return otherwise;
+  char* end;
+  const unsigned long long value = std::strtoull(text, &end, 10);
+  if (*text >= '0' && *text <= '9' && !*end) return value;
+  std::fprintf(stderr, "gpusim: %s: expected a number but received '%s'\n", variable, text);
+  std::exit(1);
+}
+
 }  // namespace
 
 const DeviceModel& device_model() {
-  static const DeviceModel* const chosen = [] {
-    const char* name = std::getenv("GPUSIM_DEVICE");
-    if (!name) return &kModels[0];
-    for (const DeviceModel& model : kModels)
-      if (std::strcmp(name, model.name) == 0) return &model;
-    std::fprintf(stderr, "gpusim: GPUSIM_DEVICE: expected a100, rtx3090 or h100 but received '%s'\n", name);
-    std::exit(1);
+  static const DeviceModel chosen = [] {
+    DeviceModel model = named_model();
+    model.sm_count = static_cast<int>(number("GPUSIM_MULTIPROCESSORS", static_cast<size_t>(model.sm_count)));
+    return model;
   }();
-  return *chosen;
+  return chosen;
 }
 
-size_t memory_bytes() {
-  const char* text = std::getenv("GPUSIM_MEMORY");
-  if (!text) return device_model().memory_bytes;
-  char* end;
-  const unsigned long long bytes = std::strtoull(text, &end, 10);
-  if (*text < '0' || *text > '9' || *end) {
-    std::fprintf(stderr, "gpusim: GPUSIM_MEMORY: expected a number of bytes but received '%s'\n", text);
-    std::exit(1);
-  }
-  return bytes;
-}
+size_t memory_bytes() { return number("GPUSIM_MEMORY", device_model().memory_bytes); }
 
 Occupancy occupancy(const DeviceModel& model, int threads, int registers, size_t shared_bytes) {
   const int warps = (threads + 31) / 32;
