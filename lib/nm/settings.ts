@@ -52,10 +52,7 @@ export interface PlanOptions {
 }
 
 /** Options of `nm.plan` for a CUDA device. */
-export interface CudaPlanOptions
-  extends Omit<PlanOptions, 'device' | 'isa' | 'threads' | 'activation' | 'gate' | 'gateBias' | 'gateScale'> {
-  /** Default `'none'`. */
-  readonly activation?: 'none' | 'relu';
+export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 'threads' | 'gate' | 'gateBias' | 'gateScale'> {
   /** On a CUDA device: at most 2 of 4 as float16 or bfloat16, on sparse tensor cores; every pattern as float32, on CUDA cores. */
   readonly device: 'cuda';
 }
@@ -95,7 +92,7 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     m,
     bias: o.bias === undefined ? undefined : rowVector(o.bias, 'bias', out),
     ...gateOperand({ gate: o.gate, gateBias: o.gateBias, gateScale: o.gateScale }, weight),
-    activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', onCuda ? activations.slice(0, 2) : activations)),
+    activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),
     isa: onCuda ? '' : isaOption(o.isa),
     tokens: integer(o.tokens ?? 64, 'tokens', 1, 2 ** 31),
     threads: o.threads === undefined ? 0 : integer(o.threads, 'threads', 1, 1024),

@@ -46,15 +46,15 @@ export const nmCases: readonly NmCase[] = [
 
 /** Shapes for the tiles of the CUDA kernels: 128 outputs, 32 or 128 tokens, 64 inputs of 16 bits, eight outputs a store, splits of the inputs. */
 export const nmCudaCases: readonly NmCase[] = [
-  ...nmCases.filter((c) => [0, 1, 2, 9, 32, 65].includes(c.tokens) && (c.activation ?? 'relu') === 'relu'),
+  ...nmCases.filter((c) => [0, 1, 2, 9, 32, 65].includes(c.tokens)),
   { name: 'a tile less one of everything', tokens: 127, inputs: 63, outputs: 127, bias: true },
-  { name: 'exactly one tile', tokens: 128, inputs: 64, outputs: 128, activation: 'relu' },
+  { name: 'exactly one tile', tokens: 128, inputs: 64, outputs: 128, activation: 'gelu' },
   { name: 'a tile and one of everything', tokens: 129, inputs: 65, outputs: 129, bias: true },
   { name: 'more k tiles than stages', tokens: 130, inputs: 520, outputs: 136, bias: true, activation: 'relu' },
   { name: 'split inputs', tokens: 3, inputs: 1100, outputs: 72, bias: true, activation: 'relu' },
   { name: 'split inputs, two token tiles', tokens: 33, inputs: 1024, outputs: 260 },
-  { name: 'two row tiles and a part of a third', tokens: 200, inputs: 200, outputs: 300, bias: true },
-  { name: 'three token tiles, rows of 16 bytes', tokens: 300, inputs: 72, outputs: 24, bias: true },
+  { name: 'two row tiles and a part of a third', tokens: 200, inputs: 200, outputs: 300, bias: true, activation: 'silu' },
+  { name: 'three token tiles, rows of 16 bytes', tokens: 300, inputs: 72, outputs: 24, bias: true, activation: 'gelu-tanh' },
 ];
 
 /** Patterns that every row of M is tried with: named rows, both ends, odd N, more kept weights than a word has fields. */

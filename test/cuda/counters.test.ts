@@ -1,4 +1,5 @@
 /** What the kernels may cost, counted by the simulator: numbers that do not depend on a machine. */
+import './simulated.js';
 
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -1,4 +1,5 @@
 /** Device tensors and plans on a device: what they promise, and what happens on bad input. */
+import './simulated.js';
 
 import { type DeviceTensor, devices, nm, type TensorLike, toDevice } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';

@@ -1,3 +1,5 @@
+import './simulated.js';
+
 import { type CudaKernelInfo, kernels } from 'sparse-kernels';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Check } from '../kernels/check.js';

@@ -6,7 +6,17 @@
 
 namespace sk {
 
-__device__ inline float activate(float x, Activation activation) { return activation == Activation::kRelu ? fmaxf(x, 0.0f) : x; }
+// All keep NaN, as on the CPU.
+__device__ inline float activate(float x, Activation activation) {
+  switch (activation) {
+    case Activation::kNone: return x;
+    case Activation::kRelu: return x < 0 ? 0 : x;
+    case Activation::kGelu: return 0.5f * x * erfcf(x * -0.70710678118654752f);  // erfc: nothing cancels for negative x
+    case Activation::kGeluTanh: return x / (1 + __expf(-1.5957691216057308f * x * (1 + 0.044715f * x * x)));
+    case Activation::kSilu: return x / (1 + __expf(-x));
+  }
+  return x;
+}
 
 // Eight floats as the 16 or 32 bytes of eight elements. Plain assignments of vectors are taken apart by the compiler at times.
 __device__ inline void store_whole(float* to, const float (&x)[8]) {

@@ -61,8 +61,7 @@ Status SpmmCudaPlan::create(std::shared_ptr<const CudaDevice> device, const Spmm
     return Status(Code::kIsa, "expected a dtype and pattern that have a kernel for device 'cuda' (kernels() lists them)");
   if (options.weight.rows < 1 || options.weight.columns < 1)
     return Status(Code::kShape, "expected a weight [out, in] with at least one row and column");
-  if (options.gate != nullptr || options.activation > Activation::kRelu)
-    return Status(Code::kValue, "expected no gate and no activation but ReLU on device 'cuda'");
+  if (options.gate != nullptr) return Status(Code::kValue, "expected no gate on device 'cuda'");
   std::shared_ptr<SpmmCudaPlan> plan(new SpmmCudaPlan);
   plan->device_ = std::move(device);
   plan->kernel_ = row->kernel;
