@@ -13,6 +13,10 @@ void CudaBuffer::release() {}
 Status CudaBuffer::upload(const void*, size_t) { return cuda_status(0, ""); }
 Status CudaBuffer::download(void*, size_t) const { return cuda_status(0, ""); }
 
+PinnedBuffer::~PinnedBuffer() = default;
+PinnedBuffer& PinnedBuffer::operator=(PinnedBuffer&&) noexcept { return *this; }
+Status PinnedBuffer::reserve(std::shared_ptr<const CudaDevice>, size_t) { return cuda_status(0, ""); }
+
 bool cuda_available() { return false; }
 
 Status CudaDevice::open(std::shared_ptr<const CudaDevice>*) {

@@ -75,6 +75,50 @@ Status CudaBuffer::download(void* host, size_t bytes) const {
   return cuda_status(cudaMemcpyAsync(host, data_, bytes, cudaMemcpyDeviceToHost, as_stream(device_->stream())), "copying from the device");
 }
 
+PinnedBuffer& PinnedBuffer::operator=(PinnedBuffer&& other) noexcept {
+  std::swap(device_, other.device_);
+  std::swap(data_, other.data_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+// The smallest idle buffer that is large enough, else a new one: pinning memory takes longer than most copies.
+Status PinnedBuffer::reserve(std::shared_ptr<const CudaDevice> device, size_t bytes) {
+  *this = PinnedBuffer();
+  if (bytes == 0) return Status();
+  device_ = std::move(device);
+  {
+    const std::lock_guard<std::mutex> lock(device_->idle_mutex_);
+    auto& idle = device_->idle_;
+    auto best = idle.end();
+    for (auto it = idle.begin(); it != idle.end(); ++it)
+      if (it->bytes >= bytes && (best == idle.end() || it->bytes < best->bytes)) best = it;
+    if (best != idle.end()) {
+      data_ = best->data;
+      bytes_ = best->bytes;
+      idle.erase(best);
+      return Status();
+    }
+  }
+  bytes_ = bytes;
+  return cuda_status(cudaMallocHost(&data_, bytes), "allocating pinned host memory");
+}
+
+// Keeps the last few, unless they are large.
+PinnedBuffer::~PinnedBuffer() {
+  constexpr size_t kMost = 4, kLargest = size_t{64} << 20;
+  if (data_ == nullptr) return;
+  if (bytes_ <= kLargest) {
+    const std::lock_guard<std::mutex> lock(device_->idle_mutex_);
+    auto& idle = device_->idle_;
+    idle.push_back({data_, bytes_});
+    if (idle.size() <= kMost) return;
+    data_ = idle.front().data;
+    idle.erase(idle.begin());
+  }
+  (void)cudaFreeHost(data_);
+}
+
 bool cuda_available() {
   static const bool available = [] {
     cudaDeviceProp properties;
@@ -106,6 +150,7 @@ CudaStream CudaDevice::stream() const {
 }
 
 CudaDevice::~CudaDevice() {
+  for (const Pinned& pinned : idle_) (void)cudaFreeHost(pinned.data);
   if (stream_ != nullptr) (void)cudaStreamDestroy(as_stream(stream_));  // at process exit CUDA may be gone already
 }
 

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "../core/status.h"
 
@@ -59,6 +60,27 @@ class CudaBuffer {
   size_t bytes_ = 0;
 };
 
+// Host memory that the device copies at full speed, from the pool of a device and back to it. Movable, not copyable.
+class PinnedBuffer {
+ public:
+  PinnedBuffer() = default;
+  ~PinnedBuffer();
+  PinnedBuffer(PinnedBuffer&& other) noexcept { *this = std::move(other); }
+  PinnedBuffer& operator=(PinnedBuffer&& other) noexcept;
+  PinnedBuffer(const PinnedBuffer&) = delete;
+  PinnedBuffer& operator=(const PinnedBuffer&) = delete;
+
+  // At least so many bytes, not initialised.
+  Status reserve(std::shared_ptr<const CudaDevice> device, size_t bytes);
+  void* data() const { return data_; }
+
+ private:
+  friend class CudaDevice;
+  std::shared_ptr<const CudaDevice> device_;
+  void* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
 // Whether open() would find a device; looked up once.
 bool cuda_available();
 
@@ -82,6 +104,12 @@ class CudaDevice {
 
  private:
   friend class CudaBuffer;
+  friend class PinnedBuffer;
+  struct Pinned {
+    void* data;
+    size_t bytes;
+  };
+
   CudaDevice() = default;
 
   mutable std::once_flag stream_made_;
@@ -89,6 +117,8 @@ class CudaDevice {
   std::string name_;
   int multiprocessors_ = 0, compute_capability_ = 0;
   int64_t shared_bytes_ = 0, memory_bytes_ = 0;
+  mutable std::mutex idle_mutex_;
+  mutable std::vector<Pinned> idle_;  // of finished copies
   mutable std::atomic<int64_t> uploads_{0}, uploaded_bytes_{0}, downloads_{0}, downloaded_bytes_{0};
 };
 

@@ -1,9 +1,16 @@
+#include <cstring>
+
 #include "addon.h"
 #include "device_array.h"
 #include "run.h"
 #include "verbs.h"
 
 namespace sk::napi {
+namespace {
+
+Status nothing(const void* const*, void* const*, const std::atomic<bool>*) { return Status(); }
+
+}  // namespace
 
 Napi::Function DeviceArray::define(Napi::Env env) {
   return DefineClass(env, "DeviceArray",
@@ -45,10 +52,14 @@ Napi::Value DeviceArray::upload(const Napi::CallbackInfo& info) {
   const Bytes from = bytes_of(info[0], "data");
   const auto buffer = live(info.Env());
   if (from.bytes != buffer->bytes()) throw to_error(info.Env(), Status(Code::kShape, "expected data as large as the device tensor"));
-  return run_async(info.Env(), {{from.data, from.bytes}}, {}, nullptr,
-                   [buffer, bytes = from.bytes](const void* const* in, void* const*, const std::atomic<bool>*) {
-                     const Status status = buffer->upload(in[0], bytes);
-                     return status.ok() && bytes > 0 ? buffer->device()->synchronize() : status;
+  if (from.bytes == 0) return run_async(info.Env(), {}, {}, nullptr, nothing);
+  const auto pinned = std::make_shared<PinnedBuffer>();
+  if (Status status = pinned->reserve(buffer->shared_device(), from.bytes); !status.ok()) throw to_error(info.Env(), status);
+  std::memcpy(pinned->data(), from.data, from.bytes);
+  return run_async(info.Env(), {}, {}, nullptr,
+                   [buffer, pinned, bytes = from.bytes](const void* const*, void* const*, const std::atomic<bool>*) {
+                     const Status status = buffer->upload(pinned->data(), bytes);
+                     return status.ok() ? buffer->device()->synchronize() : status;
                    });
 }
 
@@ -57,10 +68,15 @@ Napi::Value DeviceArray::download(const Napi::CallbackInfo& info) {
   const Bytes to = bytes_of(info[0], "data");
   const auto buffer = live(info.Env());
   if (to.bytes != buffer->bytes()) throw to_error(info.Env(), Status(Code::kShape, "expected data as large as the device tensor"));
+  if (to.bytes == 0) return run_async(info.Env(), {}, {}, nullptr, nothing);
   return run_async(info.Env(), {}, {{info[0], true}}, nullptr,
                    [buffer, bytes = to.bytes](const void* const*, void* const* out, const std::atomic<bool>*) {
-                     const Status status = buffer->download(out[0], bytes);
-                     return status.ok() && bytes > 0 ? buffer->device()->synchronize() : status;
+                     PinnedBuffer pinned;
+                     Status status = pinned.reserve(buffer->shared_device(), bytes);
+                     if (status.ok()) status = buffer->download(pinned.data(), bytes);
+                     if (status.ok()) status = buffer->device()->synchronize();
+                     if (status.ok()) std::memcpy(out[0], pinned.data(), bytes);
+                     return status;
                    });
 }
 

@@ -1,0 +1,62 @@
+/** What happens when the device fails: named errors, and a process that goes on. Each in a process of its own. */
+import './simulated.js';
+
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { where } from './simulated.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Runs `body` as a module that has `nm`, `toDevice`, `weight`, `x` and `options` in scope; gives what it printed. */
+async function program(body: string, environment: Record<string, string> = {}): Promise<string> {
+  const source = `
+    import { nm, toDevice, devices } from './lib/index.ts';
+    import { Worker } from 'node:worker_threads';
+    const weight = nm.prune({ data: new Float32Array(256 * 128).fill(1), dims: [256, 128] }, { pattern: '2:4' });
+    const x = { data: new Float32Array(40 * 128).fill(1), dims: [40, 128] };
+    const options = { weight, dtype: 'float16', pattern: '2:4', device: 'cuda' };
+    const code = (error) => error.code;
+    ${body}`;
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', source];
+  const env = { ...process.env, ...environment };
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, env });
+  return stdout.trim();
+}
+
+describe.skipIf(where !== 'simulator')('in the simulator', () => {
+  test('a kernel that fails rejects its run; the CPU goes on', async () => {
+    const body = `
+      const plan = nm.plan(options);
+      console.log(await plan.run(x).catch(code));
+      console.log((await nm.plan({ weight, pattern: '2:4' }).run(x)).data[0]);`;
+    expect(await program(body, { GPUSIM_LIMIT: '10' })).toBe('ERR_SK_CUDA\n64');
+  });
+
+  test('no memory on the device is a named error, and what fits still runs', async () => {
+    const body = `
+      const plan = nm.plan(options);
+      console.log(await toDevice({ data: new Float32Array(1 << 20), dims: [1 << 20] }, 'cuda').catch(code));
+      console.log((await plan.run(x)).data[0]);`;
+    expect(await program(body, { GPUSIM_MEMORY: '1000000' })).toBe('ERR_SK_MEMORY\n64');
+  });
+
+  test('no memory for a plan is a named error', async () => {
+    const body = `try { nm.plan(options); } catch (error) { console.log(code(error)); }`;
+    expect(await program(body, { GPUSIM_MEMORY: '10000' })).toBe('ERR_SK_MEMORY');
+  });
+
+  test('process.exit() in mid-run exits with its code', async () => {
+    const body = `nm.plan(options).run(x); setTimeout(() => process.exit(7), 5);`;
+    await expect(program(body)).rejects.toMatchObject({ code: 7 });
+  });
+
+  test('runs give back the memory of the device that they use', async () => {
+    const body = `
+      const plan = nm.plan(options);
+      for (let i = 0; i < 200; i++) await plan.run(x);
+      console.log('done');`;
+    expect(await program(body, { GPUSIM_MEMORY: '1000000' })).toBe('done');
+  });
+});
