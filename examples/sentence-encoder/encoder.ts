@@ -36,7 +36,7 @@ export async function encode(model: SentenceEncoder, sentences: readonly (readon
 }
 
 /** Twice the piece embedding plus sinusoidal positions: the graph adds the embedding before and after the positions. */
-function embed({ embedding, frequencies }: SentenceEncoder, sentences: readonly (readonly number[])[]): Float32Array {
+export function embed({ embedding, frequencies }: SentenceEncoder, sentences: readonly (readonly number[])[]): Float32Array {
   const half = frequencies.length;
   const width = 2 * half;
   const x = new Float32Array(sentences.reduce((sum, ids) => sum + ids.length, 0) * width);
@@ -54,7 +54,7 @@ function embed({ embedding, frequencies }: SentenceEncoder, sentences: readonly 
   return x;
 }
 
-function layerNorm(x: Float32Array, { scale, bias }: LayerNorm): Float32Array {
+export function layerNorm(x: Float32Array, { scale, bias }: LayerNorm): Float32Array {
   const width = scale.length;
   const y = new Float32Array(x.length);
   for (let row = 0; row < x.length; row += width) {
