@@ -73,7 +73,7 @@ function chooseCases(suite: Suite, { case: glob, shape, pattern }: Flags): reado
   }
   const patterns = pattern !== undefined ? [pattern] : [...new Set(suite.cases.map((row) => row.pattern))];
   const offered = shape !== undefined ? casesOf(suite, parseShape(shape, suite.shapeKeys), patterns) : suite.cases;
-  const matches = glob !== undefined ? picomatch(glob) : () => true;
+  const matches = glob !== undefined ? picomatch(glob, { bash: true }) : () => true;
   const chosen = offered.filter((row) => patterns.includes(row.pattern) && matches(row.name));
   if (chosen.length > 0) return chosen;
   throw new RangeError(`no case is left; the cases are:\n  ${offered.map((row) => row.name).join('\n  ')}`);
