@@ -53,33 +53,40 @@ Status score_dot(const ScoreOptions& o, bool bounds, bool softmax, float* out) {
   const int64_t heads = o.out_heads(), members = o.group == GroupReduce::kNone ? 1 : o.group_size();
   const int64_t panel = round_up(strip_scratch(*kernel, o.dim), 16);
   const int64_t scratch_floats = panel + (members > 1 ? rows_most * o.keys : 0);
+  // The query heads of a group take turns on keys that stay in cache; a softmax needs the whole row.
+  constexpr int64_t kChunkFloats = 16384;
+  const int64_t width = bounds ? 2 * o.dim : o.dim;
+  const int64_t chunk = softmax ? o.keys : round_up(std::max<int64_t>(1, kChunkFloats / width), kernel->panel_keys);
   return score_tasks(o, o.batch * heads * strips, scratch_floats, [&](int64_t task, float* scratch) {
     const int64_t b = task / strips / heads, head = task / strips % heads, first = task % strips * rows_most;
     const int64_t rows = std::min(rows_most, o.queries - first);
     float* const to = out + ((b * heads + head) * o.queries + first) * o.keys;
     int64_t seen = 0;  // keys that any of the rows sees
     for (int64_t i = 0; i < rows; ++i) seen = std::max(seen, limit_of(o, first + i));
-    for (int64_t g = 0; g < members; ++g) {
-      const int64_t q_head = o.group == GroupReduce::kNone ? head : head * members + g;
-      const float* q = sequence(o.q, b, q_head) + first * o.q.token_stride;
-      const float* k = sequence(o.k, b, q_head / o.group_size());
-      float* s = g == 0 ? to : scratch + panel;
-      if (bounds)
-        for (int64_t i = 0; i < rows; ++i)
-          kernel->bounds(q + i * o.q.token_stride, k, limit_of(o, first + i), o.dim, o.scale, s + i * o.keys);
-      else
-        strip(*kernel, q, o.q.token_stride, rows, k, o.k.token_stride, seen, o.dim, o.scale, s, o.keys, scratch);
-      for (int64_t i = 0; i < rows; ++i) {
-        const int64_t limit = limit_of(o, first + i);
-        float *x = s + i * o.keys, *sum = to + i * o.keys;
-        if (softmax) softmax_row(*kernel, x, limit);
-        if (g == 0)
-          std::fill(x + limit, x + o.keys, softmax ? 0 : -INFINITY);
-        else if (o.group == GroupReduce::kSum)
-          kernel->add(sum, x, limit);
-        else
-          for (int64_t j = 0; j < limit; ++j) sum[j] = std::max(sum[j], x[j]);
+    for (int64_t j = 0; j < seen; j += chunk) {
+      const int64_t n = std::min(chunk, seen - j);
+      for (int64_t g = 0; g < members; ++g) {
+        const int64_t q_head = o.group == GroupReduce::kNone ? head : head * members + g;
+        const float* q = sequence(o.q, b, q_head) + first * o.q.token_stride;
+        const float* k = sequence(o.k, b, q_head / o.group_size()) + j * o.k.token_stride;
+        float* s = (g == 0 ? to : scratch + panel) + j;
+        if (!bounds) strip(*kernel, q, o.q.token_stride, rows, k, o.k.token_stride, n, o.dim, o.scale, s, o.keys, scratch);
+        for (int64_t i = 0; i < rows; ++i) {
+          const int64_t limit = std::clamp<int64_t>(limit_of(o, first + i) - j, 0, n);
+          float *x = s + i * o.keys, *sum = to + i * o.keys + j;
+          if (bounds) kernel->bounds(q + i * o.q.token_stride, k, limit, o.dim, o.scale, x);
+          if (softmax) softmax_row(*kernel, x, limit);
+          if (g == 0) continue;
+          if (o.group == GroupReduce::kSum)
+            kernel->add(sum, x, limit);
+          else
+            for (int64_t l = 0; l < limit; ++l) sum[l] = std::max(sum[l], x[l]);
+        }
       }
+    }
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t limit = limit_of(o, first + i);
+      std::fill(to + i * o.keys + limit, to + (i + 1) * o.keys, softmax ? 0 : -INFINITY);
     }
   });
 }
