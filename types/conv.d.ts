@@ -28,6 +28,9 @@ export interface NativeKernelMap {
   readPairs(starts: Int32Array, inRows: Int32Array, outRows: Int32Array): void;
   /** counts [outRows]: pairs of every output row. */
   countInputs(counts: Int32Array): void;
+  /** Off the event loop, into a map that was made from undefined; coords and outCoords are copied. It is one after take(). */
+  build(options: NativeMapOptions, cancel: NativeCancelToken | undefined): Promise<void>;
+  take(): void;
   dispose(): void;
 }
 
@@ -51,8 +54,15 @@ export interface NativeMapmmOptions {
 }
 
 export interface NativeMapmmPlan {
-  /** x [inRows, splits * in], y [outRows, splits * out]; copies and privateY as in NativeSpmmPlan. */
-  run(map: NativeKernelMap, x: Float32Array, y: Float32Array, privateY: boolean, cancel: NativeCancelToken | undefined): Promise<void>;
+  /** x [inRows, splits * in], y [outRows, splits * out]; private: JavaScript has not seen the buffer, so that it is not copied. */
+  run(
+    map: NativeKernelMap,
+    x: Float32Array,
+    y: Float32Array,
+    privateX: boolean,
+    privateY: boolean,
+    cancel: NativeCancelToken | undefined,
+  ): Promise<void>;
   runSync(map: NativeKernelMap, x: Float32Array, y: Float32Array): void;
   /** Whether a run over the map takes the windows of its tiles. */
   gathersTiles(map: NativeKernelMap): boolean;
@@ -112,7 +122,7 @@ export interface NativePlanesPlan {
 
 export interface NativeConv {
   PlanesPlan: new (options: NativePlanesOptions) => NativePlanesPlan;
-  KernelMap: new (options: NativeMapOptions | { swapped: NativeKernelMap }) => NativeKernelMap;
+  KernelMap: new (options: NativeMapOptions | { swapped: NativeKernelMap } | undefined) => NativeKernelMap;
   /** order [n]: the rows of coords [n, 1 + axes] in ascending key; true if they were so already. */
   sortSites(coords: Int32Array, batch: number, shape: Int32Array, order: Int32Array): boolean;
   MapmmPlan: new (options: NativeMapmmOptions) => NativeMapmmPlan;

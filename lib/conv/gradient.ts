@@ -1,11 +1,12 @@
 import { type Isa, isaOption } from '../device.js';
 import { rangeError } from '../errors.js';
-import { cancellable, guarded } from '../handle.js';
+import { cancellable, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { allocate, type Tensor, type TensorLike, tensor } from '../tensor.js';
 import { describe, integer, options } from '../validate.js';
 import type { ConvMap } from './map.js';
 import { type AvgPoolOptions, leastOf, type MaxPoolOptions, reductions, weightsOf } from './pool.js';
+import { runPlan } from './run.js';
 import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
 
@@ -55,16 +56,14 @@ export async function inputGradient(
     );
   }
   expectMapOf(dy, map.output);
-  const plan = guarded(
-    () =>
-      new native.MapmmPlan({
-        ...{ weight: data, transposed: true, groups: map.kernelVolume, in: out / splits, out: inputs, splits },
-        ...{ bias: undefined, activation: 0, isa: isaOption(isa), threads: 0 },
-      }),
-  );
+  const settings = {
+    ...{ weight: data, transposed: true, groups: map.kernelVolume, in: out / splits, out: inputs, splits },
+    ...{ bias: undefined, activation: 0, isa: isaOption(isa), threads: 0 },
+  };
+  const plan = new NativeHandle('the plan', () => new native.MapmmPlan(settings));
   const dx = allocate('float32', rowsOf(map.input) * inputs * splits, 'the gradient');
   try {
-    await cancellable(signal, (token) => plan.run(map.swapped(), features, dx, true, token));
+    await runPlan(plan, () => map.swapped(), features, { data: dx, isPrivate: true }, signal);
   } finally {
     plan.dispose();
   }

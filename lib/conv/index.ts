@@ -8,7 +8,7 @@ export { fromDense, maskSites, toDense } from './dense.js';
 export type { KernelOptions, MapMode } from './geometry.js';
 export { avgPoolGradient, type GradientOptions, inputGradient, maxPoolGradient, weightGradient } from './gradient.js';
 export { type Activation, Layer, type LayerOptions, layer, type RunOptions, type RunSyncOptions } from './layer.js';
-export { ConvMap, type MapOptions, map, type PairLists } from './map.js';
+export { ConvMap, type MapAsyncOptions, type MapOptions, map, mapAsync, type PairLists } from './map.js';
 export { type BatchNormOptions, batchNorm, type LayerNormOptions, layerNorm, type Moments, moments } from './norm.js';
 export { type Pointwise, type PointwiseOptions, type PointwiseRunOptions, pointwise } from './pointwise.js';
 export { type AvgPoolOptions, avgPool, globalPool, type MaxPoolOptions, maxPool } from './pool.js';

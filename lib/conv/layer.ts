@@ -1,11 +1,12 @@
 import type { NativeMapmmPlan } from '../../types/conv.js';
 import { type Isa, isaOption } from '../device.js';
 import { rangeError, typeError } from '../errors.js';
-import { cancellable, guarded, NativeHandle } from '../handle.js';
+import { guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { allocate, overlaps, type TensorLike, tensor, typedArray } from '../tensor.js';
 import { describe, integer, oneOf, options } from '../validate.js';
 import { ConvMap } from './map.js';
+import { runPlan } from './run.js';
 import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
 
@@ -125,7 +126,8 @@ export class Layer {
   }
 
   /**
-   * The convolution of x over a map, off the event loop. The features of x are copied before the call returns.
+   * The convolution of x over a map, off the event loop. The features of x are copied, many of them in slices while the run goes on, so they
+   * must not change until the promise settles; transferring their buffer away meanwhile is an error, not a crash.
    *
    * @param x - a tensor at the input sites of `map`
    * @param map - a map whose kernel has the extents of the weight
@@ -144,7 +146,7 @@ export class Layer {
   async run(x: SparseTensor, map: ConvMap, runOptions: RunOptions = {}): Promise<SparseTensor> {
     const { out, signal } = options<RunOptions>(runOptions, 'options', ['out', 'signal']);
     const { features, y } = this.#arguments(x, map, out);
-    await cancellable(signal, (token) => this.#handle.use((plan) => plan.run(map.handle.live(), features, y, out === undefined, token)));
+    await map.handle.use((live) => runPlan(this.#handle, () => live, features, { data: y, isPrivate: out === undefined }, signal));
     return withFeatures(map.output, y, this.outChannels);
   }
 

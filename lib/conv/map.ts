@@ -1,6 +1,6 @@
-import type { NativeKernelMap } from '../../types/conv.js';
+import type { NativeKernelMap, NativeMapOptions } from '../../types/conv.js';
 import { rangeError, SparseKernelsError, typeError } from '../errors.js';
-import { NativeHandle } from '../handle.js';
+import { cancellable, guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { allocate } from '../tensor.js';
 import { describe, oneOf, options } from '../validate.js';
@@ -163,23 +163,65 @@ export class ConvMap {
  * ```
  */
 export function map(x: Sites, mapOptions: MapOptions): ConvMap {
+  const steps = build(x, mapOptions);
+  for (let step = steps.next(); ; ) {
+    if (step.done) return step.value;
+    const settings = step.value;
+    step = steps.next(guarded(() => new native.KernelMap(settings)));
+  }
+}
+
+/** Options of {@link mapAsync}. */
+export interface MapAsyncOptions extends MapOptions {
+  /** Aborts the building before it begins: the promise then rejects with the signal's `reason`. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * {@link map} off the event loop: for many sites. The coordinates are copied before the call returns.
+ *
+ * @throws (rejects) as {@link map}, or the reason of `signal`
+ * @example
+ * ```ts
+ * import { conv } from 'sparse-kernels';
+ * const x = conv.tensor({ coords: Int32Array.of(0, 0, 0, 0, 3, 4), features: Float32Array.of(1, 2), spatialShape: [8, 8] });
+ * using map = await conv.mapAsync(x, { kernelSize: 3 });
+ * map.pairCount; // 2
+ * ```
+ */
+export async function mapAsync(x: Sites, mapOptions: MapAsyncOptions): Promise<ConvMap> {
+  const { signal, ...rest } = options<MapAsyncOptions>(mapOptions, 'options', [...optionNames, 'signal']);
+  return cancellable(signal, async (token) => {
+    const steps = build(x, rest);
+    for (let step = steps.next(); ; ) {
+      if (step.done) return step.value;
+      const live = new native.KernelMap(undefined);
+      await live.build(step.value, token);
+      live.take();
+      step = steps.next(live);
+    }
+  });
+}
+
+/** Yields what native maps are to be made from, takes them, and returns the map: for both the synchronous and the asynchronous way. */
+function* build(x: Sites, mapOptions: MapOptions): Generator<NativeMapOptions, ConvMap, NativeKernelMap> {
   const o = options<MapOptions>(mapOptions, 'options', optionNames);
   const mode = oneOf(o.mode ?? 'submanifold', 'mode', modes);
   const input = sitesOf(x, 'x');
   if (mode === 'inverse') return inverse(input, o);
   if (o.paired !== undefined) throw rangeError('ERR_SK_OPTION', "expected paired only in mode 'inverse'");
   const g = geometry(mode, input.spatialShape, o);
-  const given = givenOutputs(mode, input, g, o.outputs);
+  const given = yield* givenOutputs(mode, input, g, o.outputs);
   const outputs = mode === 'submanifold' ? 0 : given ? 2 : 1;
-  const make = () => nativeMap(input, g, outputs, given, mode === 'transposed');
+  const live = yield nativeOptions(input, g, outputs, given, mode === 'transposed');
   const kernelVolume = g.offsets.length / input.spatialShape.length;
   const kernel = { kernelSize: g.kernelSize, kernelVolume, geometry: g };
-  return new ConvMap(mode, kernel, input, mode === 'submanifold' ? input : given, make, g.outShape);
+  return new ConvMap(mode, kernel, input, mode === 'submanifold' ? input : given, () => live, g.outShape);
 }
 
 /** `outputs` as in native/map/map.h, enum MapOutputs. */
-function nativeMap(input: Sites, g: Geometry, outputs: number, given: Sites | undefined, transposed: boolean): NativeKernelMap {
-  return new native.KernelMap({
+function nativeOptions(input: Sites, g: Geometry, outputs: number, given: Sites | undefined, transposed: boolean): NativeMapOptions {
+  return {
     coords: input.coords,
     batch: input.batchSize,
     inShape: Int32Array.from(input.spatialShape),
@@ -189,7 +231,7 @@ function nativeMap(input: Sites, g: Geometry, outputs: number, given: Sites | un
     outputs,
     outCoords: given?.coords,
     transposed,
-  });
+  };
 }
 
 function inverse(input: Sites, { paired, mode: _, ...others }: MapOptions): ConvMap {
@@ -203,7 +245,12 @@ function inverse(input: Sites, { paired, mode: _, ...others }: MapOptions): Conv
 }
 
 /** The output sites, where they do not follow from the offsets. */
-function givenOutputs(mode: MapMode, input: Sites, g: Geometry, outputs: MapOptions['outputs']): Sites | undefined {
+function* givenOutputs(
+  mode: MapMode,
+  input: Sites,
+  g: Geometry,
+  outputs: MapOptions['outputs'],
+): Generator<NativeMapOptions, Sites | undefined, NativeKernelMap> {
   if (outputs === undefined || outputs === 'reached') return undefined;
   if (mode !== 'sparse' && mode !== 'pool') {
     throw rangeError('ERR_SK_OPTION', `expected outputs only in modes 'sparse' and 'pool' but received them in mode '${mode}'`);
@@ -217,7 +264,7 @@ function givenOutputs(mode: MapMode, input: Sites, g: Geometry, outputs: MapOpti
   // floor(i / stride) is what all offsets of [0, stride) reach.
   const outShape = input.spatialShape.map((extent, axis) => Math.ceil(extent / (g.stride[axis] as number)));
   const cells = geometry('sparse', input.spatialShape, { kernelSize: g.stride, stride: g.stride });
-  const make = () => nativeMap(input, { ...cells, outShape }, 1, undefined, false);
-  using floor = new ConvMap('sparse', { kernelSize: g.stride, kernelVolume: 1 }, input, undefined, make, outShape);
+  const live = yield nativeOptions(input, { ...cells, outShape }, 1, undefined, false);
+  using floor = new ConvMap('sparse', { kernelSize: g.stride, kernelVolume: 1 }, input, undefined, () => live, outShape);
   return floor.output;
 }

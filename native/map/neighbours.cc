@@ -6,6 +6,8 @@
 #include "neighbours.h"
 
 #include <algorithm>
+#include <atomic>
+#include <utility>
 #include <vector>
 
 #include "../core/parallel.h"
@@ -84,49 +86,65 @@ Status neighbour_pairs(const MapOptions& options, PairLists* lists) {
     group.walked = static_cast<int64_t>(walked.size()) - 1;
   }
 
-  // Walk. Every (delta, chunk) has room for all rows of the chunk; pages that stay empty are never touched.
+  // Walk twice, first to count, then to keep: so nothing is ever as large as the map but the map. What a walk finds in a chunk goes through
+  // scratch memory, as a walk also writes where it finds nothing.
   const int64_t deltas = static_cast<int64_t>(walked.size()), chunks = ceil_div(rows, kChunk);
-  AlignedBuffer in_room, out_room;
-  if (!in_room.reserve(static_cast<size_t>(deltas * rows) * 4) || !out_room.reserve(static_cast<size_t>(deltas * rows) * 4))
-    return no_memory();
   std::vector<int64_t> counts(static_cast<size_t>(deltas * chunks));  // [chunk][delta]
-  parallel_for(chunks, 1024, [&](int64_t chunk, int) {
-    const int64_t first = chunk * kChunk, end = std::min(first + kChunk, rows);
-    for (int64_t d = 0; d < deltas;) {
-      int run = 1;
-      while (run < kLongestRun && d + run < deltas && walked[d + run] == walked[d] + run) ++run;
-      int32_t *in[kLongestRun], *out[kLongestRun];
-      for (int r = 0; r < run; ++r) {
-        in[r] = in_room.as<int32_t>() + (d + r) * rows + first;
-        out[r] = out_room.as<int32_t>() + (d + r) * rows + first;
+  std::atomic<bool> failed{false};
+  const auto walk_all = [&](auto&& use) {  // use(delta, chunk, its pairs, how many)
+    parallel_for(chunks, 1024, [&](int64_t chunk, int) {
+      auto* scratch = static_cast<int32_t*>(thread_scratch(static_cast<size_t>(2 * kLongestRun * kChunk) * 4));
+      if (scratch == nullptr) {
+        failed.store(true);
+        return;
       }
-      kWalks[run - 1](keys, rows, walked[d], first, end, in, out, &counts[chunk * deltas + d]);
-      d += run;
-    }
-  });
+      const int64_t first = chunk * kChunk, end = std::min(first + kChunk, rows);
+      for (int64_t d = 0; d < deltas;) {
+        int run = 1;
+        while (run < kLongestRun && d + run < deltas && walked[d + run] == walked[d] + run) ++run;
+        int32_t *in[kLongestRun], *out[kLongestRun];
+        for (int r = 0; r < run; ++r) {
+          in[r] = scratch + 2 * r * kChunk;
+          out[r] = in[r] + kChunk;
+        }
+        int64_t found[kLongestRun];
+        kWalks[run - 1](keys, rows, walked[d], first, end, in, out, found);
+        for (int r = 0; r < run; ++r) use(d + r, chunk, in[r], out[r], found[r]);
+        d += run;
+      }
+    });
+  };
+  walk_all([&](int64_t d, int64_t chunk, const int32_t*, const int32_t*, int64_t found) { counts[chunk * deltas + d] = found; });
+  if (failed.load()) return no_memory();
 
-  // Put the lists together in the order of the groups.
-  std::vector<int64_t> of_delta(static_cast<size_t>(deltas));
+  // Where the lists of every group begin, and the pairs of every (chunk, delta) in its first group that is walked for.
+  std::vector<int64_t> of_delta(static_cast<size_t>(deltas)), home(static_cast<size_t>(deltas), -1);
   for (int64_t chunk = 0; chunk < chunks; ++chunk)
     for (int64_t d = 0; d < deltas; ++d) of_delta[d] += counts[chunk * deltas + d];
   if (!lists->starts.reserve(static_cast<size_t>(groups + 1) * 8)) return no_memory();
   int64_t* starts = lists->starts.as<int64_t>();
   starts[0] = 0;
-  for (const Group& group : by_delta) starts[group.group + 1] = of_delta[group.walked];
+  for (const Group& group : by_delta) {
+    starts[group.group + 1] = of_delta[group.walked];
+    if (!group.mirrored && home[group.walked] < 0) home[group.walked] = group.group;
+  }
   for (int64_t g = 0; g < groups; ++g) starts[g + 1] += starts[g];
   if (!lists->in.reserve(static_cast<size_t>(starts[groups]) * 4) || !lists->out.reserve(static_cast<size_t>(starts[groups]) * 4))
     return no_memory();
-  parallel_for(groups, 1024, [&](int64_t g, int) {
-    const Group& group = by_delta[g];
-    int32_t* in = (group.mirrored ? lists->out : lists->in).as<int32_t>() + starts[group.group];
-    int32_t* out = (group.mirrored ? lists->in : lists->out).as<int32_t>() + starts[group.group];
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-      const int64_t from = group.walked * rows + chunk * kChunk, count = counts[chunk * deltas + group.walked];
-      std::copy_n(in_room.as<int32_t>() + from, count, in);
-      std::copy_n(out_room.as<int32_t>() + from, count, out);
-      in += count;
-      out += count;
-    }
+  int32_t *in_list = lists->in.as<int32_t>(), *out_list = lists->out.as<int32_t>();
+  for (int64_t d = 0; d < deltas; ++d)
+    for (int64_t chunk = 0, at = starts[home[d]]; chunk < chunks; ++chunk) at += std::exchange(counts[chunk * deltas + d], at);
+  walk_all([&](int64_t d, int64_t chunk, const int32_t* in, const int32_t* out, int64_t found) {
+    std::copy_n(in, found, in_list + counts[chunk * deltas + d]);
+    std::copy_n(out, found, out_list + counts[chunk * deltas + d]);
+  });
+  if (failed.load()) return no_memory();
+  parallel_for(groups, 1024, [&](int64_t i, int) {
+    const Group& group = by_delta[i];
+    const int64_t from = starts[home[group.walked]], to = starts[group.group], count = of_delta[group.walked];
+    if (from == to) return;
+    std::copy_n((group.mirrored ? out_list : in_list) + from, count, in_list + to);
+    std::copy_n((group.mirrored ? in_list : out_list) + from, count, out_list + to);
   });
   return Status();
 }

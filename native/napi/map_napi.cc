@@ -3,6 +3,7 @@
 
 #include "args.h"
 #include "map_object.h"
+#include "run.h"
 #include "verbs.h"
 
 namespace sk::napi {
@@ -28,7 +29,7 @@ Sites sites(const Napi::Value& coords, const char* name, int axes) {
 }
 
 // { coords, batch, inShape, outShape, stride, offsets, outputs, outCoords, transposed }
-Status build(const Napi::Object& o, std::shared_ptr<const Map>* map) {
+MapOptions map_options(const Napi::Object& o) {
   MapOptions options;
   options.in_grid = grid(o.Get("batch"), o.Get("inShape"), "inShape");
   options.out_grid = grid(o.Get("batch"), o.Get("outShape"), "outShape");
@@ -44,7 +45,7 @@ Status build(const Napi::Object& o, std::shared_ptr<const Map>* map) {
   expect_length(o.Env(), offsets.length, "offsets", offsets.length / axes, axes);
   options.offsets = offsets.data;
   options.groups = offsets.length / axes;
-  return Map::build(options, map);
+  return options;
 }
 
 // sortSites(coords, batch, shape, order) -> whether the rows were in order
@@ -65,22 +66,54 @@ Napi::Function MapObject::define(Napi::Env env) {
                      {InstanceAccessor<&MapObject::in_rows>("inRows"), InstanceAccessor<&MapObject::out_rows>("outRows"),
                       InstanceAccessor<&MapObject::pairs>("pairs"), InstanceAccessor<&MapObject::bytes>("bytes"),
                       InstanceMethod<&MapObject::read_coords>("readOutCoords"), InstanceMethod<&MapObject::read_pairs>("readPairs"),
-                      InstanceMethod<&MapObject::count_inputs>("countInputs"), InstanceMethod<&MapObject::dispose>("dispose")});
+                      InstanceMethod<&MapObject::count_inputs>("countInputs"), InstanceMethod<&MapObject::build>("build"),
+                      InstanceMethod<&MapObject::take>("take"), InstanceMethod<&MapObject::dispose>("dispose")});
 }
 
-// new KernelMap({ coords, .. }) or new KernelMap({ swapped: map })
+// new KernelMap({ coords, .. }), new KernelMap({ swapped: map }) or new KernelMap(undefined): one that build() and take() make
 MapObject::MapObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MapObject>(info) {
-  const Napi::Object o = object(info[0], "options");
-  Status status;
-  const bool twin = o.Has("swapped");
-  if (twin)
-    map_ = of(o.Get("swapped"))->swapped();
-  else
-    status = build(o, &map_);
-  if (!status.ok()) throw to_error(info.Env(), status);
-  reported_ = twin ? 0 : static_cast<int64_t>(map_->bytes());  // a twin shares its pairs
   info.This().As<Napi::Object>().TypeTag(&kTag);
-  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), reported_);
+  if (info[0].IsUndefined()) return;
+  const Napi::Object o = object(info[0], "options");
+  if (o.Has("swapped")) {
+    map_ = of(o.Get("swapped"))->swapped();  // a twin shares its pairs, which are reported already
+    return;
+  }
+  if (const Status status = Map::build(map_options(o), &map_); !status.ok()) throw to_error(info.Env(), status);
+  report(info.Env());
+}
+
+void MapObject::report(Napi::Env env) {
+  reported_ = static_cast<int64_t>(map_->bytes());
+  Napi::MemoryManagement::AdjustExternalMemory(env, reported_);
+}
+
+// build(options, cancelToken | undefined) -> Promise<void>: off the event loop. The map is there after take().
+Napi::Value MapObject::build(const Napi::CallbackInfo& info) {
+  MapOptions options = map_options(object(info[0], "options"));
+  const int64_t width = 1 + options.in_grid.axes;
+  const auto bytes = [width](const Sites& sites) { return static_cast<size_t>(sites.rows * width) * sizeof(int32_t); };
+  const std::vector<int32_t> offsets(options.offsets, options.offsets + options.groups * options.in_grid.axes);
+  building_ = std::make_shared<std::shared_ptr<const Map>>();
+  return run_async(info.Env(), {{options.in.coords, bytes(options.in)}, {options.out.coords, bytes(options.out)}}, {},
+                   CancelToken::flag_of(info[1]),
+                   [options, offsets, map = building_](const void* const* in, void* const*, const std::atomic<bool>* cancel) {
+                     if (cancel && cancel->load(std::memory_order_relaxed)) return Status(Code::kAborted, "the map was aborted");
+                     MapOptions staged = options;
+                     staged.in.coords = static_cast<const int32_t*>(in[0]);
+                     staged.out.coords = static_cast<const int32_t*>(in[1]);
+                     staged.offsets = offsets.data();
+                     return Map::build(staged, map.get());
+                   });
+}
+
+// take(): makes this the map that build() has made
+Napi::Value MapObject::take(const Napi::CallbackInfo& info) {
+  if (!building_ || !*building_ || map_) throw type_error(info.Env(), "expected take() after build() has ended");
+  map_ = std::move(*building_);
+  building_.reset();
+  report(info.Env());
+  return info.Env().Undefined();
 }
 
 std::shared_ptr<const Map> MapObject::of(const Napi::Value& value) {

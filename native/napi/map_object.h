@@ -21,6 +21,9 @@ class MapObject : public Napi::ObjectWrap<MapObject> {
   static constexpr napi_type_tag kTag = {0x51d07c3ea94b2f68, 0x8e3b6fd2c07a9415};
 
   const std::shared_ptr<const Map>& live(Napi::Env env) const;
+  Napi::Value build(const Napi::CallbackInfo& info);
+  Napi::Value take(const Napi::CallbackInfo& info);
+  void report(Napi::Env env);
   Napi::Value in_rows(const Napi::CallbackInfo& info);
   Napi::Value out_rows(const Napi::CallbackInfo& info);
   Napi::Value pairs(const Napi::CallbackInfo& info);
@@ -32,7 +35,8 @@ class MapObject : public Napi::ObjectWrap<MapObject> {
   void Finalize(Napi::BasicEnv env) override;
 
   std::shared_ptr<const Map> map_;
-  int64_t reported_ = 0;  // bytes that the garbage collector was told of
+  std::shared_ptr<std::shared_ptr<const Map>> building_;  // a worker's result, until take()
+  int64_t reported_ = 0;                                  // bytes that the garbage collector was told of
 };
 
 }  // namespace sk::napi

@@ -55,11 +55,11 @@ class MapmmPlanObject : public PlanObject<MapmmPlanObject, MapmmPlan> {
     return o;
   }
 
-  // run(map, x, y, privateY, cancelToken | undefined) -> Promise<void>
+  // run(map, x, y, privateX, privateY, cancelToken | undefined) -> Promise<void>
   Napi::Value run(const Napi::CallbackInfo& info) {
     const Operands o = operands(info);
-    return run_async(info.Env(), {{o.x.data, static_cast<size_t>(o.x.length) * sizeof(float)}}, {{info[2], info[3].ToBoolean()}},
-                     CancelToken::flag_of(info[4]),
+    const Input x = {o.x.data, static_cast<size_t>(o.x.length) * sizeof(float), info[3].ToBoolean() ? info[1] : Napi::Value()};
+    return run_async(info.Env(), {x}, {{info[2], info[4].ToBoolean()}}, CancelToken::flag_of(info[5]),
                      [plan = live(info.Env()), map = o.map](const void* const* in, void* const* out, const std::atomic<bool>* cancel) {
                        return plan->run(map->view(), static_cast<const float*>(in[0]), static_cast<float*>(out[0]), cancel);
                      });

@@ -20,6 +20,11 @@ class RunWorker : public Napi::AsyncWorker {
         cancel_(std::move(cancel)),
         body_(std::move(body)) {
     for (const Input& input : inputs) {
+      if (!input.owner.IsEmpty()) {
+        owners_.push_back(Napi::Persistent(input.owner.As<Napi::Object>()));
+        in_.push_back(input.data);
+        continue;
+      }
       void* copy = stage(input.bytes);
       if (copy != nullptr && input.bytes > 0) std::memcpy(copy, input.data, input.bytes);
       in_.push_back(copy);
@@ -88,6 +93,7 @@ class RunWorker : public Napi::AsyncWorker {
   CancelFlag cancel_;
   Body body_;
   std::vector<AlignedBuffer> buffers_;
+  std::vector<Napi::ObjectReference> owners_;
   std::vector<const void*> in_;
   std::vector<void*> out_;
   std::vector<Destination> y_;

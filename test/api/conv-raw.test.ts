@@ -97,14 +97,14 @@ test.each<[string, () => unknown, string]>([
   ['dy one element short', () => outer({}, undefined, new Float32Array(3)), 'ERR_SK_SHAPE'],
   ['other channels than x has', () => outer({ in: 4 }), 'ERR_SK_SHAPE'],
   ['0 splits', () => outer({ splits: 0 }), 'ERR_SK_OPTION'],
-  ['asynchronous x too short', () => plan.run(map, new Float32Array(5), y, true, undefined), 'ERR_SK_SHAPE'],
+  ['asynchronous x too short', () => plan.run(map, new Float32Array(5), y, false, true, undefined), 'ERR_SK_SHAPE'],
 ])('%s', (_, call, code) => {
   expect(call).toThrow(expect.objectContaining({ code }));
 });
 
 test('a map of other groups, asynchronously', async () => {
   const other = makePlan({ groups: 1, weight: new Float32Array(6) });
-  await expect(other.run(map, x, y, true, undefined)).rejects.toMatchObject({ code: 'ERR_SK_SHAPE' });
+  await expect(other.run(map, x, y, false, true, undefined)).rejects.toMatchObject({ code: 'ERR_SK_SHAPE' });
 });
 
 test('the valid ones run', async () => {

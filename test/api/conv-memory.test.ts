@@ -1,0 +1,25 @@
+/** No dense volume, and no second copy of anything: peak memory of a process of its own. */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+// Only Linux tells the peak of a part of a process.
+test.skipIf(process.platform !== 'linux')(
+  'a convolution takes the memory of its map and some panels beside its inputs and outputs',
+  { timeout: 120_000 },
+  () => {
+    const [voxels, channels] = [400_000, 16];
+    const root = fileURLToPath(new URL('../..', import.meta.url));
+    const text = execFileSync(process.execPath, ['--import', 'tsx', 'test/support/memory.ts', String(voxels), String(channels)], {
+      cwd: root,
+    });
+    const { map, building, running } = JSON.parse(text.toString()) as { map: number; building: number; running: number };
+    const MB = 2 ** 20;
+    expect(map).toBeGreaterThan(20 * MB); // else the bounds below mean little
+    const keys = 8 * voxels; // the linear keys of the sites, while the map is built
+    const slack = 6 * MB; // panels of two threads, pages of the allocator and of the JavaScript engine
+    expect(building).toBeGreaterThan(0.9 * map); // else it was not measured
+    expect(building).toBeLessThan(map + keys + slack);
+    expect(running).toBeLessThan(slack);
+  },
+);
