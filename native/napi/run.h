@@ -12,8 +12,8 @@
 
 namespace sk::napi {
 
-// What a run reads: copied before run_async() returns, unless `owner` is given: the typed array that it lies in, whose buffer JavaScript has
-// not seen. {nullptr, 0} for an operand that is not given.
+// What a run reads: copied before run_async() returns, unless `owner` is given: the typed array that it lies in, whose buffer JavaScript
+// has not seen. {nullptr, 0} for an operand that is not given.
 struct Input {
   const void* data;
   size_t bytes;
