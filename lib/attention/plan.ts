@@ -68,7 +68,8 @@ export class Plan {
    *
    * @param q - [batch, heads, N, headDim] ('BSHD': [batch, N, heads, headDim]), of the plan's dtype
    * @param k - [batch, kvHeads, T, headDim] ('BSHD': [batch, T, kvHeads, headDim])
-   * @param v - as k
+   * @param v - as k. A NaN or infinity in a row of v reaches all queries of a block that lists the key, those that causality or a window cut
+   * off from it too (0 times NaN is NaN); keys beyond `keyLengths` and keys of bias -Infinity are never read
    * @returns output, as q but float32, and lse, float32 [batch, heads, N]
    * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`,
    * SparseKernelsError `ERR_SK_DISPOSED` / `ERR_SK_MEMORY`, or the reason of `signal`

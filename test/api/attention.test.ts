@@ -242,3 +242,20 @@ describe('the raw addon refuses', () => {
     expect(failure(call).code).toBe(code);
   });
 });
+
+test('values beyond keyLengths and of keys with a bias of -Infinity are never read: NaN there does not show', () => {
+  for (const queries of [1, 40]) {
+    const [x, y, z] = [tensor(4, queries), tensor(2, 300), tensor(2, 300)];
+    const whole = attention.plan({ ...base, pattern: patterns.dense({ queryLength: queries, keyLength: 300 }) });
+    const keyBias = new Float32Array(300).fill(Number.NEGATIVE_INFINITY, 10, 20);
+    const run = () => whole.runSync(x, y, z, { keyLengths: Int32Array.of(257, 200), keyBias }).output.data;
+    const clean = run();
+    for (const { data } of [y, z]) {
+      for (let row = 0; row < 2 * 2 * 300; row++) {
+        const t = row % 300;
+        if (t >= (row < 600 ? 257 : 200) || (t >= 10 && t < 20)) data.fill(Number.NaN, row * 8, row * 8 + 8);
+      }
+    }
+    expect(run()).toEqual(clean);
+  }
+});
