@@ -37,6 +37,9 @@ export interface NativeSpmmOptions {
   in: number;
   n: number;
   m: number;
+  /** Output rows that share their columns. Default 1. */
+  rows?: number | undefined;
+  venom?: boolean | undefined;
   /** [out] */
   bias: Float32Array | undefined;
   /** As the weight. */

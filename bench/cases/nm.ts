@@ -24,6 +24,7 @@ const rows: readonly [number, number, number, string, number | null, NmDType?][]
   [192, 1024, 1024, '50%', 1.6],
   [192, 1024, 1024, '30%', 2.5],
   [192, 1024, 1024, '10%', 6.5],
+  [192, 1024, 1024, '8:2:4', 1.9],
   [192, 4096, 4096, '2:4', 1.8],
   [192, 4096, 4096, '4:8', 1.8],
   [192, 4096, 4096, '1:4', 3.5],
@@ -33,13 +34,16 @@ const rows: readonly [number, number, number, string, number | null, NmDType?][]
   [192, 4096, 4096, '50%', 1.6],
   [192, 4096, 4096, '30%', 2.5],
   [192, 4096, 4096, '10%', 6.5],
+  [192, 4096, 4096, '8:2:4', 1.9],
   [64, 1024, 1024, '2:4', 1.6],
   [512, 1024, 1024, '2:4', 1.6],
   [2048, 1024, 1024, '2:4', 1.6],
   [300, 1000, 3000, '2:4', null], // ragged: no multiple of any tile
   [8, 4096, 4096, '2:4', null],
   [1, 4096, 4096, '2:4', 1.5],
+  [1, 4096, 4096, '8:2:4', 1.75],
   [1, 11008, 4096, '2:4', 1.5],
+  [1, 11008, 4096, '8:2:4', 1.75],
   [1, 4096, 4096, '2:4', 2.5, 'float16'],
   [1, 4096, 4096, '2:4', null, 'int8'],
 ];
@@ -62,16 +66,16 @@ export function nmCase(shape: NmCase['shape'], pattern: string, goal: number | n
   };
 }
 
-/** 'N:M', or 'P%' for unstructured weights of which P percent are kept. */
-export type ParsedPattern = { readonly n: number; readonly m: number } | { readonly kept: number };
+/** 'N:M', 'V:N:M' where V rows share their columns, or 'P%' for unstructured weights of which P percent are kept. */
+export type ParsedPattern = { readonly n: number; readonly m: number; readonly rows: number } | { readonly kept: number };
 
 /** undefined for any other text. */
 export function parsePattern(pattern: string): ParsedPattern | undefined {
   const percent = /^([1-9]\d?)%$/.exec(pattern);
   if (percent) return { kept: Number(percent[1]) / 100 };
-  const match = /^([1-9]\d?):(4|8|16|32)$/.exec(pattern);
-  const [n, m] = [Number(match?.[1]), Number(match?.[2])];
-  return match && n < m ? { n, m } : undefined;
+  const match = /^(?:(4|8|16):)?([1-9]\d?):(4|8|16|32)$/.exec(pattern);
+  const [rows, n, m] = [Number(match?.[1] ?? 1), Number(match?.[2]), Number(match?.[3])];
+  return match && n < m ? { n, m, rows } : undefined;
 }
 
 /** Many tokens: the share of the multiply-adds that is left. Few: the share of the bytes, a value and its index per kept weight. */
@@ -80,6 +84,6 @@ function limitOf(tokens: number, pattern: string, dtype: NmDType): number | null
   if (!parsed) return null;
   const kept = 'kept' in parsed ? parsed.kept : parsed.n / parsed.m;
   if (tokens > MEMORY_BOUND_TOKENS) return Number((1 / kept).toFixed(2));
-  const indexBits = 'kept' in parsed ? 8 : Math.log2(parsed.m);
+  const indexBits = 'kept' in parsed ? 8 : parsed.rows > 1 ? 8 / parsed.rows : Math.log2(parsed.m);
   return Number((32 / (kept * (8 * bytesOf[dtype] + indexBits))).toFixed(2));
 }

@@ -1,4 +1,4 @@
-import { type Isa, nm } from 'sparse-kernels';
+import { type Isa, nm, prune, type Tensor } from 'sparse-kernels';
 import { type NmCase, nmCase, nmCases, type ParsedPattern, parsePattern } from '../cases/nm.js';
 import { denseMatMul } from '../competitors/onnxruntime.js';
 import { productOracle } from '../oracle.js';
@@ -10,7 +10,7 @@ export const nmSuite: Suite<NmCase> = {
   name: 'nm',
   cases: nmCases,
   shapeKeys: ['tokens', 'in', 'out'],
-  patternHint: "'N:M' with M in 4, 8, 16, 32 and 0 < N < M, or 'P%' of the weights kept at any place",
+  patternHint: "'N:M' with M in 4, 8, 16, 32 and 0 < N < M, 'V:N:M' with V in 4, 8, 16, or 'P%' of the weights kept at any place",
   isPattern: (text) => parsePattern(text) !== undefined,
   caseOf: ({ tokens = 0, in: inFeatures = 0, out = 0 }, pattern) => nmCase({ tokens, in: inFeatures, out }, pattern),
   prepare,
@@ -20,10 +20,10 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
   const parsed = parsePattern(text);
   if (!parsed) throw new RangeError(`unknown pattern '${text}'`);
   const unpruned = { type: 'float32', data: normals(shape.out * shape.in, 1), dims: [shape.out, shape.in] } as const;
-  const pattern = 'kept' in parsed ? 'unstructured' : (text as nm.Pattern);
-  const pruned = 'kept' in parsed ? keepSome(unpruned, parsed.kept) : nm.prune(unpruned, { pattern: text as nm.Pattern });
+  const sparsity = sparsityOf(parsed);
+  const pruned = pruneTo(unpruned, parsed);
   // Both sides compute with the weight as it is after rounding to dtype.
-  const weight = dtype === 'float32' ? pruned : nm.plan({ weight: pruned, pattern, dtype }).toDense();
+  const weight = dtype === 'float32' ? pruned : nm.plan({ weight: pruned, ...sparsity, dtype }).toDense();
   const input = { type: 'float32', data: normals(shape.tokens * shape.in, 2), dims: [shape.tokens, shape.in] };
   const operands = { ...shape, x: input.data, weight: weight.data };
   const badWeight = keptCount(weight.data, shape, parsed);
@@ -32,7 +32,7 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
 
   return async ({ threads, isa, coldBytes }) => {
     const forced = isa === undefined ? {} : { isa: isa as Isa };
-    const newPlan = () => nm.plan({ weight: pruned, pattern, dtype, tokens: shape.tokens, threads, ...forced });
+    const newPlan = () => nm.plan({ weight: pruned, ...sparsity, dtype, tokens: shape.tokens, threads, ...forced });
     // One copy more than just fills `coldBytes`: by its next turn each has been driven out of every cache.
     const copiesOf = (bytes: number) => (coldWeights ? Math.floor(coldBytes / bytes) + 1 : 1);
     const first = newPlan();
@@ -72,6 +72,17 @@ function keptCount(weight: Float32Array, shape: NmCase['shape'], pattern: Parsed
   // Random weights may hold some zeros of their own, more so where int8 rounds them; and a share that is kept at random varies.
   if (Math.abs(kept - wanted) <= wanted * 1e-2) return undefined;
   return `pruning kept ${kept} of ${weight.length} weights, expected ${wanted}`;
+}
+
+function sparsityOf(parsed: ParsedPattern): Pick<nm.PlanOptions, 'pattern' | 'rows'> {
+  return 'kept' in parsed ? { pattern: 'unstructured' } : { pattern: `${parsed.n}:${parsed.m}`, rows: parsed.rows };
+}
+
+function pruneTo(weight: Tensor, parsed: ParsedPattern): Tensor {
+  if ('kept' in parsed) return keepSome(weight, parsed.kept);
+  const pattern: nm.Pattern = `${parsed.n}:${parsed.m}`;
+  if (parsed.rows === 1) return nm.prune(weight, { pattern });
+  return prune.magnitude(weight, { scope: 'nm', pattern, rows: parsed.rows }).weight;
 }
 
 /** Each weight stays or goes by chance. */

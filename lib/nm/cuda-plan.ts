@@ -6,7 +6,7 @@ import { native } from '../native.js';
 import { allocate, type Tensor, type TensorLike } from '../tensor.js';
 import { options } from '../validate.js';
 import { type ActivationType, activationTypes, dtypeNumber, inputOperand, type OutputOf } from './operands.js';
-import type { Pattern } from './pattern.js';
+import type { PlanPattern } from './pattern.js';
 import { type CudaPlanOptions, planSettings } from './settings.js';
 
 /** Options of {@link CudaPlan.run}. */
@@ -28,7 +28,7 @@ export type CudaOutputOf<X> = X extends DeviceTensor ? DeviceTensor<ActivationTy
  */
 export class CudaPlan {
   /** The pattern, for instance `'2:4'`. */
-  readonly pattern: Pattern | 'unstructured';
+  readonly pattern: PlanPattern;
   /** Size of the input axis. */
   readonly inFeatures: number;
   /** Size of the output axis. */

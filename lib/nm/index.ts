@@ -2,7 +2,7 @@
 export type { CudaOutputOf, CudaPlan, CudaRunOptions } from './cuda-plan.js';
 export { type MatmulOptions, matmul } from './matmul.js';
 export type { ActivationType, OutputOf, WeightType } from './operands.js';
-export type { Pattern } from './pattern.js';
+export type { Pattern, PlanPattern } from './pattern.js';
 export { type Plan, plan, type RunOptions, type RunSyncOptions } from './plan.js';
 export { type PruneOptions, prune } from './prune.js';
 export type { Activation, CudaPlanOptions, PlanOptions } from './settings.js';

@@ -5,7 +5,7 @@ import { allocate, type Tensor, type TensorLike, typedArray } from '../tensor.js
 import { options } from '../validate.js';
 import { CudaPlan } from './cuda-plan.js';
 import { dtypeNumber, type OutputOf, type RunOperands, runOperands } from './operands.js';
-import type { Pattern } from './pattern.js';
+import type { PlanPattern } from './pattern.js';
 import { type CudaPlanOptions, type PlanOptions, planSettings } from './settings.js';
 
 /** Options of {@link Plan.run}. */
@@ -34,7 +34,7 @@ const sliceTokens = 1024;
  */
 export class Plan {
   /** The pattern, for instance `'2:4'`. */
-  readonly pattern: Pattern | 'unstructured';
+  readonly pattern: PlanPattern;
   /** Size of the input axis. */
   readonly inFeatures: number;
   /** Size of the output axis. */

@@ -4,7 +4,7 @@ import { rangeError } from '../errors.js';
 import type { TensorLike } from '../tensor.js';
 import { integer, oneOf, options } from '../validate.js';
 import { dtypeNumber, gateOperand, rowVector, type WeightType, weightOperand } from './operands.js';
-import { type Pattern, parsePlanPattern } from './pattern.js';
+import { type PlanPattern, parseSparsity, type Sparsity } from './pattern.js';
 
 /**
  * Function applied to every output in the same pass: `y = activation(x Wᵀ + b)`. `'gelu'` is the exact one (by erf), `'gelu-tanh'` its
@@ -26,8 +26,20 @@ export interface PlanOptions {
   readonly dtype?: WeightType;
   /** float32 [out], with an int8 `weight` only: the weight is `scale * weight`. */
   readonly scale?: TensorLike | Float32Array;
-  /** The pattern that the weight has. `'unstructured'`: zeros anywhere; it pays from about half of the weights on (not as int8). */
-  readonly pattern: Pattern | 'unstructured';
+  /**
+   * The pattern that the weight has: `'N:M'` with M 2 (1:2), 4, 8, 16 or 32. `'unstructured'`: zeros anywhere; it pays from about half of the
+   * weights on (not as int8). `'block'`: whole blocks are zero.
+   */
+  readonly pattern: PlanPattern;
+  /**
+   * Output rows, from row 0 on, that share their columns: V of V:N:M; then M may be any number up to 256. A multiple of 4 has a kernel of its
+   * own, faster than that of rows by themselves. Default 1.
+   */
+  readonly rows?: number;
+  /** The `rows` share 4 columns of every M, of which each row has its own N (VENOM, Castro et al., SC 2023). Default false. */
+  readonly venom?: boolean;
+  /** Rows and columns of a block, for `'block'`. Blocks of a multiple of 4 rows use the kernel of rows that share their columns. */
+  readonly block?: readonly [number, number];
   /** float32 [out]: added before the activation. Default: none. */
   readonly bias?: TensorLike | Float32Array;
   /** Default `'none'`. */
@@ -52,7 +64,8 @@ export interface PlanOptions {
 }
 
 /** Options of `nm.plan` for a CUDA device. */
-export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 'threads' | 'gate' | 'gateBias' | 'gateScale'> {
+export interface CudaPlanOptions
+  extends Omit<PlanOptions, 'device' | 'isa' | 'threads' | 'gate' | 'gateBias' | 'gateScale' | 'rows' | 'venom' | 'block'> {
   /** On a CUDA device: at most 2 of 4 as float16 or bfloat16, on sparse tensor cores; every pattern as float32, on CUDA cores. */
   readonly device: 'cuda';
 }
@@ -60,7 +73,7 @@ export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 't
 /** Checks the options of a plan and words them as the addon takes them. */
 export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
   settings: NativeSpmmOptions;
-  pattern: Pattern | 'unstructured';
+  pattern: PlanPattern;
 } {
   const onCuda = planOptions?.device === 'cuda'; // which has no isa and no threads to choose
   const o = options<PlanOptions>(planOptions as PlanOptions, 'options', [
@@ -72,13 +85,13 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     'activation',
     'tokens',
     'device',
-    ...(onCuda ? [] : (['isa', 'threads', 'gate', 'gateBias', 'gateScale'] as const)),
+    ...(onCuda ? [] : (['isa', 'threads', 'gate', 'gateBias', 'gateScale', 'rows', 'venom', 'block'] as const)),
   ]);
   if (!onCuda && o.device !== undefined) oneOf(o.device, 'device', ['cpu', 'cuda']);
-  const { n, m } = parsePlanPattern(o.pattern);
+  const sparsity = parseSparsity(o as Sparsity);
   const weight = weightOperand(o.weight, o.dtype, o.scale);
   const { view, out, inputs, values, scale } = weight;
-  if (m === 0 && values === 'int8') {
+  if (sparsity.m === 0 && sparsity.rows % 4 !== 0 && values === 'int8') {
     throw rangeError('ERR_SK_OPTION', 'expected an unstructured weight to be float32, float16 or bfloat16 but received dtype int8');
   }
   const settings = {
@@ -88,8 +101,7 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     scale,
     out,
     in: inputs,
-    n,
-    m,
+    ...sparsity,
     bias: o.bias === undefined ? undefined : rowVector(o.bias, 'bias', out),
     ...gateOperand({ gate: o.gate, gateBias: o.gateBias, gateScale: o.gateScale }, weight),
     activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),

@@ -30,8 +30,10 @@ SpmmOptions spmm_options(const Napi::Value& value) {
   }
   options.gate_scale = vector("gateScale");
   options.gate_bias = vector("gateBias");
-  options.n = static_cast<int>(integer(o.Get("n"), "n", 0, 64));
-  options.m = static_cast<int>(integer(o.Get("m"), "m", 0, 64));
+  options.n = static_cast<int>(integer(o.Get("n"), "n", 0, 256));
+  options.m = static_cast<int>(integer(o.Get("m"), "m", 0, 256));
+  if (!o.Get("rows").IsUndefined()) options.rows = integer(o.Get("rows"), "rows", 1, kMaxDimension);
+  options.venom = o.Get("venom").ToBoolean();
   options.activation = static_cast<Activation>(integer(o.Get("activation"), "activation", 0, 4));
   options.isa = text(o.Get("isa"), "isa");
   options.tokens = integer(o.Get("tokens"), "tokens", 1, kMaxDimension);

@@ -55,6 +55,20 @@ struct PackedCsr : PackedWeight {
   const uint8_t* indices;
 };
 
+// Bands: `height` packed rows that follow one another share their columns. For each k block of a row block, for each of its bands:
+//
+//   counts   u8           columns in which a row of the band has a non-zero weight
+//   indices  u8 [count]   inputs in the k block, ascending
+//   values   [count][height]; L zeros behind the last values
+//
+// blocks[b]: the columns before row block b. The unit is L; height divides L.
+struct PackedBands : PackedWeight {
+  int height;
+  const int64_t* blocks;
+  const uint8_t *counts, *indices;
+  const void* values;  // of the kernel's value type
+};
+
 // Activations of the fused epilogue. kGelu is exact (erf), kGeluTanh its approximation by tanh.
 enum class Activation : int { kNone, kRelu, kGelu, kGeluTanh, kSilu };
 
@@ -92,7 +106,8 @@ struct SpmmMoves {
 
 struct SpmmKernel {
   const char* name;  // spmm_f32_2x4_avx2
-  int n, m;          // n = 0: any; m = 0: unstructured
+  int n, m;          // n = 0: any; m = 0: unstructured, or bands
+  int height;        // of bands; 0: none
   int lanes;
   int panel_vectors;  // widest panel, in vectors
   int few_tokens;     // most tokens of one call of few(), 0 where there is none

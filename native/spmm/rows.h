@@ -1,6 +1,7 @@
 // What an ISA file instantiates: the moves that its kernels share, and a row of kernels.def.
 #pragma once
 
+#include "band_tokens.h"
 #include "csr_tokens.h"
 #include "few_tokens.h"
 #include "finish.h"
@@ -18,10 +19,12 @@ constexpr SpmmMoves kMoves = {{&pack_panel<V, float>, &pack_panel<V, Half>, &pac
 
 template <class V, class T, int kN, int kM, int kWidest>
 constexpr SpmmKernel spmm_kernel(const char* name) {
-  if constexpr (kM == 0)
-    return {name, 0, 0, V::kLanes, kWidest, 0, &kMoves<V>, &csr_tokens<V, T, kWidest>, nullptr};
+  if constexpr (kM == 1)  // bands of kN rows
+    return {name, 0, 0, kN, V::kLanes, kTileWidth<V>, 4, &kMoves<V>, &band_many<V, T>, &band_few<V, T>};
+  else if constexpr (kM == 0)
+    return {name, 0, 0, 0, V::kLanes, kWidest, 0, &kMoves<V>, &csr_tokens<V, T, kWidest>, nullptr};
   else
-    return {name, kN, kM, V::kLanes, kWidest, 4, &kMoves<V>, &many_tokens<V, T, kM, kN, kWidest>, &few_tokens<V, T, kM, kN>};
+    return {name, kN, kM, 0, V::kLanes, kWidest, 4, &kMoves<V>, &many_tokens<V, T, kM, kN, kWidest>, &few_tokens<V, T, kM, kN>};
 }
 
 }  // namespace

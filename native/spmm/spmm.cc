@@ -50,6 +50,9 @@ const char* name_of(DType type) {
   return "";
 }
 
+constexpr int kMostM = 256;
+constexpr int64_t kMostRows = 1 << 20;
+
 // Largest packed copy of x that run() makes at a time. Longer runs go in batches; each streams the weight from memory once.
 constexpr int64_t kBatchFloats = 2 << 20;
 
@@ -59,18 +62,37 @@ const void* at(const void* data, DType type, int64_t element) {
 }
 void* at(void* data, DType type, int64_t element) { return static_cast<char*>(data) + element * static_cast<int64_t>(size_of(type)); }
 
+// Which of the packed formats holds the weight.
+enum class Format { kNm, kBands, kUnstructured };
+
+Status check_pattern(const SpmmOptions& o) {
+  const bool unstructured = o.m == 0 && o.n == 0 && !o.venom;
+  const bool shared = (o.rows > 1 || o.venom) && o.m >= 2 && o.m <= kMostM && o.n >= 1 && o.n < o.m && (!o.venom || (o.m >= 4 && o.n <= 4));
+  const bool alone = o.rows == 1 && !o.venom && (nm_known(o.n, o.m) || (o.n == 1 && o.m == 2));
+  if (o.rows >= 1 && o.rows <= kMostRows && (unstructured || alone || shared)) return Status();
+  return Status(Code::kPattern,
+                "expected a pattern N:M with M of 2, 4, 8, 16 or 32, or up to 256 where rows share their columns, and "
+                "1 <= N < M but received " +
+                    std::to_string(o.n) + ":" + std::to_string(o.m) + " of " + std::to_string(o.rows) + " rows");
+}
+
+// VENOM's rows share columns but not places: each row goes by itself. So do rows whose number no band has.
+Format format_of(const SpmmOptions& o) {
+  if (o.rows % 4 == 0 && !o.venom) return Format::kBands;
+  return nm_known(o.n, o.m) || o.m == 2 ? Format::kNm : Format::kUnstructured;
+}
+
 }  // namespace
 
-Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPlan>* result) {
-  const int m = options.m, n = options.n;
-  const bool unstructured = m == 0 && n == 0;
-  if (!unstructured && !nm_known(n, m))
-    return Status(Code::kPattern, "expected a pattern N:M with M of 4, 8, 16 or 32 and 1 <= N < M but received " + std::to_string(n) + ":" +
-                                      std::to_string(m));
+Status SpmmPlan::create(const SpmmOptions& asked, std::shared_ptr<const SpmmPlan>* result) {
+  if (Status status = check_pattern(asked); !status.ok()) return status;
+  SpmmOptions options = asked;
+  const Format format = format_of(options);
+  if (format == Format::kNm && options.m == 2) options.n = 2, options.m = 4;  // what is 1:2 is 2:4
   if ((options.weight.type == DType::kInt8) != (options.scale != nullptr) ||
       (options.weight.type == DType::kInt8 && options.values != DType::kInt8))
     return Status(Code::kValue, "expected an int8 weight to have a scale and to be stored as int8");
-  if (unstructured && options.values == DType::kInt8)
+  if (format == Format::kUnstructured && options.values == DType::kInt8)
     return Status(Code::kValue, "expected an unstructured weight to be stored as float32, float16 or bfloat16");
   if ((options.gate_scale != nullptr) != (options.gate != nullptr && options.scale != nullptr))
     return Status(Code::kValue, "expected a scale of the gate exactly if there is a gate and the weight has one");
@@ -78,7 +100,10 @@ Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPl
     return Status(Code::kShape, "expected a weight [out, in] with at least one row and column");
   std::shared_ptr<SpmmPlan> plan(new SpmmPlan);
   const auto fits = [&](const Row& row) {
-    return row.values == options.values && row.kernel->m == m && (row.kernel->n == 0 || row.kernel->n == n);
+    const SpmmKernel& k = *row.kernel;
+    if (row.values != options.values || (k.height > 0) != (format == Format::kBands)) return false;
+    if (format == Format::kBands) return options.rows % k.height == 0;
+    return format == Format::kUnstructured ? k.m == 0 : k.m == options.m && (k.n == 0 || k.n == options.n);
   };
   const Row* row = nullptr;
   if (Status status = choose_kernel(kRows, options.isa, fits, &row); !status.ok()) return status;
@@ -88,7 +113,10 @@ Status SpmmPlan::create(const SpmmOptions& options, std::shared_ptr<const SpmmPl
   plan->values_type_ = options.values;
   plan->rows_ = {options.weight, options.gate, options.gate != nullptr, row->kernel->lanes};
   if (Status status = plan->pack_vectors(options); !status.ok()) return status;
-  if (Status status = unstructured ? plan->pack_csr(options) : plan->pack_nm(options); !status.ok()) return status;
+  if (asked.m > 0 && (asked.m != options.m || asked.rows > 1 || asked.venom))
+    if (Status status = band_check(plan->rows_, {asked.rows, asked.n, asked.m, asked.venom}); !status.ok()) return status;
+  const auto pack = format == Format::kBands ? &SpmmPlan::pack_bands : format == Format::kNm ? &SpmmPlan::pack_nm : &SpmmPlan::pack_csr;
+  if (Status status = ((*plan).*pack)(options); !status.ok()) return status;
   plan->rows_.weight.data = plan->rows_.gate = nullptr;
   *result = std::move(plan);
   return Status();
@@ -128,6 +156,15 @@ Status SpmmPlan::pack_csr(const SpmmOptions& options) {
   const Status status =
       csr_pack(rows_, values_type_, kernel_->panel_vectors, row_block(options, kernel_->panel_vectors), &csr_, &csr_storage_);
   bytes_ += csr_storage_.bytes;
+  return status;
+}
+
+Status SpmmPlan::pack_bands(const SpmmOptions& options) {
+  weight_ = &bands_;
+  PackedValues values = packed_values();
+  const Status status = band_pack(rows_, kernel_->height, kernel_->panel_vectors, row_block(options, kernel_->panel_vectors), &values,
+                                  &bands_, &band_storage_);
+  bytes_ += band_storage_.bytes;
   return status;
 }
 
@@ -257,7 +294,9 @@ Status SpmmPlan::run(const void* x, DType x_type, int64_t tokens, void* y, DType
 PackedValues SpmmPlan::packed_values() const { return {values_type_, values_.as<void>(), scale_.as<float>()}; }
 
 void SpmmPlan::to_dense(float* dense) const {
-  if (weight_ == &csr_)
+  if (weight_ == &bands_)
+    band_unpack(bands_, {values_type_, band_storage_.values.as<void>(), scale_.as<float>()}, rows_, dense);
+  else if (weight_ == &csr_)
     csr_unpack(csr_, values_type_, rows_, dense);
   else
     nm_unpack(nm_, packed_values(), rows_, dense);
@@ -266,8 +305,9 @@ void SpmmPlan::to_dense(float* dense) const {
 std::vector<KernelRow> spmm_kernels() {
   std::vector<KernelRow> rows;
   for (const auto& [kernel, values, isa] : kRows) {
-    const std::string pattern =
-        kernel->m == 0 ? "unstructured" : (kernel->n == 0 ? "N" : std::to_string(kernel->n)) + ":" + std::to_string(kernel->m);
+    const std::string pattern = kernel->height   ? "rows of " + std::to_string(kernel->height)
+                                : kernel->m == 0 ? "unstructured"
+                                                 : (kernel->n == 0 ? "N" : std::to_string(kernel->n)) + ":" + std::to_string(kernel->m);
     rows.push_back({kernel->name, "spmm", name_of(values), pattern, isa_name(isa), kernel->lanes, isa_supported(isa)});
   }
   return rows;

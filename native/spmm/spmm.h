@@ -5,7 +5,8 @@
 //
 // x [tokens, in], s and gate [out, in], y and residual [tokens, out], all row-major; bias and residual may be left out.
 // x and y are float32, float16 or bfloat16; s is stored as one of these or as int8 with a scale for each row. Sums are float32.
-// S is N:M sparse along `in`: of every m consecutive weights of a row at most n are non-zero; or unstructured. kernel.h draws the layouts.
+// S is N:M sparse along `in`: of every m consecutive weights of a row at most n are non-zero; or rows share their columns; or it is
+// unstructured. kernel.h draws the layouts.
 // Nothing is read outside x [tokens * in] or written outside y [tokens * out].
 #pragma once
 
@@ -19,6 +20,7 @@
 #include "../core/memory.h"
 #include "../core/status.h"
 #include "../core/tensor.h"
+#include "band.h"
 #include "csr.h"
 #include "kernel.h"
 #include "pack.h"
@@ -34,6 +36,8 @@ struct SpmmOptions {
   const float* gate_scale = nullptr;                     // [out], of an int8 gate
   const float* gate_bias = nullptr;                      // [out] or null
   int n = 0, m = 0;                                      // the pattern; 0:0 for an unstructured weight
+  int64_t rows = 1;                                      // so many output rows share their columns: V of V:N:M; of a block, where m is 0
+  bool venom = false;                                    // they share 4 columns of m, and each row has n of these
   Activation activation = Activation::kNone;
   std::string isa;      // empty: the best this machine has
   int64_t tokens = 64;  // expected tokens of a run: sizes the row blocks
@@ -87,17 +91,20 @@ class SpmmPlan {
   Status pack_vectors(const SpmmOptions& options);
   Status pack_nm(const SpmmOptions& options);
   Status pack_csr(const SpmmOptions& options);
+  Status pack_bands(const SpmmOptions& options);
   int64_t row_block(const SpmmOptions& options, int panel_vectors) const;
   PackedValues packed_values() const;
   int run_threads() const;
   int64_t accumulator_floats() const;
 
   const SpmmKernel* kernel_ = nullptr;
-  const PackedWeight* weight_ = nullptr;  // nm_ or csr_
+  const PackedWeight* weight_ = nullptr;  // nm_, csr_ or bands_
   WeightRows rows_ = {};                  // their data only while the plan is made
   PackedNm nm_ = {};
   PackedCsr csr_ = {};
+  PackedBands bands_ = {};
   CsrStorage csr_storage_;
+  BandStorage band_storage_;
   Activation activation_ = Activation::kNone;
   int threads_ = 0;
   DType values_type_ = DType::kFloat32;

@@ -133,6 +133,13 @@ const rows: Row[] = [
   ...['2:5', '0:4', '4:4', '5:4', '2:64', '32:32', '2-4', '', ' 2:4', '2:4 ', '1e0:4', '02:4'].map(
     (pattern): Row => [`pattern '${pattern}'`, () => nm.plan({ weight, pattern: pattern as never }), RangeError, 'ERR_SK_PATTERN', /N:M/],
   ),
+  ['rows with zeros anywhere', () => nm.plan({ weight, pattern: 'unstructured', rows: 4 }), RangeError, 'ERR_SK_OPTION', /rows.*N:M/],
+  ['no rows', () => nm.plan({ weight, pattern: '2:4', rows: 0 }), RangeError, 'ERR_SK_OPTION', /rows.*0/],
+  ['M of 257', () => nm.plan({ weight, pattern: '2:257', rows: 4 }), RangeError, 'ERR_SK_PATTERN', /256/],
+  ['venom 5:8', () => nm.plan({ weight, pattern: '5:8', rows: 4, venom: true }), RangeError, 'ERR_SK_PATTERN', /N <= 4/],
+  ['a block without its size', () => nm.plan({ weight, pattern: 'block' }), RangeError, 'ERR_SK_OPTION', /exactly if/],
+  ['a size of blocks for 2:4', () => nm.plan({ weight, pattern: '2:4', block: [4, 1] }), RangeError, 'ERR_SK_OPTION', /exactly if/],
+  ['a block of no rows', () => nm.plan({ weight, pattern: 'block', block: [0, 1] }), RangeError, 'ERR_SK_OPTION', /block\[0\]/],
   ['pattern of another type', () => nm.plan({ weight, pattern: 24 as never }), TypeError, 'ERR_SK_TYPE', /pattern.*24/],
   ['prune without a pattern', () => nm.prune(weight, {} as never), TypeError, 'ERR_SK_TYPE', /pattern.*undefined/],
   ['prune of rank 1', () => nm.prune({ data: x, dims: [8] }, { pattern: '2:4' }), RangeError, 'ERR_SK_SHAPE', /\[8\]/],

@@ -1,6 +1,6 @@
 /** What nm promises on good input. */
 import * as ort from 'onnxruntime-node';
-import { cpu, devices, getNumThreads, kernels, nm, setNumThreads } from 'sparse-kernels';
+import { cpu, devices, getNumThreads, kernels, nm, prune, setNumThreads } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
 import { dotTolerance, firstMismatch, maxAbs } from '../reference/compare.js';
 import { denseLinear, pruneBySorting } from '../reference/nm.js';
@@ -38,6 +38,55 @@ describe('plan', () => {
     const sparse = { data: new Float32Array(out * inputs), dims: [out, inputs] };
     sparse.data[5] = 3;
     expect(nm.plan({ weight: sparse, pattern: '2:4' }).toDense().data).toEqual(sparse.data);
+  });
+});
+
+describe('rows that share their columns', () => {
+  const dense = { data: uniform(32 * 60, 8), dims: [32, 60] };
+  const plans = (o: object, pruned: Float32Array) => nm.plan({ weight: { data: pruned, dims: [32, 60] }, pattern: '2:4', ...o });
+
+  test.each([
+    ['nm', '2:4', 8, false, /_v(8|4)_/],
+    ['nm', '1:2', 4, false, /_v4_/],
+    ['nm', '3:10', 16, false, /_v(16|8|4)_/],
+    ['venom', '2:8', 16, true, /_Nx8_|_2x8_/],
+    ['venom', '2:10', 16, true, /_csr_/],
+  ] as const)('takes what prune makes: %s %s of %i rows', (scope, pattern, rows, venom, kernel) => {
+    const { weight: pruned } = prune.magnitude(dense, { scope, pattern, rows });
+    const plan = plans({ pattern, rows, venom }, pruned.data);
+    expect(plan.kernel).toMatch(kernel);
+    expect(plan.toDense().data).toEqual(pruned.data);
+    const x = uniform(5 * 60, 9);
+    const expected = denseLinear({ x, weight: pruned.data, tokens: 5, inputs: 60, outputs: 32 });
+    expect(firstMismatch(plan.runSync(x).data, expected, dotTolerance(60, 1, 1, 0))).toBeNull();
+  });
+
+  test.each([
+    [[4, 1], /_v4_/],
+    [[16, 3], /_v(16|8|4)_/],
+    [[1, 16], /_csr_/],
+    [[2, 2], /_csr_/],
+  ] as const)('blocks of %j', (block, kernel) => {
+    const data = dense.data.map((w, i) => ((Math.floor(i / 60 / block[0]) * 7 + Math.floor((i % 60) / block[1]) * 5) % 3 ? 0 : w));
+    const plan = plans({ pattern: 'block', block }, data);
+    expect(plan.kernel).toMatch(kernel);
+    expect(plan.toDense().data).toEqual(data);
+  });
+
+  test('1:2 without shared columns is 2:4', () => {
+    const data = dense.data.map((w, i) => (i % 2 ? 0 : w));
+    expect(plans({ pattern: '1:2' }, data).kernel).toMatch(/_2x4_|_Nx4_/);
+    data[1] = 1;
+    expect(() => plans({ pattern: '1:2' }, data)).toThrow(/pattern 1:2.*group 0 of row 0 has 2/);
+  });
+
+  test('names the first band and group that break the pattern', () => {
+    const data = new Float32Array(32 * 60);
+    data[17 * 60 + 9] = data[18 * 60 + 10] = data[23 * 60 + 11] = 1;
+    expect(() => plans({ rows: 8 }, data)).toThrow(/2 columns.*group 2 of row 16 has 3/);
+    expect(plans({ rows: 4 }, data).kernel).toMatch(/_v4_/);
+    data.fill(1, 0, 3);
+    expect(() => plans({ pattern: '2:8', rows: 4, venom: true }, data)).toThrow(/2 non-zero weights of a row.*group 0 of row 0 has 3/);
   });
 });
 

@@ -14,6 +14,7 @@ const halfCases = nmCases.filter((c) => [2, 5, 9, 37, 205].includes(c.tokens));
 /** Every pattern of the row × every case; a row for any N leaves out the patterns that have a row of their own. */
 export function* spmmChecks(row: KernelInfo, rows: readonly KernelInfo[]): Iterable<Check> {
   if (row.pattern === 'unstructured') return yield* unstructuredChecks(row);
+  if (row.pattern.startsWith('rows of ')) return yield* bandChecks(row, Number(row.pattern.slice(8)));
   const [first, m] = row.pattern.split(':') as [string, string];
   const named = rows.filter((other) => other.isa === row.isa && other.dtype === row.dtype).map((other) => other.pattern);
   const ns = first === 'N' ? (patternsOfM[Number(m)] ?? []).filter((n) => !named.includes(`${n}:${m}`)) : [Number(first)];
@@ -45,18 +46,61 @@ function* unstructuredChecks(row: KernelInfo): Iterable<Check> {
   }
 }
 
+/** Every case with columns that so many rows share: N:M with few and many kept, and blocks. */
+function* bandChecks(row: KernelInfo, rows: number): Iterable<Check> {
+  for (const [n, m] of [
+    [1, 2],
+    [2, 4],
+    [3, 10],
+    [30, 32],
+    [40, 0],
+  ] as const) {
+    for (const c of nmCases) {
+      const run = (pass: Pass) => compareWithOracle(c, n, m, row, pass, undefined, rows);
+      yield { name: `${m ? `${n}:${m}` : 'blocks'} of ${rows} rows, ${c.name}`, run: () => run('exact integers') ?? run('random') };
+    }
+  }
+  for (const type of ['float16', 'bfloat16'] as const) {
+    for (const c of halfCases) {
+      const run = (pass: Pass) => compareWithOracle(c, 2, 4, row, pass, type, rows);
+      yield { name: `2:4 of ${rows} rows, ${c.name}, ${type} x and y`, run: () => run('exact integers') ?? run('random') };
+    }
+  }
+}
+
+/** Keeps n of every m columns of a band of rows (m = 0: some blocks of 3 columns), at places that follow no pattern. */
+function keepColumns(weight: Float32Array, inputs: number, rows: number, n: number, m: number): Float32Array {
+  const hash = (i: number) => Math.imul(i + 1, 0x9e3779b1) >>> 8;
+  return weight.map((w, i) => {
+    const [band, column] = [Math.floor(i / inputs / rows), i % inputs];
+    if (m === 0) return hash(band * 1000 + Math.floor(column / 3)) % 100 < n ? w : 0;
+    const rank = (c: number) => hash(band * inputs + c);
+    const group = Array.from({ length: Math.min(m, inputs - (column - (column % m))) }, (_, j) => column - (column % m) + j);
+    return group.sort((a, b) => rank(a) - rank(b)).indexOf(column) < n ? w : 0;
+  });
+}
+
 /** Which weights stay: hashed, so that neighbours have nothing to do with each other. */
 function keepSome(weight: Float32Array, percent: number): Float32Array {
   return weight.map((w, i) => ((Math.imul(i + 1, 0x9e3779b1) >>> 8) % 100 < percent ? w : 0));
 }
 
 /** Runs one case of pattern n:m (m = 0: n % of the weights at any place) on one kernel row, synchronously, and compares it with the oracle. */
-export function compareWithOracle(c: NmCase, n: number, m: number, row: KernelInfo, pass: Pass, half?: HalfType): Mismatch | null {
+export function compareWithOracle(
+  c: NmCase,
+  n: number,
+  m: number,
+  row: KernelInfo,
+  pass: Pass,
+  half?: HalfType,
+  rows = 1,
+): Mismatch | null {
   const { tokens, inputs, outputs } = c;
   const fill = pass === 'random' ? uniform : smallIntegers;
   const place = c.misaligned ? misaligned : (a: Float32Array) => a;
   const bias = c.bias ? fill(outputs, 2) : undefined;
-  const prune = (w: Float32Array) => (m === 0 ? keepSome(w, n) : pruneBySorting(w, outputs, inputs, n, m));
+  const pruneRows = (w: Float32Array) => (m === 0 ? keepSome(w, n) : pruneBySorting(w, outputs, inputs, n, m));
+  const prune = (w: Float32Array) => (rows > 1 ? keepColumns(w, inputs, rows, n, m) : pruneRows(w));
   const stored = storedWeight(place(prune(unpruned(c, fill))), row, pass, c);
   const gate = c.gated ? storedWeight(place(prune(fill(outputs * inputs, 4))), row, pass, c) : undefined;
   // Integers stay integers only under ReLU.
@@ -65,7 +109,7 @@ export function compareWithOracle(c: NmCase, n: number, m: number, row: KernelIn
     weight: stored.weight,
     ...(stored.scale && { scale: stored.scale }),
     dtype: row.dtype as 'float32',
-    pattern: m === 0 ? 'unstructured' : `${n}:${m}`,
+    ...(m === 0 ? (rows > 1 ? { pattern: 'block', block: [rows, 3] } : { pattern: 'unstructured' }) : { pattern: `${n}:${m}`, rows }),
     isa: row.isa,
     ...(bias && { bias }),
     ...(gate && { gate: gate.weight }),

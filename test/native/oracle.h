@@ -10,6 +10,7 @@ namespace sk_test {
 
 struct Pattern {
   int n, m;
+  int64_t rows = 1;  // that share their columns
 };
 
 class Random {
@@ -40,6 +41,12 @@ inline std::vector<float> random_dense(Random& random, int64_t count, bool integ
 inline std::vector<float> random_sparse(Random& random, int64_t out, int64_t in, Pattern p, bool integers) {
   std::vector<float> weight(static_cast<size_t>(out * in));
   for (int64_t row = 0; row < out; ++row) {
+    if (row % p.rows != 0) {
+      const float* first = weight.data() + row / p.rows * p.rows * in;
+      for (int64_t i = 0; i < in; ++i)
+        if (first[i] != 0) weight[static_cast<size_t>(row * in + i)] = random.value(integers);
+      continue;
+    }
     if (random.below(16) == 0) continue;
     for (int64_t i = 0; i < in && p.m == 0; ++i)
       if (random.below(3) == 0) weight[static_cast<size_t>(row * in + i)] = random.value(integers);

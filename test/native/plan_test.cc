@@ -215,7 +215,7 @@ void errors() {
   check(code(good) == sk::Code::kOk, "create(): succeeds");
   bool ok = true;
   for (const Pattern p :
-       {Pattern{0, 4}, {4, 4}, {5, 4}, {-1, 4}, {1, 2}, {2, 5}, {1, 0}, {8, 64}, {32, 32}, {std::numeric_limits<int>::min(), 4}}) {
+       {Pattern{0, 4}, {4, 4}, {5, 4}, {-1, 4}, {2, 2}, {2, 5}, {1, 0}, {8, 64}, {32, 32}, {std::numeric_limits<int>::min(), 4}}) {
     sk::SpmmOptions options = good;
     options.n = p.n, options.m = p.m;
     ok &= code(options) == sk::Code::kPattern;
