@@ -1,5 +1,6 @@
 /** What native/napi/attend_napi.cc exports. */
 import type { NativeCancelToken } from './cancel.js';
+import type { NativeDeviceArray } from './cuda.js';
 
 /** Lists of ids: native/attend/lists.h. */
 export interface NativeLists {
@@ -39,8 +40,18 @@ export interface NativeAttendOptions {
   threads: number;
 }
 
+/** Operands of a run beside q, k and v. */
+export interface NativeAttendModifiers {
+  queryPositions: Int32Array | undefined;
+  keyPositions: Int32Array | undefined;
+  keyLengths: Int32Array | undefined;
+  keyBias: Float32Array | undefined;
+  logWeight: number;
+  sink: Float32Array | undefined;
+}
+
 /** Operands and results of a run; those that depend on heads hold the units [firstUnit, firstUnit + units): native/attend/attend.h. */
-export interface NativeAttendOperands {
+export interface NativeAttendOperands extends NativeAttendModifiers {
   firstUnit: number;
   units: number;
   q: Float32Array | Uint16Array;
@@ -48,12 +59,6 @@ export interface NativeAttendOperands {
   k?: Float32Array | Uint16Array;
   v?: Float32Array | Uint16Array;
   caches?: readonly NativeKvCache[];
-  queryPositions: Int32Array | undefined;
-  keyPositions: Int32Array | undefined;
-  keyLengths: Int32Array | undefined;
-  keyBias: Float32Array | undefined;
-  logWeight: number;
-  sink: Float32Array | undefined;
   initialOutput: Float32Array | undefined;
   initialLse: Float32Array | undefined;
   output: Float32Array;
@@ -70,6 +75,23 @@ export interface NativeAttendPlan {
   readonly kernel: string;
   readonly bytes: number;
   /** Pairs of query and key that the lists name, over all query heads and the lists' batch entries. */
+  readonly listed: number;
+}
+
+/** q, k and v of the plan's dtype, output and lse float32, whole and on the device. */
+export interface NativeAttendCudaOperands extends NativeAttendModifiers {
+  q: NativeDeviceArray;
+  k: NativeDeviceArray;
+  v: NativeDeviceArray;
+  output: NativeDeviceArray;
+  lse: NativeDeviceArray;
+}
+
+export interface NativeAttendCudaPlan {
+  run(operands: NativeAttendCudaOperands, cancel: NativeCancelToken | undefined): Promise<void>;
+  dispose(): void;
+  readonly kernel: string;
+  readonly bytes: number;
   readonly listed: number;
 }
 
@@ -98,6 +120,7 @@ export interface NativeKvCache {
 
 export interface NativeAttention {
   AttendPlan: new (options: NativeAttendOptions) => NativeAttendPlan;
+  AttendCudaPlan: new (options: NativeAttendOptions) => NativeAttendCudaPlan;
   KvCache: new (options: NativeKvCacheOptions) => NativeKvCache;
   /** Results of disjoint keys, outputs [rows, headDim] and lses [rows], into one; output and lse must be new. */
   attendMerge(

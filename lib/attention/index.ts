@@ -4,6 +4,7 @@ export { type AntidiagonalOptions, antidiagonal } from './antidiagonal.js';
 export { type Cache, type CachedTokens, type CacheOptions, cache, newPages } from './cache.js';
 export { type CandidateOptions, scoreCandidates } from './candidates.js';
 export { type ClusterOptions, type Clusters, cluster, moveCentroids } from './cluster.js';
+export type { CudaAttentionResult, CudaPlan, CudaRunOptions } from './cuda-plan.js';
 export { type DecodeOptions, decode } from './decode.js';
 export { type LevelOptions, selectLevels } from './levels.js';
 export { type Lines, type LinesOptions, lines } from './lines.js';
@@ -22,6 +23,7 @@ export type {
   AttentionResult,
   AttentionRules,
   AttentionShape,
+  CudaPlanOptions,
   HeadSets,
   Layout,
   Pattern,

@@ -1,5 +1,5 @@
 /** What a run hands to the addon: the optional operands checked, the results allocated. */
-import type { NativeAttendOperands, NativeKvCache } from '../../types/attention.js';
+import type { NativeAttendModifiers, NativeAttendOperands, NativeKvCache } from '../../types/attention.js';
 import { rangeError, typeError } from '../errors.js';
 import { allocate, tensor, typedArray } from '../tensor.js';
 import { describe, options } from '../validate.js';
@@ -24,12 +24,9 @@ const runKeys = ['queryPositions', 'keyPositions', 'keyLengths', 'keyBias', 'log
 export function operandsOf(plan: PlanShape, source: { q: Float32Array | Uint16Array } & Source, runOptions: RunOptions): Operands {
   const o = options<RunOptions>(runOptions, 'options', runKeys);
   const { batch, heads, kvHeads, headDim } = plan;
-  const { queryLength, keyLength } = plan.pattern;
+  const { queryLength } = plan.pattern;
   const states = batch * heads * queryLength;
   const outputs = states * headDim;
-  if (o.logWeight !== undefined && typeof o.logWeight !== 'number') {
-    throw typeError('ERR_SK_TYPE', `expected logWeight to be a number but received ${describe(o.logWeight)}`);
-  }
   if ('caches' in source && o.keyLengths !== undefined) {
     throw rangeError('ERR_SK_OPTION', 'expected no keyLengths with caches, which have their own');
   }
@@ -39,12 +36,7 @@ export function operandsOf(plan: PlanShape, source: { q: Float32Array | Uint16Ar
       firstUnit: 0,
       units: batch * kvHeads,
       ...source,
-      queryPositions: int32(o.queryPositions, 'queryPositions', [queryLength, batch * queryLength]),
-      keyPositions: int32(o.keyPositions, 'keyPositions', [keyLength, batch * keyLength]),
-      keyLengths: keyLengths(o.keyLengths, batch, keyLength),
-      keyBias: floats(o.keyBias, 'keyBias', [keyLength, kvHeads * keyLength, batch * kvHeads * keyLength]),
-      logWeight: o.logWeight ?? 0,
-      sink: floats(o.sink, 'sink', [heads]),
+      ...modifiersOf(plan, o),
       initialOutput: o.initial && floats(o.initial.output, 'initial.output', [outputs]),
       initialLse: o.initial && floats(o.initial.lse, 'initial.lse', [states]),
       output: allocate('float32', outputs, 'the output'),
@@ -52,6 +44,22 @@ export function operandsOf(plan: PlanShape, source: { q: Float32Array | Uint16Ar
       rowMax: o.rowMax ? allocate('float32', states, 'the row maximum') : undefined,
       privateResults: true,
     },
+  };
+}
+
+/** What moves the scores of a run. */
+export function modifiersOf({ batch, heads, kvHeads, pattern }: PlanShape, o: RunOptions): NativeAttendModifiers {
+  const { queryLength, keyLength } = pattern;
+  if (o.logWeight !== undefined && typeof o.logWeight !== 'number') {
+    throw typeError('ERR_SK_TYPE', `expected logWeight to be a number but received ${describe(o.logWeight)}`);
+  }
+  return {
+    queryPositions: int32(o.queryPositions, 'queryPositions', [queryLength, batch * queryLength]),
+    keyPositions: int32(o.keyPositions, 'keyPositions', [keyLength, batch * keyLength]),
+    keyLengths: keyLengths(o.keyLengths, batch, keyLength),
+    keyBias: floats(o.keyBias, 'keyBias', [keyLength, kvHeads * keyLength, batch * kvHeads * keyLength]),
+    logWeight: o.logWeight ?? 0,
+    sink: floats(o.sink, 'sink', [heads]),
   };
 }
 

@@ -4,10 +4,11 @@ import { cancellable, guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { type TensorLike, tensor } from '../tensor.js';
 import { describe } from '../validate.js';
+import { CudaPlan } from './cuda-plan.js';
 import { type Operands, operandsOf } from './operands.js';
 import { settingsOf } from './settings.js';
 import { runSlices } from './slices.js';
-import type { AttentionResult, Layout, Pattern, PlanOptions, RunOptions } from './types.js';
+import type { AttentionResult, CudaPlanOptions, Layout, Pattern, PlanOptions, RunOptions } from './types.js';
 
 /**
  * Attention over the keys that a pattern lists: checked, with its kernel chosen. Immutable; any number of runs may be under way at once.
@@ -168,10 +169,11 @@ export class Plan {
 }
 
 /**
- * Checks lists of keys and chooses a kernel: once for many runs of the same shape.
+ * Checks lists of keys and chooses a kernel: once for many runs of the same shape. With `device: 'cuda'` the lists go to the device.
  *
  * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_OPTION` / `ERR_SK_SHAPE`, SparseKernelsError `ERR_SK_LISTS` (an id
- * out of range, a range outside the index, a key that a row lists twice: row and key are named) / `ERR_SK_ISA` / `ERR_SK_MEMORY`
+ * out of range, a range outside the index, a key that a row lists twice: row and key are named) / `ERR_SK_ISA` / `ERR_SK_MEMORY` /
+ * `ERR_SK_DEVICE` / `ERR_SK_CUDA`
  * @example
  * ```ts
  * import { attention } from 'sparse-kernels';
@@ -182,6 +184,8 @@ export class Plan {
  * plan.density; // 0.75
  * ```
  */
-export function plan(planOptions: PlanOptions): Plan {
-  return new Plan(planOptions);
+export function plan(planOptions: CudaPlanOptions): CudaPlan;
+export function plan(planOptions: PlanOptions): Plan;
+export function plan(planOptions: PlanOptions | CudaPlanOptions): Plan | CudaPlan {
+  return planOptions?.device === 'cuda' ? new CudaPlan(planOptions) : new Plan(planOptions);
 }

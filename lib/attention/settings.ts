@@ -3,7 +3,7 @@ import type { NativeAttendOptions } from '../../types/attention.js';
 import { isaOption } from '../device.js';
 import { rangeError, typeError } from '../errors.js';
 import { describe, integer, oneOf, options } from '../validate.js';
-import type { Layout, Pattern, PlanOptions, Rows } from './types.js';
+import type { CudaPlanOptions, Layout, Pattern, PlanOptions, Rows } from './types.js';
 
 const planKeys = [
   'pattern',
@@ -19,6 +19,7 @@ const planKeys = [
   'layout',
   'dtype',
   'validate',
+  'device',
   'isa',
   'threads',
 ] as const;
@@ -35,8 +36,11 @@ export interface PlanFields {
   readonly dtype: 'float32' | 'float16' | 'bfloat16';
 }
 
-export function settingsOf(planOptions: PlanOptions): { fields: PlanFields; settings: NativeAttendOptions } {
-  const o = options<PlanOptions>(planOptions, 'options', planKeys);
+export function settingsOf(planOptions: PlanOptions | CudaPlanOptions): { fields: PlanFields; settings: NativeAttendOptions } {
+  const onCuda = planOptions?.device === 'cuda'; // which has no isa and no threads to choose
+  const keys = onCuda ? planKeys.filter((key) => key !== 'isa' && key !== 'threads') : planKeys;
+  const o = options<PlanOptions>(planOptions as PlanOptions, 'options', keys);
+  if (!onCuda && o.device !== undefined) oneOf(o.device, 'device', ['cpu', 'cuda']);
   const fields = fieldsOf(o);
   const { pattern, batch, heads, kvHeads, headDim, layout, dtype } = fields;
   const settings = {

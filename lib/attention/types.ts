@@ -95,10 +95,20 @@ export interface PlanOptions extends AttentionShape, AttentionRules {
   readonly dtype?: 'float32' | 'float16' | 'bfloat16';
   /** Looks for keys that a row lists twice; default true. What memory safety needs is always checked. */
   readonly validate?: boolean;
+  /** Where the plan runs; default `'cpu'`. See {@link CudaPlanOptions} for `'cuda'`. */
+  readonly device?: 'cpu';
   /** Instruction set; default: the best that the machine has. */
   readonly isa?: 'avx512' | 'avx2' | 'scalar' | 'scalar16';
   /** Most threads of one run; default: all of the pool. */
   readonly threads?: number;
+}
+
+/** Options of a plan for a CUDA device. */
+export interface CudaPlanOptions extends Omit<PlanOptions, 'dtype' | 'device' | 'isa' | 'threads'> {
+  /** Element type of q, k and v. Sums and results are float32, weights (the exponentials) are of this type. */
+  readonly dtype: 'float16' | 'bfloat16';
+  /** A CUDA device. `headDim` is at most 128 there. */
+  readonly device: 'cuda';
 }
 
 /** Options of {@link Plan.run}. */

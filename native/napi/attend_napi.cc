@@ -1,7 +1,9 @@
+#include "attend_napi.h"
+
 #include <algorithm>
 #include <utility>
 
-#include "../attend/attend.h"
+#include "../attend/cuda/plan.h"
 #include "args.h"
 #include "kvcache_object.h"
 #include "plan_object.h"
@@ -27,6 +29,40 @@ ListsView lists(const Napi::Value& value, const char* name) {
   return {start.data, count.data, index.data, start.length, index.length};
 }
 
+}  // namespace
+
+AttendOptions attend_options(const Napi::Value& value) {
+  const Napi::Object o = object(value, "options");
+  AttendOptions options;
+  options.batch = integer(o.Get("batch"), "batch", 1, kMostUnits);
+  options.heads = integer(o.Get("heads"), "heads", 1, kMostUnits);
+  options.kv_heads = integer(o.Get("kvHeads"), "kvHeads", 1, kMostUnits);
+  options.head_dim = integer(o.Get("headDim"), "headDim", 1, kMost);
+  options.queries = integer(o.Get("queries"), "queries", 1, kMost);
+  options.keys = integer(o.Get("keys"), "keys", 0, kMost);
+  options.tokens_outside = o.Get("tokensOutside").ToBoolean();
+  options.head_sets = static_cast<HeadSets>(integer(o.Get("headSets"), "headSets", 0, 2));
+  options.lists_batch = integer(o.Get("listsBatch"), "listsBatch", 1, kMostUnits);
+  options.block_queries = integer(o.Get("blockQueries"), "blockQueries", 1, kMost);
+  options.block_keys = integer(o.Get("blockKeys"), "blockKeys", 1, kMost);
+  options.token_ids = o.Get("tokenIds").ToBoolean();
+  options.tiles = lists(o.Get("tiles"), "tiles");
+  options.full_tiles = lists(o.Get("fullTiles"), "fullTiles");
+  options.columns = lists(o.Get("columns"), "columns");
+  options.validate = o.Get("validate").ToBoolean();
+  options.causal = o.Get("causal").ToBoolean();
+  options.window = integer(o.Get("window"), "window", 0, kMost);
+  options.sink_tokens = integer(o.Get("sinkTokens"), "sinkTokens", 0, kMost);
+  options.scale = number(o.Get("scale"), "scale");
+  options.softcap = number(o.Get("softcap"), "softcap");
+  options.dtype = text(o.Get("dtype"), "dtype");
+  options.isa = text(o.Get("isa"), "isa");
+  options.threads = static_cast<int>(integer(o.Get("threads"), "threads", 0, 1024));
+  return options;
+}
+
+namespace {
+
 class AttendPlanObject : public PlanObject<AttendPlanObject, AttendPlan> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -37,34 +73,8 @@ class AttendPlanObject : public PlanObject<AttendPlanObject, AttendPlan> {
 
   explicit AttendPlanObject(const Napi::CallbackInfo& info) : Base(info) {
     const Napi::Env env = info.Env();
-    const Napi::Object o = object(info[0], "options");
-    AttendOptions options;
-    options.batch = integer(o.Get("batch"), "batch", 1, kMostUnits);
-    options.heads = integer(o.Get("heads"), "heads", 1, kMostUnits);
-    options.kv_heads = integer(o.Get("kvHeads"), "kvHeads", 1, kMostUnits);
-    options.head_dim = integer(o.Get("headDim"), "headDim", 1, kMost);
-    options.queries = integer(o.Get("queries"), "queries", 1, kMost);
-    options.keys = integer(o.Get("keys"), "keys", 0, kMost);
-    options.tokens_outside = o.Get("tokensOutside").ToBoolean();
-    options.head_sets = static_cast<HeadSets>(integer(o.Get("headSets"), "headSets", 0, 2));
-    options.lists_batch = integer(o.Get("listsBatch"), "listsBatch", 1, kMostUnits);
-    options.block_queries = integer(o.Get("blockQueries"), "blockQueries", 1, kMost);
-    options.block_keys = integer(o.Get("blockKeys"), "blockKeys", 1, kMost);
-    options.token_ids = o.Get("tokenIds").ToBoolean();
-    options.tiles = lists(o.Get("tiles"), "tiles");
-    options.full_tiles = lists(o.Get("fullTiles"), "fullTiles");
-    options.columns = lists(o.Get("columns"), "columns");
-    options.validate = o.Get("validate").ToBoolean();
-    options.causal = o.Get("causal").ToBoolean();
-    options.window = integer(o.Get("window"), "window", 0, kMost);
-    options.sink_tokens = integer(o.Get("sinkTokens"), "sinkTokens", 0, kMost);
-    options.scale = number(o.Get("scale"), "scale");
-    options.softcap = number(o.Get("softcap"), "softcap");
-    options.dtype = text(o.Get("dtype"), "dtype");
-    options.isa = text(o.Get("isa"), "isa");
-    options.threads = static_cast<int>(integer(o.Get("threads"), "threads", 0, 1024));
     std::shared_ptr<const AttendPlan> plan;
-    if (const Status status = AttendPlan::create(options, &plan); !status.ok()) throw to_error(env, status);
+    if (const Status status = AttendPlan::create(attend_options(info[0]), &plan); !status.ok()) throw to_error(env, status);
     adopt(env, std::move(plan));
   }
 
@@ -249,13 +259,20 @@ Napi::Value merge(const Napi::CallbackInfo& info) {
                    });
 }
 
+std::vector<KernelRow> all_kernels() {
+  std::vector<KernelRow> rows = attend_kernels();
+  for (KernelRow& row : attend_cuda_kernels()) rows.push_back(std::move(row));
+  return rows;
+}
+
 }  // namespace
 
 const Verb kAttend = {[](Napi::Env env, Napi::Object exports) {
                         exports.Set("AttendPlan", AttendPlanObject::define(env));
+                        exports.Set("AttendCudaPlan", define_attend_cuda_plan(env));
                         exports.Set("KvCache", define_kv_cache(env));
                         exports.Set("attendMerge", Napi::Function::New(env, merge));
                       },
-                      &attend_kernels};
+                      &all_kernels};
 
 }  // namespace sk::napi

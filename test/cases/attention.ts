@@ -183,3 +183,41 @@ export const attentionCases: readonly AttentionCase[] = [
   { name: 'largest head', pattern: patterns.dense(size(18, 20, [64, 64])), headDim: 256, heads: 1 },
   { name: 'block of queries beyond 64 rows', pattern: patterns.dense(size(150, 70, [100, 64])), headDim: 8, heads: 1 },
 ];
+
+/** Against the blocks of the CUDA kernels: 64 rows, chunks of 64 keys, head dims of 64 and 128, parts of 256 keys and more. */
+export const attentionCudaCases: readonly AttentionCase[] = [
+  { name: 'one block', pattern: patterns.dense(size(64, 64, [64, 64])), headDim: 64, heads: 1 },
+  {
+    name: 'causal blocks of 128',
+    pattern: patterns.dense({ ...size(256, 256, [128, 128]), causal: true }),
+    headDim: 128,
+    heads: 1,
+    rules: { causal: true },
+  },
+  {
+    name: 'ragged blocks, grouped heads',
+    pattern: patterns.dense({ ...size(130, 203, [64, 64]), causal: true }),
+    headDim: 128,
+    heads: 4,
+    kvHeads: 2,
+    rules: { causal: true },
+    layout: 'BSHD',
+  },
+  { name: 'scores far apart', pattern: patterns.dense(size(20, 500, [64, 64])), headDim: 64, heads: 1, rules: { scale: 6 } },
+  {
+    name: 'verticals and slashes',
+    pattern: patterns.verticalSlash({ ...size(200, 200, [64, 64]), slashes: [0, 5, 90], verticals: [0, 1, 2, 33, 64, 100, 199] }),
+    headDim: 128,
+    heads: 2,
+    rules: { causal: true },
+  },
+  {
+    name: 'decoding over many parts',
+    pattern: patterns.dense(size(1, 3000, [1, 64])),
+    headDim: 128,
+    heads: 8,
+    kvHeads: 2,
+    rules: { causal: true },
+    sink: true,
+  },
+];

@@ -1,41 +1,11 @@
 /** What the kernels may cost, counted by the simulator: numbers that do not depend on a machine. */
 import './simulated.js';
 
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { type Launch, launchesOf as launches } from './launches.js';
 import { where } from './simulated.js';
 
-/** One launch, as test/gpusim reports it. */
-interface Launch {
-  kernel: string;
-  tensor_instructions: Record<string, number>;
-  global_loads: { requests_by_bytes_per_thread: Record<string, number>; excess_sectors: number; bytes: number };
-  global_stores: { requests_by_bytes_per_thread: Record<string, number>; excess_sectors: number };
-  async_copy_bytes: number;
-  shared: { bank_conflicts: number };
-  occupancy: { registers_per_thread: number; registers_from: string; spilled_bytes: number };
-  inefficient_lines: { line: string }[];
-  loops: { innermost: boolean; others_per_tensor_instruction?: number }[];
-}
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-/** By the number of multiprocessors plans choose their blocks of threads. */
-function launchesOf(multiprocessors: number, ...args: (string | number)[]): Launch[] {
-  const folder = mkdtempSync(join(tmpdir(), 'counters-'));
-  try {
-    const report = join(folder, 'report.json');
-    const env = { ...process.env, GPUSIM_REPORT: report, GPUSIM_DEVICE: 'a100', GPUSIM_MULTIPROCESSORS: String(multiprocessors) };
-    execFileSync(process.execPath, ['--import', 'tsx', 'test/cuda/product.ts', ...args.map(String)], { cwd: root, env });
-    return JSON.parse(readFileSync(report, 'utf8'));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
+const launchesOf = (multiprocessors: number, ...args: (string | number)[]) => launches('test/cuda/product.ts', multiprocessors, ...args);
 
 describe.skipIf(where !== 'simulator')('2:4 on sparse tensor cores', () => {
   const [tokens, inputs, outputs] = [256, 512, 256];

@@ -1,0 +1,76 @@
+// Dense tensor-core products of float16 and bfloat16, and what attention needs beside them. Fragment layouts: native/cuda/ptx.h.
+#pragma once
+
+#include "../../cuda/ptx.h"
+#include "../../simd/half.h"
+
+namespace sk::ptx {
+
+// Four 8x8 matrices, transposed: lane 4g + t gets elements (2t, g) and (2t + 1, g).
+template <int kOffset = 0>
+__device__ inline void ldmatrix_x4_trans(uint32_t (&r)[4], uint32_t address) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4 + %5];\n"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(address), "n"(kOffset)
+               : "memory");
+}
+
+// d = a * b + c, 16 x 16 times 16 x 8. c is given apart so that a sum may begin with any value at no cost.
+__device__ inline void mma(Half, float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, float c0, float c1, float c2, float c3) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %11, %12, %13};\n"
+               : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "f"(c0), "f"(c1), "f"(c2), "f"(c3));
+}
+__device__ inline void mma(BHalf, float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, float c0, float c1, float c2, float c3) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %11, %12, %13};\n"
+               : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "f"(c0), "f"(c1), "f"(c2), "f"(c3));
+}
+template <class T>
+__device__ inline void mma(T type, float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  mma(type, d, a, b0, b1, d[0], d[1], d[2], d[3]);
+}
+
+// base + index * bytes, in one instruction.
+__device__ inline const char* row_address(const char* base, int32_t index, int32_t bytes) {
+  const char* row;
+  asm("mad.wide.s32 %0, %1, %2, %3;\n" : "=l"(row) : "r"(index), "r"(bytes), "l"(base));
+  return row;
+}
+
+// Makes the compiler keep a value that it would compute again at each use.
+template <class V>
+__device__ inline V kept(V value) {
+  if constexpr (sizeof(V) == 8)
+    asm volatile("" : "+l"(value));
+  else
+    asm volatile("" : "+r"(value));
+  return value;
+}
+
+__device__ inline uint32_t or3(uint32_t a, uint32_t b, uint32_t c) {
+  uint32_t d;
+  asm("lop3.b32 %0, %1, %2, %3, 0xfe;\n" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+  return d;
+}
+
+// 2^x to about 2^-22.
+__device__ inline float exp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;\n" : "=f"(y) : "f"(x));
+  return y;
+}
+
+// Two elements, the first in the low half.
+__device__ inline uint32_t pack(Half, float low, float high) {
+  uint32_t pair;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;\n" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+}
+__device__ inline uint32_t pack(BHalf, float low, float high) {
+  uint32_t pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;\n" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+}
+
+}  // namespace sk::ptx

@@ -1,0 +1,58 @@
+// attend on a CUDA device: the lists stay there, q, k, v and the results are device memory.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "../../cuda/device.h"
+#include "../attend.h"
+#include "kernel.h"
+
+namespace sk {
+
+// Operands of a run beside q, k and v, in host memory; they stay until the device has been waited for. Meaning as in AttendOperands.
+struct AttendCudaExtras {
+  const int32_t* query_positions = nullptr;
+  int64_t query_positions_length = 0;  // queries or batch * queries
+  const int32_t* key_positions = nullptr;
+  int64_t key_positions_length = 0;  // keys or batch * keys
+  const int32_t* key_lengths = nullptr;
+  const float* key_bias = nullptr;
+  int64_t key_bias_rows = 1;
+  const float* sink = nullptr;
+  float log_weight = 0;
+};
+
+// Immutable: checked lists + tasks on the device + chosen kernel. run() may be called from any number of threads at once.
+class AttendCudaPlan {
+ public:
+  // options.isa and options.threads have no meaning here.
+  static Status create(std::shared_ptr<const CudaDevice> device, const AttendOptions& options, std::shared_ptr<const AttendCudaPlan>* plan);
+
+  // q [batch, heads, queries, head_dim] (or tokens outside), k and v of the plan's dtype, output as q and lse [batch, heads, queries] in
+  // float32, all of that size at least. Puts the work on the device's stream and waits for it.
+  Status run(const CudaBuffer& q, const CudaBuffer& k, const CudaBuffer& v, const AttendCudaExtras& extras, const CudaBuffer& output,
+             const CudaBuffer& lse) const;
+
+  const AttendCudaKernel& kernel() const { return *kernel_; }
+  const AttendOptions& options() const { return lists_->options(); }
+  size_t bytes() const { return tasks_.bytes() + starts_.bytes() + indices_.bytes(); }  // on the device
+  int64_t listed() const { return lists_->listed(); }
+
+ private:
+  AttendCudaPlan() = default;
+  Status upload_lists();
+  Status upload_tasks();
+
+  std::shared_ptr<const CudaDevice> device_;
+  const AttendCudaKernel* kernel_ = nullptr;
+  std::shared_ptr<const AttendPlan> lists_;  // the checked lists, and what they say of the work
+  CudaBuffer tasks_, starts_, indices_;
+  AttendCudaLists tiles_ = {}, full_tiles_ = {}, columns_ = {};
+  int64_t task_count_ = 0, partials_ = 0;
+};
+
+// The CUDA rows of kernels.def; also where this build or machine cannot run them.
+std::vector<KernelRow> attend_cuda_kernels();
+
+}  // namespace sk

@@ -1,0 +1,94 @@
+#include <algorithm>
+
+#include "../attend/cuda/plan.h"
+#include "addon.h"
+#include "attend_napi.h"
+#include "device_array.h"
+#include "plan_object.h"
+#include "run.h"
+
+namespace sk::napi {
+namespace {
+
+// A host operand of a run that may be absent: bytes for run_async, and how many elements there are.
+template <class T>
+int64_t optional_input(const Napi::Object& in, const char* name, std::initializer_list<int64_t> lengths, std::vector<Input>* inputs) {
+  const Napi::Value value = in.Get(name);
+  if (value.IsUndefined()) {
+    inputs->push_back({nullptr, 0});
+    return 0;
+  }
+  const auto data = span<T>(value, name);
+  if (std::find(lengths.begin(), lengths.end(), data.length) == lengths.end())
+    throw to_error(in.Env(),
+                   Status(Code::kShape, std::string("expected ") + name + " of another length than " + std::to_string(data.length)));
+  inputs->push_back({data.data, static_cast<size_t>(data.length) * sizeof(T)});
+  return data.length;
+}
+
+class AttendCudaPlanObject : public PlanObject<AttendCudaPlanObject, AttendCudaPlan> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return define_class(env, "AttendCudaPlan",
+                        {InstanceMethod<&AttendCudaPlanObject::run>("run"), InstanceAccessor<&AttendCudaPlanObject::listed>("listed")});
+  }
+
+  // new AttendCudaPlan(options), those of AttendPlan
+  explicit AttendCudaPlanObject(const Napi::CallbackInfo& info) : Base(info) {
+    const Napi::Env env = info.Env();
+    std::shared_ptr<const AttendCudaPlan> plan;
+    const Status status = AttendCudaPlan::create(env.GetInstanceData<Addon>()->cuda(env), attend_options(info[0]), &plan);
+    if (!status.ok()) throw to_error(env, status);
+    adopt(env, std::move(plan));
+  }
+
+ private:
+  // run({ q, k, v, output, lse, ... }, cancelToken | undefined) -> Promise<void>; those are DeviceArrays, the others arrays of the host
+  Napi::Value run(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    const auto plan = live(env);
+    const AttendOptions& o = plan->options();
+    const Napi::Object in = object(info[0], "operands");
+    const DType type = o.dtype == "float16" ? DType::kFloat16 : DType::kBFloat16;
+    const int64_t states = o.batch * o.heads * o.queries, keys = o.batch * o.kv_heads * o.keys;
+    const auto array = [&](const char* name, DType of, int64_t rows, int64_t columns) {
+      return DeviceArray::buffer_of(in.Get(name), of, rows, columns, name);
+    };
+    const auto q = array("q", type, states, o.head_dim), k = array("k", type, keys, o.head_dim), v = array("v", type, keys, o.head_dim);
+    const auto output = array("output", DType::kFloat32, states, o.head_dim), lse = array("lse", DType::kFloat32, states, 1);
+    std::vector<Input> inputs;
+    AttendCudaExtras extras;
+    extras.query_positions_length = optional_input<int32_t>(in, "queryPositions", {o.queries, o.batch * o.queries}, &inputs);
+    extras.key_positions_length = optional_input<int32_t>(in, "keyPositions", {o.keys, o.batch * o.keys}, &inputs);
+    if (optional_input<int32_t>(in, "keyLengths", {o.batch}, &inputs) > 0) {
+      const auto lengths = span<int32_t>(in.Get("keyLengths"), "keyLengths");
+      if (!std::all_of(lengths.data, lengths.data + lengths.length, [&](int32_t n) { return n >= 0 && n <= o.keys; }))
+        throw to_error(env, Status(Code::kShape, "expected keyLengths from 0 to " + std::to_string(o.keys)));
+    }
+    const int64_t bias = optional_input<float>(in, "keyBias", {o.keys, o.kv_heads * o.keys, o.batch * o.kv_heads * o.keys}, &inputs);
+    if (bias > 0) extras.key_bias_rows = bias / o.keys;
+    optional_input<float>(in, "sink", {o.heads}, &inputs);
+    extras.log_weight = in.Get("logWeight").ToNumber().FloatValue();
+    return run_async(env, inputs, {}, CancelToken::flag_of(info[1]),
+                     [plan, q, k, v, output, lse, extras](const void* const* in, void* const*, const std::atomic<bool>* cancel) {
+                       if (cancel && cancel->load(std::memory_order_relaxed)) return Status(Code::kAborted, "the run was aborted");
+                       AttendCudaExtras x = extras;
+                       x.query_positions = static_cast<const int32_t*>(in[0]);
+                       x.key_positions = static_cast<const int32_t*>(in[1]);
+                       x.key_lengths = static_cast<const int32_t*>(in[2]);
+                       x.key_bias = static_cast<const float*>(in[3]);
+                       x.sink = static_cast<const float*>(in[4]);
+                       return plan->run(*q, *k, *v, x, *output, *lse);
+                     });
+  }
+
+  Napi::Value listed(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), static_cast<double>(live(info.Env())->listed()));
+  }
+};
+
+}  // namespace
+
+Napi::Function define_attend_cuda_plan(Napi::Env env) { return AttendCudaPlanObject::define(env); }
+
+}  // namespace sk::napi

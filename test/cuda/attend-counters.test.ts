@@ -1,0 +1,46 @@
+/** What attention on tensor cores may cost, counted by the simulator. */
+import './simulated.js';
+
+import { describe, expect, test } from 'vitest';
+import { type Launch, launchesOf } from './launches.js';
+import { where } from './simulated.js';
+
+const classes = ['tensor', 'special', 'matrix_load', 'async_copy', 'load_shared', 'store_shared', 'load_global', 'store_global'];
+
+const attended = (queries: number, keys: number, heads: number, kvHeads: number, headDim: number, dtype: string, causal = false) =>
+  launchesOf('test/cuda/attended.ts', 108, queries, keys, heads, kvHeads, headDim, dtype, String(causal));
+const named = (launches: Launch[], kernel: string) => launches.filter((launch) => launch.kernel.includes(kernel));
+
+describe.skipIf(where !== 'simulator')('attention on tensor cores', () => {
+  test.each([
+    ['float16', 'f16', 128, 0.34],
+    ['bfloat16', 'bf16', 128, 0.34],
+    ['float16', 'f16', 64, 0.44],
+  ])('%s prefill (%s), headDim %i', (dtype, type, headDim, others) => {
+    const [short, long] = [256, 448].map((keys) => named(attended(64, keys, 4, 4, headDim, dtype), 'tensor_attend')[0] as Launch);
+    if (!short || !long) throw new Error('no launch was reported');
+    // QK^T, PV, and the sums of weights
+    const chunks = (keys: number) => (4 * 4 * keys) / 64;
+    expect(long.tensor_instructions).toEqual({ [`mma.m16n8k16.f32.${type}.${type}.f32`]: chunks(448) * (headDim + 4) });
+    expect(long.shared.bank_conflicts).toBe(0);
+    // keys and values once for each block of queries, 16 bytes a thread, and the queries
+    expect(long.async_copy_bytes).toBe(2 * 4 * 448 * headDim * 2);
+    expect(long.global_loads.requests_by_bytes_per_thread['16']).toBe((2 * 4 * 448 * headDim * 2) / 512);
+    expect(long.occupancy.spilled_bytes).toBe(0);
+    // Three chunks more, in the steady state: the share of instructions that are neither mma nor exp nor memory's.
+    const more = (name: string) => (long.warp_instructions_by_class[name] ?? 0) - (short.warp_instructions_by_class[name] ?? 0);
+    const all = Object.keys(long.warp_instructions_by_class).reduce((sum, name) => sum + more(name), 0);
+    const share = 1 - classes.reduce((sum, name) => sum + more(name), 0) / all;
+    console.log(`attend ${dtype}, headDim ${headDim}: ${(100 * share).toFixed(1)} % of instructions are neither mma nor exp nor memory's`);
+    expect(share).toBeLessThan(others);
+  });
+
+  test('decoding reads each key and value once', () => {
+    const launches = attended(1, 2048, 8, 1, 128, 'float16', true);
+    const [decode] = named(launches, 'tensor_attend');
+    expect(named(launches, 'merge_parts')).toHaveLength(1);
+    expect(decode?.async_copy_bytes).toBe(2 * 2048 * 128 * 2);
+    expect(decode?.shared.bank_conflicts).toBe(0);
+    expect(decode?.compulsory_bytes_read).toBeLessThan(2 * 2048 * 128 * 2 * 1.02);
+  });
+});
