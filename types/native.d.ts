@@ -76,6 +76,8 @@ export interface NativeSpmmPlan {
   runSync(x: NativeElements, xType: number, tokens: number, y: NativeElements, yType: number, residual?: NativeElements | undefined): void;
   /** The weight [out, in], then the gate, if there is one. */
   toDense(dense: Float32Array): void;
+  /** Of int8 values: the scales [out] of the weight, then those of the gate. */
+  scales(scales: Float32Array): void;
   dispose(): void;
   readonly kernel: string;
   readonly bytes: number;
@@ -95,6 +97,15 @@ export interface NativeSpmmCudaPlan {
   dispose(): void;
   readonly kernel: string;
   readonly bytes: number;
+}
+
+export interface NativeSddmmOptions {
+  tokens: number;
+  out: number;
+  in: number;
+  isa: string;
+  /** 0: all threads of the pool. */
+  threads: number;
 }
 
 /** Where a selection writes: `masked` (weight where kept, else 0) or `mask` (1 where kept, else 0), as large as the scores. */
@@ -154,6 +165,15 @@ export interface NativeSelectRowsOptions extends NativeMaskOutput {
 export interface NativeAddon extends NativeAttention, NativeConv, NativeCuda, NativeScores {
   SpmmPlan: new (options: NativeSpmmOptions) => NativeSpmmPlan;
   SpmmCudaPlan: new (options: NativeSpmmOptions) => NativeSpmmCudaPlan;
+  /** a [tokens, out], b [tokens, in], mask [out, in]; JavaScript must not have seen the buffer of d [out, in]. */
+  sddmm(
+    a: Float32Array,
+    b: Float32Array,
+    mask: Uint8Array,
+    options: NativeSddmmOptions,
+    d: Float32Array,
+    cancel: NativeCancelToken | undefined,
+  ): Promise<void>;
   CancelToken: new () => NativeCancelToken;
   selectGroups(options: NativeSelectGroupsOptions): void;
   /** JavaScript must not have seen the buffers of the outputs. */

@@ -1,4 +1,5 @@
 import type { NativeCancelToken, NativeSpmmPlan } from '../../types/native.js';
+import { SparseKernelsError } from '../errors.js';
 import { cancellable, guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { allocate, type Tensor, type TensorLike, typedArray } from '../tensor.js';
@@ -6,7 +7,8 @@ import { options } from '../validate.js';
 import { CudaPlan } from './cuda-plan.js';
 import { dtypeNumber, type OutputOf, type RunOperands, runOperands } from './operands.js';
 import type { PlanPattern } from './pattern.js';
-import { type CudaPlanOptions, type PlanOptions, planSettings } from './settings.js';
+import { readPlan, writePlan } from './saved.js';
+import { type CudaPlanOptions, type PlanOptions, planSettings, type SavedOptions } from './settings.js';
 
 /** Options of {@link Plan.run}. */
 export interface RunOptions {
@@ -42,14 +44,19 @@ export class Plan {
   /** It has a gate. */
   readonly gated: boolean;
   readonly #handle: NativeHandle<NativeSpmmPlan>;
+  readonly #saved: SavedOptions;
+  /** Of the weight, and of the gate if there is one. */
+  readonly #biases: readonly (Float32Array | undefined)[];
 
   /** @internal */
   constructor(planOptions: PlanOptions) {
-    const { settings, pattern } = planSettings(planOptions);
+    const { settings, pattern, saved } = planSettings(planOptions);
     this.pattern = pattern;
     this.inFeatures = settings.in;
     this.outFeatures = settings.out;
     this.gated = settings.gate !== undefined;
+    this.#saved = saved;
+    this.#biases = [settings.bias?.slice(), ...(this.gated ? [settings.gateBias?.slice()] : [])];
     this.#handle = new NativeHandle('the plan', () => new native.SpmmPlan(settings));
   }
 
@@ -138,6 +145,32 @@ export class Plan {
     return { type: 'float32', data, dims: [rows, this.inFeatures] };
   }
 
+  /**
+   * The plan as bytes, for {@link deserialize}: a safetensors file of the packed weight in an order that does not depend on the machine, with
+   * a version and a checksum. Of the options, `isa` and `threads` stay behind.
+   *
+   * @throws SparseKernelsError `ERR_SK_DISPOSED` / `ERR_SK_MEMORY`
+   * @example
+   * ```ts
+   * import { nm } from 'sparse-kernels';
+   * const weight = { data: Float32Array.of(1, 0, 2, 0), dims: [1, 4] };
+   * const bytes = nm.plan({ weight, pattern: '2:4' }).serialize(); // in practice: await writeFile('layer.plan', bytes)
+   * nm.deserialize(bytes).runSync(Float32Array.of(1, 1, 1, 1)).data; // Float32Array [3]
+   * ```
+   */
+  serialize(): Uint8Array<ArrayBuffer> {
+    const { outFeatures: out, inFeatures } = this;
+    const dense = this.toDense().data;
+    const scales = new Float32Array(this.#saved.dtype === 'int8' ? dense.length / inFeatures : 0);
+    if (scales.length) this.#handle.live().scales(scales);
+    const weights = this.#biases.map((bias, i) => ({
+      dense: dense.subarray(i * out * inFeatures, (i + 1) * out * inFeatures),
+      scale: scales.length ? scales.subarray(i * out, (i + 1) * out) : undefined,
+      bias,
+    }));
+    return writePlan(this.#saved, [out, inFeatures], weights);
+  }
+
   /** Frees the packed weight as soon as no run is under way; later use throws `ERR_SK_DISPOSED`. Calling it twice is fine. */
   dispose(): void {
     this.#handle.dispose();
@@ -169,4 +202,33 @@ export function plan(planOptions: PlanOptions): Plan;
 export function plan(planOptions: PlanOptions | CudaPlanOptions): Plan | CudaPlan {
   if (planOptions?.device !== 'cuda') return new Plan(planOptions);
   return new CudaPlan(planOptions);
+}
+
+/** Options of {@link deserialize}. */
+export type DeserializeOptions = Pick<PlanOptions, 'tokens' | 'isa' | 'threads'>;
+
+/**
+ * The plan that {@link Plan.serialize} wrote, on this machine's best kernel. Results are the same bits on one instruction set.
+ *
+ * @throws TypeError `ERR_SK_TYPE`, RangeError `ERR_SK_OPTION`, SparseKernelsError `ERR_SK_FILE` (truncated, damaged or foreign bytes) /
+ * `ERR_SK_CHECKSUM` / `ERR_SK_VERSION` / `ERR_SK_ISA` / `ERR_SK_MEMORY`
+ * @example
+ * ```ts
+ * import { nm } from 'sparse-kernels';
+ * const weight = { data: Float32Array.of(1, 0, 2, 0), dims: [1, 4] };
+ * const layer = nm.deserialize(nm.plan({ weight, pattern: '2:4' }).serialize(), { threads: 1 });
+ * ```
+ */
+export function deserialize(bytes: Uint8Array, deserializeOptions: DeserializeOptions = {}): Plan {
+  const given = options<DeserializeOptions>(deserializeOptions, 'options', ['tokens', 'isa', 'threads']);
+  const read = readPlan(bytes);
+  // What the caller asks for is checked by itself: all else that is wrong is wrong with the bytes.
+  planSettings({ weight: { data: new Float32Array(4), dims: [1, 4] }, pattern: '2:4', ...given });
+  try {
+    return new Plan({ ...read, ...given });
+  } catch (cause) {
+    const code = (cause as { code?: string }).code;
+    if (code === 'ERR_SK_ISA' || code === 'ERR_SK_MEMORY') throw cause;
+    throw new SparseKernelsError('ERR_SK_FILE', `the bytes of a plan: ${(cause as Error).message}`, { cause });
+  }
 }

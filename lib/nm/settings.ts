@@ -63,6 +63,11 @@ export interface PlanOptions {
   readonly threads?: number;
 }
 
+/** The options of a plan that its bytes keep beside the arrays. */
+export type SavedOptions = Pick<PlanOptions, 'pattern' | 'rows' | 'venom' | 'block' | 'activation' | 'tokens'> & {
+  readonly dtype: WeightType;
+};
+
 /** Options of `nm.plan` for a CUDA device. */
 export interface CudaPlanOptions
   extends Omit<PlanOptions, 'device' | 'isa' | 'threads' | 'gate' | 'gateBias' | 'gateScale' | 'rows' | 'venom' | 'block'> {
@@ -74,6 +79,7 @@ export interface CudaPlanOptions
 export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
   settings: NativeSpmmOptions;
   pattern: PlanPattern;
+  saved: SavedOptions;
 } {
   const onCuda = planOptions?.device === 'cuda'; // which has no isa and no threads to choose
   const o = options<PlanOptions>(planOptions as PlanOptions, 'options', [
@@ -109,5 +115,11 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     tokens: integer(o.tokens ?? 64, 'tokens', 1, 2 ** 31),
     threads: o.threads === undefined ? 0 : integer(o.threads, 'threads', 1, 1024),
   };
-  return { settings, pattern: o.pattern };
+  const saved = {
+    ...{ pattern: o.pattern, dtype: values, activation: o.activation ?? 'none', tokens: settings.tokens },
+    ...(o.rows !== undefined && { rows: o.rows }),
+    ...(o.venom !== undefined && { venom: o.venom }),
+    ...(o.block !== undefined && { block: o.block }),
+  };
+  return { settings, pattern: o.pattern, saved };
 }

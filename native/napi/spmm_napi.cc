@@ -48,7 +48,7 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
   static Napi::Function define(Napi::Env env) {
     return define_class(env, "SpmmPlan",
                         {InstanceMethod<&SpmmPlanObject::run>("run"), InstanceMethod<&SpmmPlanObject::run_sync>("runSync"),
-                         InstanceMethod<&SpmmPlanObject::to_dense>("toDense")});
+                         InstanceMethod<&SpmmPlanObject::to_dense>("toDense"), InstanceMethod<&SpmmPlanObject::scales>("scales")});
   }
 
   // new SpmmPlan({ weight, type, values, scale, out, in, n, m, bias, gate, gateScale, gateBias, activation, isa, tokens, threads })
@@ -108,6 +108,15 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
     const Operands o = operands(info, info[5]);
     if (const Status status = live(info.Env())->run(o.x.data, o.x.type, o.tokens, o.y.data, o.y.type, nullptr, o.residual); !status.ok())
       throw to_error(info.Env(), status);
+    return info.Env().Undefined();
+  }
+
+  // scales(scales)
+  Napi::Value scales(const Napi::CallbackInfo& info) {
+    const auto& plan = live(info.Env());
+    const auto scales = span<float>(info[0], "scales");
+    expect_length(info.Env(), scales.length, "scales", plan->quantised() ? plan->out() : 0, plan->gated() ? 2 : 1);
+    plan->scales(scales.data);
     return info.Env().Undefined();
   }
 

@@ -18,6 +18,7 @@ extern const Verb kCuda;  // no verb: device memory
 extern const Verb kPlanes;
 extern const Verb kPool;
 extern const Verb kScore;
+extern const Verb kSddmm;
 extern const Verb kSelect;
 extern const Verb kSpmm;
 extern const Verb kMap;

@@ -302,6 +302,11 @@ void SpmmPlan::to_dense(float* dense) const {
     nm_unpack(nm_, packed_values(), rows_, dense);
 }
 
+void SpmmPlan::scales(float* scales) const {
+  for (int64_t row = 0; quantised() && row < rows_.count(); ++row)
+    if (rows_.place(row) >= 0) scales[rows_.place(row)] = scale_.as<float>()[row];
+}
+
 std::vector<KernelRow> spmm_kernels() {
   std::vector<KernelRow> rows;
   for (const auto& [kernel, values, isa] : kRows) {

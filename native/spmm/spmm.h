@@ -74,10 +74,13 @@ class SpmmPlan {
 
   // The pruned weight [out, in], as the plan stores it; then the gate.
   void to_dense(float* dense) const;
+  // Of a quantised plan: the scales [out] of the weight, then those of the gate.
+  void scales(float* scales) const;
 
   const SpmmKernel& kernel() const { return *kernel_; }
   int64_t in() const { return weight_->in; }
   int64_t out() const { return weight_->out; }
+  bool quantised() const { return values_type_ == DType::kInt8; }
   bool gated() const { return rows_.gated; }
   size_t bytes() const { return bytes_; }  // of the packed weight and bias
 

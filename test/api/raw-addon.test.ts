@@ -18,6 +18,7 @@ const options: NativeSpmmOptions = {
   tokens: 1,
   threads: 0,
 };
+const sampled = { tokens: 1, out: 2, in: 4, isa: '', threads: 0 };
 const make = (change: object) => new native.SpmmPlan({ ...options, ...change });
 const plan = make({});
 const detached = new Float32Array(4);
@@ -77,6 +78,17 @@ test.each<[string, () => unknown, string]>([
   ['detached x', () => plan.runSync(detached, 0, 1, new Float32Array(2), 0), 'ERR_SK_BUFFER'],
   ['asynchronous x too short', () => plan.run(new Float32Array(3), 0, 1, new Float32Array(2), 0, true, undefined), 'ERR_SK_SHAPE'],
   ['toDense into too little room', () => plan.toDense(new Float32Array(7)), 'ERR_SK_SHAPE'],
+  ['scales of a plan that has none', () => plan.scales(new Float32Array(2)), 'ERR_SK_SHAPE'],
+  [
+    'a mask of sddmm one element short',
+    () => native.sddmm(new Float32Array(2), new Float32Array(4), new Uint8Array(7), sampled, new Float32Array(8), undefined),
+    'ERR_SK_SHAPE',
+  ],
+  [
+    'fewer tokens of sddmm than it is told',
+    () => native.sddmm(new Float32Array(2), new Float32Array(3), new Uint8Array(8), sampled, new Float32Array(8), undefined),
+    'ERR_SK_SHAPE',
+  ],
   ['threads 0', () => native.setNumThreads(0), 'ERR_SK_OPTION'],
   [
     'a cancel token of another class',

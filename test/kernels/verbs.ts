@@ -6,6 +6,7 @@ import { spmmChecks } from './nm-parity.js';
 import { planesChecks } from './planes-parity.js';
 import { poolChecks } from './pool-parity.js';
 import { scoreChecks } from './score-parity.js';
+import { sddmmChecks } from './sddmm-parity.js';
 import { selectChecks } from './select-parity.js';
 
 /** Every verb that has kernels: how a row of it is exercised. `rows` are all rows of the verb. */
@@ -14,6 +15,7 @@ export const verbs: Readonly<Record<string, (row: KernelInfo, rows: readonly Ker
   mapouter: mapouterChecks,
   planes: planesChecks,
   spmm: spmmChecks,
+  sddmm: sddmmChecks,
   select: selectChecks,
   pool: poolChecks,
   score: scoreChecks,

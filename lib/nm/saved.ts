@@ -1,0 +1,97 @@
+/** Plans as bytes: a safetensors file of the packed weight in the order of files, and JSON in its metadata that says what it is of. */
+import { SparseKernelsError } from '../errors.js';
+import { pack, unpack } from '../files/packed.js';
+import type { PackedTensor, PackFormat } from '../files/packed-format.js';
+import { readSafetensors, writeSafetensors } from '../files/safetensors.js';
+import type { FileTensor } from '../files/tensor.js';
+import type { TensorLike } from '../tensor.js';
+import { describe } from '../validate.js';
+import type { WeightType } from './operands.js';
+import type { PlanOptions, SavedOptions } from './settings.js';
+
+const KEY = 'sparse-kernels.plan';
+const VERSION = 1;
+
+/** A weight or gate of a plan: float32 [out, in] with the numbers that the plan holds, and [out] the scale of int8. */
+export interface SavedWeight {
+  readonly dense: Float32Array;
+  readonly scale: Float32Array | undefined;
+  readonly bias: Float32Array | undefined;
+}
+
+export function writePlan(saved: SavedOptions, dims: readonly [number, number], weights: readonly SavedWeight[]): Uint8Array<ArrayBuffer> {
+  const tensors: Record<string, FileTensor | PackedTensor> = {};
+  weights.forEach(({ dense, scale, bias }, i) => {
+    const prefix = i === 0 ? 'weight' : 'gate';
+    tensors[prefix] = pack({ type: saved.dtype, data: narrowed(dense, saved.dtype, scale, dims[1]), dims }, formatOf(saved));
+    if (scale) tensors[`${prefix}.scale`] = { type: 'float32', data: scale, dims: [dims[0]] };
+    if (bias) tensors[`${prefix}.bias`] = { type: 'float32', data: bias, dims: [dims[0]] };
+  });
+  return writeSafetensors(tensors, { metadata: { [KEY]: JSON.stringify({ version: VERSION, ...saved }) }, checksum: true });
+}
+
+/** The options that make the plan again. What they mean is checked by the plan itself. */
+export function readPlan(bytes: Uint8Array): PlanOptions {
+  const { tensors, metadata } = readSafetensors(bytes);
+  const { version, ...saved } = parse(metadata[KEY]);
+  if (version !== VERSION) {
+    throw new SparseKernelsError(
+      'ERR_SK_VERSION',
+      `expected a plan of version ${VERSION} but received ${describe(version)}: update sparse-kernels`,
+    );
+  }
+  const dense = (name: string) => {
+    const tensor = tensors.get(name);
+    return tensor && ('parts' in tensor ? unpack(tensor) : tensor);
+  };
+  const weight = dense('weight');
+  if (!weight) throw new SparseKernelsError('ERR_SK_FILE', 'expected the bytes of a plan to hold its weight');
+  const parts = {
+    scale: dense('weight.scale'),
+    bias: dense('weight.bias'),
+    gate: dense('gate'),
+    gateScale: dense('gate.scale'),
+    gateBias: dense('gate.bias'),
+  };
+  const given = Object.fromEntries(Object.entries(parts).filter(([, tensor]) => tensor));
+  return { ...saved, ...(given as Record<string, TensorLike>), weight } as unknown as PlanOptions;
+}
+
+function parse(json: string | undefined): Record<string, unknown> {
+  const foreign = (cause?: unknown) =>
+    new SparseKernelsError('ERR_SK_FILE', 'expected the bytes that plan.serialize() returned', { cause });
+  if (json === undefined) throw foreign();
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw foreign(cause);
+  }
+  if (typeof value !== 'object' || value === null) throw foreign();
+  return value as Record<string, unknown>;
+}
+
+/** VENOM's rows keep their own N of M. */
+function formatOf({ pattern, rows = 1, venom, block }: SavedOptions): PackFormat {
+  if (pattern === 'unstructured') return { kind: 'csr' };
+  if (pattern === 'block') return { kind: 'block', block: block as readonly [number, number] };
+  return { kind: 'nm', pattern, rows: venom ? 1 : rows };
+}
+
+/** Numbers that the type can hold, in that type. */
+function narrowed(dense: Float32Array, type: WeightType, scale: Float32Array | undefined, inputs: number) {
+  if (type === 'float32') return dense;
+  if (type === 'int8') return Int8Array.from(dense, (w, i) => Math.round(w / ((scale as Float32Array)[Math.floor(i / inputs)] as number)));
+  const bits = new Uint32Array(dense.buffer, dense.byteOffset, dense.length);
+  return Uint16Array.from(bits, type === 'bfloat16' ? (b) => b >>> 16 : halfBits);
+}
+
+/** float32 bits of a number that float16 can hold to float16 bits. */
+function halfBits(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const exponent = ((bits >>> 23) & 0xff) - 112;
+  const fraction = bits & 0x7fffff;
+  if (exponent === 0x8f) return sign | 0x7c00 | (fraction >>> 13);
+  if (exponent > 0) return sign | (exponent << 10) | (fraction >>> 13);
+  return exponent < -10 ? sign : sign | ((fraction | 0x800000) >>> (14 - exponent));
+}

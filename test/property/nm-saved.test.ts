@@ -1,0 +1,78 @@
+/** Plans as bytes: they come back with the same bits, and whatever the bytes, they load or fail with a code of ours. */
+import fc from 'fast-check';
+import { nm, type SparseKernelsError, type TensorLike } from 'sparse-kernels';
+import { describe, expect, test } from 'vitest';
+import { pruneBySorting } from '../reference/nm.js';
+import { uniform } from '../support/random.js';
+
+const [out, inputs] = [20, 48];
+const of = (data: Float32Array): TensorLike => ({ data, dims: [out, inputs] });
+const pruned = (n: number, m: number, seed: number) => pruneBySorting(uniform(out * inputs, seed), out, inputs, n, m);
+const bands = uniform(out * inputs, 3).map((w, i) => ((Math.floor(i / inputs / 4) * 3 + (i % inputs)) % 2 ? w : 0));
+const bias = uniform(out, 4);
+const x = uniform(5 * inputs, 5);
+
+const plans: Record<string, nm.PlanOptions> = {
+  '2:4': { weight: of(pruned(2, 4, 1)), pattern: '2:4', bias, activation: 'gelu' },
+  '1:2': { weight: of(pruned(1, 2, 1)), pattern: '1:2' },
+  'float16 3:8': { weight: of(pruned(3, 8, 1)), pattern: '3:8', dtype: 'float16' },
+  'bfloat16 1:16': { weight: of(pruned(1, 16, 1)), pattern: '1:16', dtype: 'bfloat16' },
+  'int8 2:4': { weight: of(pruned(2, 4, 1)), pattern: '2:4', dtype: 'int8', bias },
+  unstructured: { weight: of(uniform(out * inputs, 6).map((w) => (w > 0.4 ? w : 0))), pattern: 'unstructured', dtype: 'float16' },
+  'rows that share columns': { weight: of(bands), pattern: '1:2', rows: 4, tokens: 1 },
+  blocks: { weight: of(bands), pattern: 'block', block: [4, 1], dtype: 'int8' },
+  venom: { weight: of(pruned(1, 32, 7)), pattern: '2:32', rows: 2, venom: true },
+  SwiGLU: { weight: of(pruned(2, 4, 1)), gate: of(pruned(2, 4, 2)), gateBias: bias, pattern: '2:4', activation: 'silu', dtype: 'int8' },
+};
+
+test.each(Object.entries(plans))('%s', (_, planOptions) => {
+  const plan = nm.plan(planOptions);
+  const again = nm.deserialize(plan.serialize());
+  expect([again.kernel, again.pattern, again.gated, again.bytes]).toEqual([plan.kernel, plan.pattern, plan.gated, plan.bytes]);
+  expect(again.toDense()).toEqual(plan.toDense());
+  expect(again.runSync(x)).toEqual(plan.runSync(x));
+  expect(again.serialize()).toEqual(plan.serialize());
+});
+
+test('options of the machine are those of the caller', () => {
+  const bytes = nm.plan({ ...(plans['2:4'] as nm.PlanOptions), isa: 'scalar' }).serialize();
+  expect(nm.deserialize(bytes, { isa: 'scalar16' }).kernel).toMatch(/scalar16$/);
+  expect(() => nm.deserialize(bytes, { threads: 0 })).toThrow(expect.objectContaining({ code: 'ERR_SK_OPTION' }));
+  expect(() => nm.deserialize(bytes, { isa: 'mmx' as never })).toThrow(expect.objectContaining({ code: 'ERR_SK_OPTION' }));
+});
+
+describe('bytes that are no plan', () => {
+  const bytes = nm.plan(plans.SwiGLU as nm.PlanOptions).serialize();
+  test('every length but the whole', () => {
+    for (let length = 0; length < bytes.length; length += 1 + (length >> 4)) {
+      expect(() => nm.deserialize(bytes.subarray(0, length))).toThrow(expect.objectContaining({ code: 'ERR_SK_FILE' }));
+    }
+  });
+  test('a later version', () => {
+    const text = new TextDecoder('latin1').decode(bytes).replace('\\"version\\":1,\\"pattern', '\\"version\\":2,\\"pattern');
+    const later = Uint8Array.from(text, (c) => c.charCodeAt(0));
+    const unsummed = Uint8Array.from(text.replace('sparse-kernels.crc32', 'sparse-kernels.crc99'), (c) => c.charCodeAt(0));
+    expect(() => nm.deserialize(later)).toThrow(expect.objectContaining({ code: 'ERR_SK_CHECKSUM' }));
+    expect(() => nm.deserialize(unsummed)).toThrow(
+      expect.objectContaining({ code: 'ERR_SK_VERSION', message: expect.stringMatching(/2/) }),
+    );
+  });
+  test('fuzz: load, or fail with a code', () => {
+    const mutation = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(fc.boolean(), mutation, (checked, changes) => {
+        const mutant = bytes.slice();
+        // Without its checksum the contents themselves must be found out.
+        const at = Buffer.from(bytes).indexOf('sparse-kernels.crc32');
+        if (!checked) mutant[at] = 'S'.charCodeAt(0);
+        for (const [place, byte] of changes) mutant[place % mutant.length] = byte;
+        try {
+          nm.deserialize(mutant).runSync(x);
+        } catch (error) {
+          expect((error as SparseKernelsError).code).toMatch(/^ERR_SK_(FILE|CHECKSUM|VERSION)$/);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
