@@ -11,8 +11,9 @@ export interface Budget {
   /** Both are lower bounds: timing goes on until the pairs are enough and the seconds are over. */
   readonly pairs: number;
   readonly seconds: number;
-  /** But not longer than this once there are three pairs: calls of a second say enough with a few. */
+  /** But not longer than this once there are so many pairs: calls of a second say enough with a few. */
   readonly mostSeconds: number;
+  readonly leastPairs: number;
 }
 
 type Call = () => Promise<unknown>;
@@ -27,7 +28,7 @@ export async function timePairs(ours: Call, peer: Call, budget: Budget): Promise
   }
   const pairs: Pair[] = [];
   const warm = spent();
-  while (pairs.length < 3 || (spent() < budget.mostSeconds && (pairs.length < budget.pairs || spent() - warm < budget.seconds))) {
+  while (pairs.length < budget.leastPairs || (spent() < budget.mostSeconds && (pairs.length < budget.pairs || spent() - warm < budget.seconds))) {
     if (pairs.length % 2 === 0) {
       const oursMs = await timeTurn(ours);
       pairs.push({ oursMs, peerMs: await timeTurn(peer) });
