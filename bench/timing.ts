@@ -28,7 +28,10 @@ export async function timePairs(ours: Call, peer: Call, budget: Budget): Promise
   }
   const pairs: Pair[] = [];
   const warm = spent();
-  while (pairs.length < budget.leastPairs || (spent() < budget.mostSeconds && (pairs.length < budget.pairs || spent() - warm < budget.seconds))) {
+  while (
+    pairs.length < budget.leastPairs ||
+    (spent() < budget.mostSeconds && (pairs.length < budget.pairs || spent() - warm < budget.seconds))
+  ) {
     if (pairs.length % 2 === 0) {
       const oursMs = await timeTurn(ours);
       pairs.push({ oursMs, peerMs: await timeTurn(peer) });
