@@ -1,5 +1,6 @@
 /** The verbs below conv, part of the contract of the raw addon. */
 import type { NativeCancelToken } from './cancel.js';
+import type { NativeDeviceArray } from './cuda.js';
 
 export interface NativeMapOptions {
   /** [n, 1 + axes], batch index first, ascending. */
@@ -51,6 +52,26 @@ export interface NativeMapmmOptions {
   activation: number;
   isa: string;
   threads: number;
+}
+
+/** A map that comes to the CUDA device with the first run that needs it there. */
+export interface NativeDeviceMap {
+  dispose(): void;
+}
+
+export interface NativeMapmmCudaPlan {
+  /** x [inRows, in], y [outRows, out] of DTypes 0, 1 or 2. */
+  run(
+    map: NativeDeviceMap,
+    x: NativeDeviceArray,
+    xType: number,
+    y: NativeDeviceArray,
+    yType: number,
+    cancel: NativeCancelToken | undefined,
+  ): Promise<void>;
+  dispose(): void;
+  readonly kernel: string;
+  readonly bytes: number;
 }
 
 export interface NativeMapmmPlan {
@@ -125,6 +146,12 @@ export interface NativeConv {
   KernelMap: new (options: NativeMapOptions | { swapped: NativeKernelMap } | undefined) => NativeKernelMap;
   /** order [n]: the rows of coords [n, 1 + axes] in ascending key; true if they were so already. */
   sortSites(coords: Int32Array, batch: number, shape: Int32Array, order: Int32Array): boolean;
+  DeviceMap: new (map: NativeKernelMap) => NativeDeviceMap;
+  /** `values`: the DType to store the weight as. */
+  MapmmCudaPlan: new (
+    options: NativeMapmmOptions,
+    values: number,
+  ) => NativeMapmmCudaPlan;
   MapmmPlan: new (options: NativeMapmmOptions) => NativeMapmmPlan;
   /** x [inRows, channels]; JavaScript must not have seen the buffers of y [outRows, channels] and of the winner that is written. */
   mapReduce(

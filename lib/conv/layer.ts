@@ -1,39 +1,15 @@
 import type { NativeMapmmPlan } from '../../types/conv.js';
-import { type Isa, isaOption } from '../device.js';
-import { rangeError, typeError } from '../errors.js';
+import { rangeError } from '../errors.js';
 import { guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
-import { allocate, overlaps, type TensorLike, tensor, typedArray } from '../tensor.js';
-import { describe, integer, oneOf, options } from '../validate.js';
-import { ConvMap } from './map.js';
+import { allocate, overlaps, typedArray } from '../tensor.js';
+import { options } from '../validate.js';
+import { CudaLayer } from './cuda-layer.js';
+import type { ConvMap } from './map.js';
 import { runPlan } from './run.js';
+import { type CudaLayerOptions, convMap, expectKernelOf, type LayerOptions, layerSettings } from './settings.js';
 import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
-
-/** Function applied to every output in the same pass. */
-export type Activation = 'none' | 'relu';
-
-/** In the order of enum MapActivation in native/mapmm/kernel.h. */
-const activations: readonly Activation[] = ['none', 'relu'];
-
-/** Options of {@link layer}. */
-export interface LayerOptions {
-  /**
-   * float32 [out channels, ...kernel, in channels / groups] (KRSC, as spconv has it; the kernel may also be one axis of its volume). Copied: it
-   * may change or be freed afterwards.
-   */
-  readonly weight: TensorLike;
-  /** float32 [out channels]: added before the activation, at every output site. Default: none. */
-  readonly bias?: TensorLike | Float32Array;
-  /** Default `'none'`. */
-  readonly activation?: Activation;
-  /** Channel groups; groups = in channels = out channels is a depthwise convolution. Default 1. */
-  readonly groups?: number;
-  /** Forces the kernels of one instruction set. Default: `SK_ISA` from the environment, else the best that the machine has. */
-  readonly isa?: Isa;
-  /** Most threads of one run. Default: all that `getNumThreads()` allows. */
-  readonly threads?: number;
-}
 
 /** Options of {@link Layer.run}. */
 export interface RunOptions {
@@ -65,34 +41,11 @@ export class Layer {
 
   /** @internal */
   constructor(layerOptions: LayerOptions) {
-    const o = options<LayerOptions>(layerOptions, 'options', ['weight', 'bias', 'activation', 'groups', 'isa', 'threads']);
-    const { data, dims } = tensor(o.weight, 'weight', ['float32']);
-    if (dims.length < 3 || dims.length > 6 || data.length === 0) {
-      throw rangeError(
-        'ERR_SK_SHAPE',
-        `expected weight to be [out, 1 to 4 axes of the kernel, in / groups] but received dims ${describe(dims)}`,
-      );
-    }
-    const [out, inputs] = [dims[0] as number, dims.at(-1) as number];
-    this.groups = integer(o.groups ?? 1, 'groups', 1, 2 ** 20);
-    if (out % this.groups !== 0) {
-      throw rangeError('ERR_SK_SHAPE', `expected the ${out} out channels of weight to be a multiple of ${this.groups} groups`);
-    }
-    this.inChannels = inputs * this.groups;
-    this.outChannels = out;
-    this.kernelSize = dims.slice(1, -1);
-    const settings = {
-      weight: data,
-      transposed: false,
-      groups: this.kernelSize.reduce((a, b) => a * b, 1),
-      in: inputs,
-      out: out / this.groups,
-      splits: this.groups,
-      bias: o.bias === undefined ? undefined : biasData(o.bias, out),
-      activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),
-      isa: isaOption(o.isa),
-      threads: o.threads === undefined ? 0 : integer(o.threads, 'threads', 1, 1024),
-    };
+    const { settings, groups, kernelSize } = layerSettings(layerOptions);
+    this.groups = groups;
+    this.inChannels = settings.in * groups;
+    this.outChannels = settings.out * groups;
+    this.kernelSize = kernelSize;
     this.#handle = new NativeHandle('the layer', () => new native.MapmmPlan(settings));
   }
 
@@ -182,14 +135,7 @@ export class Layer {
   #arguments(x: SparseTensor, map: ConvMap, out: Float32Array | undefined): { features: Float32Array; y: Float32Array } {
     const input = sparseTensor(x, 'x');
     convMap(map);
-    const volume = this.kernelSize.reduce((a, b) => a * b, 1);
-    const extents = this.kernelSize.length === 1 ? undefined : map.kernelSize; // a flat kernel fits every map of its volume
-    if (map.kernelVolume !== volume || (extents && String(extents) !== String(this.kernelSize))) {
-      throw rangeError(
-        'ERR_SK_SHAPE',
-        `expected map to have a kernel of ${describe(this.kernelSize)}, as the weight, but received ${describe(map.kernelSize ?? [map.kernelVolume])}`,
-      );
-    }
+    expectKernelOf(map, this.kernelSize);
     if (input.channels !== this.inChannels) {
       throw rangeError('ERR_SK_SHAPE', `expected x to have ${this.inChannels} channels but received ${input.channels}`);
     }
@@ -201,20 +147,6 @@ export class Layer {
     if (overlaps(input.features, y)) throw rangeError('ERR_SK_OVERLAP', 'expected out not to share memory with the features of x');
     return { features: input.features, y };
   }
-}
-
-function convMap(map: unknown): ConvMap {
-  if (map instanceof ConvMap) return map;
-  throw typeError('ERR_SK_TYPE', `expected map to be a map (conv.map) but received ${describe(map)}`);
-}
-
-function biasData(bias: TensorLike | Float32Array, out: number): Float32Array {
-  const data =
-    typeof bias === 'object' && bias !== null && 'dims' in bias
-      ? tensor(bias, 'bias', ['float32']).data
-      : typedArray(bias, 'float32', 'bias');
-  if (data.length === out) return data;
-  throw rangeError('ERR_SK_SHAPE', `expected bias to hold ${out} elements but received ${data.length}`);
 }
 
 /**
@@ -230,6 +162,8 @@ function biasData(bias: TensorLike | Float32Array, out: number): Float32Array {
  * layer.outChannels; // 64
  * ```
  */
-export function layer(layerOptions: LayerOptions): Layer {
-  return new Layer(layerOptions);
+export function layer(layerOptions: CudaLayerOptions): CudaLayer;
+export function layer(layerOptions: LayerOptions): Layer;
+export function layer(layerOptions: LayerOptions | CudaLayerOptions): Layer | CudaLayer {
+  return layerOptions?.device === 'cuda' ? new CudaLayer(layerOptions) : new Layer(layerOptions);
 }

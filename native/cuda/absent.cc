@@ -26,4 +26,6 @@ CudaDevice::~CudaDevice() = default;
 Status CudaDevice::synchronize() const { return cuda_status(0, ""); }
 CudaCopies CudaDevice::copies() const { return {0, 0, 0, 0}; }
 
+Status upload_all(const std::shared_ptr<const CudaDevice>&, const void*, size_t, CudaBuffer*) { return cuda_status(0, ""); }
+
 }  // namespace sk

@@ -158,4 +158,10 @@ Status CudaDevice::synchronize() const { return cuda_status(cudaStreamSynchroniz
 
 CudaCopies CudaDevice::copies() const { return {uploads_, uploaded_bytes_, downloads_, downloaded_bytes_}; }
 
+Status upload_all(const std::shared_ptr<const CudaDevice>& device, const void* host, size_t bytes, CudaBuffer* buffer) {
+  Status status = buffer->reserve(device, bytes);
+  if (status.ok()) status = buffer->upload(host, bytes);
+  return status.ok() ? device->synchronize() : status;
+}
+
 }  // namespace sk

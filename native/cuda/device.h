@@ -122,4 +122,7 @@ class CudaDevice {
   mutable std::atomic<int64_t> uploads_{0}, uploaded_bytes_{0}, downloads_{0}, downloaded_bytes_{0};
 };
 
+// A copy of host memory on the device, complete when it returns.
+Status upload_all(const std::shared_ptr<const CudaDevice>& device, const void* host, size_t bytes, CudaBuffer* buffer);
+
 }  // namespace sk

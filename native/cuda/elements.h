@@ -4,6 +4,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+#include "../core/tensor.h"
 #include "../simd/half.h"
 
 namespace sk {

@@ -59,6 +59,12 @@ __device__ inline uint32_t load_shared(uint32_t address) {
   return word;
 }
 
+// Two numbers, 8-byte aligned. Plain assignments of vectors are taken apart by the compiler at times.
+template <int kOffset = 0>
+__device__ inline void store_shared2(uint32_t address, float a, float b) {
+  asm volatile("st.shared.v2.f32 [%0 + %3], {%1, %2};\n" ::"r"(address), "f"(a), "f"(b), "n"(kOffset) : "memory");
+}
+
 // Four 8x8 matrices of 16-bit elements; lane l gives the address of row l % 8 of matrix l / 8.
 template <int kOffset = 0>
 __device__ inline void ldmatrix_x4(uint32_t (&r)[4], uint32_t address) {
@@ -66,6 +72,18 @@ __device__ inline void ldmatrix_x4(uint32_t (&r)[4], uint32_t address) {
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
                : "r"(address), "n"(kOffset)
                : "memory");
+}
+
+// d += A * B, m16n8k16.
+__device__ inline void mma_f16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};\n"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+__device__ inline void mma_bf16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};\n"
+               : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
 // d += A * B for a 2:4 (tf32: 1:2) sparse A, whose 4 registers hold the kept elements. `metadata` is legal in the pair of lanes that

@@ -1,4 +1,5 @@
-#include "../mapmm/mapmm.h"
+#include "mapmm_napi.h"
+
 #include "args.h"
 #include "map_object.h"
 #include "plan_object.h"
@@ -6,6 +7,33 @@
 #include "verbs.h"
 
 namespace sk::napi {
+namespace {
+
+constexpr int64_t kMaxChannels = int64_t{1} << 20;
+
+}  // namespace
+
+MapmmOptions mapmm_options(const Napi::Value& value) {
+  const Napi::Env env = value.Env();
+  const Napi::Object o = object(value, "options");
+  MapmmOptions options;
+  options.groups = integer(o.Get("groups"), "groups", 1, int64_t{1} << 20);
+  options.in = integer(o.Get("in"), "in", 1, kMaxChannels);
+  options.out = integer(o.Get("out"), "out", 1, kMaxChannels);
+  options.splits = integer(o.Get("splits"), "splits", 1, kMaxChannels);
+  const auto weight = span<float>(o.Get("weight"), "weight");
+  expect_length(env, weight.length, "weight", options.splits * options.out * options.groups, options.in);
+  options.weight = weight.data;
+  options.transposed = o.Get("transposed").ToBoolean();
+  const auto bias = optional_span<float>(o.Get("bias"), "bias");
+  if (bias.data != nullptr) expect_length(env, bias.length, "bias", options.splits, options.out);
+  options.bias = bias.data;
+  options.activation = static_cast<MapActivation>(integer(o.Get("activation"), "activation", 0, 1));
+  options.isa = text(o.Get("isa"), "isa");
+  options.threads = static_cast<int>(integer(o.Get("threads"), "threads", 0, 1024));
+  return options;
+}
+
 namespace {
 
 class MapmmPlanObject : public PlanObject<MapmmPlanObject, MapmmPlan> {
@@ -19,30 +47,12 @@ class MapmmPlanObject : public PlanObject<MapmmPlanObject, MapmmPlan> {
   // new MapmmPlan({ weight, transposed, groups, in, out, splits, bias, activation, isa, threads })
   explicit MapmmPlanObject(const Napi::CallbackInfo& info) : Base(info) {
     const Napi::Env env = info.Env();
-    const Napi::Object o = object(info[0], "options");
-    MapmmOptions options;
-    options.groups = integer(o.Get("groups"), "groups", 1, int64_t{1} << 20);
-    options.in = integer(o.Get("in"), "in", 1, kMaxChannels);
-    options.out = integer(o.Get("out"), "out", 1, kMaxChannels);
-    options.splits = integer(o.Get("splits"), "splits", 1, kMaxChannels);
-    const auto weight = span<float>(o.Get("weight"), "weight");
-    expect_length(env, weight.length, "weight", options.splits * options.out * options.groups, options.in);
-    options.weight = weight.data;
-    options.transposed = o.Get("transposed").ToBoolean();
-    const auto bias = optional_span<float>(o.Get("bias"), "bias");
-    if (bias.data != nullptr) expect_length(env, bias.length, "bias", options.splits, options.out);
-    options.bias = bias.data;
-    options.activation = static_cast<MapActivation>(integer(o.Get("activation"), "activation", 0, 1));
-    options.isa = text(o.Get("isa"), "isa");
-    options.threads = static_cast<int>(integer(o.Get("threads"), "threads", 0, 1024));
     std::shared_ptr<const MapmmPlan> plan;
-    if (const Status status = MapmmPlan::create(options, &plan); !status.ok()) throw to_error(env, status);
+    if (const Status status = MapmmPlan::create(mapmm_options(info[0]), &plan); !status.ok()) throw to_error(env, status);
     adopt(env, std::move(plan));
   }
 
  private:
-  static constexpr int64_t kMaxChannels = int64_t{1} << 20;
-
   struct Operands {
     std::shared_ptr<const Map> map;
     Span<float> x, y;
@@ -81,8 +91,18 @@ class MapmmPlanObject : public PlanObject<MapmmPlanObject, MapmmPlan> {
   }
 };
 
+std::vector<KernelRow> rows() {
+  std::vector<KernelRow> rows = mapmm_kernels();
+  for (KernelRow& row : mapmm_cuda_kernels()) rows.push_back(std::move(row));
+  return rows;
+}
+
 }  // namespace
 
-const Verb kMapmm = {[](Napi::Env env, Napi::Object exports) { exports.Set("MapmmPlan", MapmmPlanObject::define(env)); }, &mapmm_kernels};
+const Verb kMapmm = {[](Napi::Env env, Napi::Object exports) {
+                       exports.Set("MapmmPlan", MapmmPlanObject::define(env));
+                       define_mapmm_cuda(env, exports);
+                     },
+                     &rows};
 
 }  // namespace sk::napi

@@ -4,10 +4,15 @@ import { type CudaKernelInfo, kernels } from 'sparse-kernels';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Check } from '../kernels/check.js';
 import { attendChecks } from './attend-parity.js';
+import { mapmmChecks } from './conv-parity.js';
 import { spmmChecks } from './nm-parity.js';
 import { where } from './simulated.js';
 
-const verbs: Readonly<Record<string, (row: CudaKernelInfo) => Iterable<Check>>> = { attend: attendChecks, spmm: spmmChecks };
+const verbs: Readonly<Record<string, (row: CudaKernelInfo) => Iterable<Check>>> = {
+  attend: attendChecks,
+  mapmm: mapmmChecks,
+  spmm: spmmChecks,
+};
 
 /** Every CUDA row of kernels() × every case of its verb, against the float64 oracle. */
 export function testParity(): void {

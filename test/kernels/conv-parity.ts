@@ -49,7 +49,7 @@ function compareWithOracle(c: ConvCase, row: KernelInfo, fill: Fill, exact: bool
 }
 
 /** The tensor and the map of a case, and what the oracle makes of them. */
-function prepare(c: ConvCase, volume: Volume, kernel: Parameters<typeof denseConv>[1]) {
+export function prepare(c: ConvCase, volume: Volume, kernel: Parameters<typeof denseConv>[1]) {
   const { size, stride, padding, dilation } = kernel;
   const span = size.map((k, a) => (dilation[a] as number) * (k - 1) + 1);
   const down = c.shape.map((n, a) => Math.floor((n + 2 * (padding[a] as number) - (span[a] as number)) / (stride[a] as number)) + 1);

@@ -3,9 +3,10 @@ import { rangeError } from '../../errors.js';
 import { type TensorLike, tensor, typedArray } from '../../tensor.js';
 import { describe } from '../../validate.js';
 import { mapFeatures } from '../features.js';
-import { type Activation, type Layer, layer } from '../layer.js';
+import { type Layer, layer } from '../layer.js';
 import type { ConvMap } from '../map.js';
 import { moments } from '../norm.js';
+import type { Activation } from '../settings.js';
 import type { SparseTensor } from '../tensor.js';
 
 /**

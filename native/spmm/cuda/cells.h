@@ -105,7 +105,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 2) cells_product(const SpmmCu
   const int64_t output = row_block * kCellRows + column;
   if (output >= p.out) return;
   float bias[8];
-  load_bias(p, output, bias);
+  load_eight(p.bias + output, bias);
   for (int t = threadIdx.x / kEights; t < Shape::kTokens && first_token + t < p.tokens; t += Shape::kThreads / kEights) {
     float eight[8];
     read_eight(sums + t * Shape::kSumPitch + column, eight);

@@ -1,9 +1,10 @@
 // The CUDA kernels of spmm: rows of kernels.def, and how each is launched.
 #include <cuda_runtime.h>
 
+#include "../../cuda/convert.h"
 #include "cells.h"
-#include "convert.h"
 #include "sparse_mma.h"
+#include "transpose.h"
 
 namespace sk {
 namespace {
@@ -15,17 +16,6 @@ cudaError_t launch(Kernel kernel, dim3 grid, dim3 threads, int shared, const Spm
   const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
   if (error != cudaSuccess) return error;
   kernel<<<grid, threads, shared, stream>>>(p);
-  return cudaGetLastError();
-}
-
-// Calls put(x as what it is) and returns what the launch in it did.
-template <class Put>
-int with_type(const void* x, DType type, Put put) {
-  switch (type) {
-    case DType::kFloat32: put(static_cast<const float*>(x)); break;
-    case DType::kFloat16: put(static_cast<const Half*>(x)); break;
-    default: put(static_cast<const BHalf*>(x)); break;
-  }
   return cudaGetLastError();
 }
 
@@ -61,11 +51,7 @@ int multiply_tiles(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
 
 template <class T>
 int convert_tiles(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, void* opaque) {
-  const int64_t eights = pitch / 16;
-  return with_type(x, type, [&](auto* from) {
-    convert_rows<<<blocks(eights * tokens, 256), 256, 0, static_cast<cudaStream_t>(opaque)>>>(from, tokens, in, static_cast<T*>(to),
-                                                                                              eights);
-  });
+  return launch_convert<T>(x, type, tokens, in, to, pitch, static_cast<cudaStream_t>(opaque));
 }
 
 // ---- cells ------------------------------------------------------------------------------------------------------------------------

@@ -48,12 +48,6 @@ const Row kRows[] = {
 
 }  // namespace
 
-Status upload_all(const std::shared_ptr<const CudaDevice>& device, const void* host, size_t bytes, CudaBuffer* buffer) {
-  Status status = buffer->reserve(device, bytes);
-  if (status.ok()) status = buffer->upload(host, bytes);
-  return status.ok() ? device->synchronize() : status;
-}
-
 Status SpmmCudaPlan::create(std::shared_ptr<const CudaDevice> device, const SpmmOptions& options,
                             std::shared_ptr<const SpmmCudaPlan>* result) {
   const auto row = std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.kernel != nullptr && r.fits(options); });

@@ -184,7 +184,7 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) sparse_mma(co
   const int64_t output = first_row + column;
   float* sums = reinterpret_cast<float*>(shared);
   float bias[8] = {};
-  if (p.splits == 1 && output < p.out) load_bias(p, output, bias);
+  if (p.splits == 1 && output < p.out) load_eight(p.bias + output, bias);
   for (int part = 0; part < Shape::kWarpsTokens; ++part) {
     gather_sums<Shape>(sum, part, sums);
     const int64_t part_token = first_token + part * kTokensOfPart;

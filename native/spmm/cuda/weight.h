@@ -28,7 +28,4 @@ class SpmmCudaWeight {
 Status tiles_create(std::shared_ptr<const CudaDevice> device, const SpmmOptions& options, std::unique_ptr<const SpmmCudaWeight>* weight);
 Status cells_create(std::shared_ptr<const CudaDevice> device, const SpmmOptions& options, std::unique_ptr<const SpmmCudaWeight>* weight);
 
-// A copy of host memory on the device, complete when it returns.
-Status upload_all(const std::shared_ptr<const CudaDevice>& device, const void* host, size_t bytes, CudaBuffer* buffer);
-
 }  // namespace sk

@@ -1,0 +1,120 @@
+import type { NativeDeviceMap, NativeMapmmCudaPlan } from '../../types/conv.js';
+import { DeviceTensor, deviceOperand, toDevice } from '../device-tensor.js';
+import { rangeError } from '../errors.js';
+import { cancellable, NativeHandle } from '../handle.js';
+import { native } from '../native.js';
+import { oneOf, options } from '../validate.js';
+import type { ConvMap } from './map.js';
+import { type CudaLayerOptions, convMap, expectKernelOf, layerSettings } from './settings.js';
+import { expectMapOf, rowsOf } from './sites.js';
+import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
+
+const types = ['float32', 'float16', 'bfloat16'] as const; // in the order of DType in native/core/tensor.h
+
+/** Options of {@link CudaLayer.run}. */
+export interface CudaRunOptions {
+  /** Aborts a run that has not started on the device: the promise then rejects with the signal's `reason`. */
+  readonly signal?: AbortSignal;
+}
+
+/** Maps that are on the device, or come there with their first run; they go when the map does. */
+const deviceMaps = new WeakMap<ConvMap, NativeDeviceMap>();
+
+function deviceMap(map: ConvMap): NativeDeviceMap {
+  const source = map.handle.live();
+  const there = deviceMaps.get(map) ?? new native.DeviceMap(source);
+  deviceMaps.set(map, there);
+  return there;
+}
+
+/**
+ * A sparse convolution on a CUDA device: its weight stays there, and a map does from its first run on. Made by `conv.layer` with
+ * `device: 'cuda'`.
+ */
+export class CudaLayer {
+  /** Channels of x. */
+  readonly inChannels: number;
+  /** Channels of the result. */
+  readonly outChannels: number;
+  /** Extents of the kernel, or its volume alone, as the weight has them. */
+  readonly kernelSize: readonly number[];
+  readonly #handle: NativeHandle<NativeMapmmCudaPlan>;
+
+  /** @internal */
+  constructor(layerOptions: CudaLayerOptions) {
+    const { settings, kernelSize } = layerSettings(layerOptions);
+    const dtype = oneOf(layerOptions.dtype, 'dtype', ['float16', 'bfloat16']);
+    this.inChannels = settings.in;
+    this.outChannels = settings.out;
+    this.kernelSize = kernelSize;
+    this.#handle = new NativeHandle('the layer', () => new native.MapmmCudaPlan(settings, types.indexOf(dtype)));
+  }
+
+  /** Name of the kernel that runs, for instance `mapmm_f16_dense_cuda`. */
+  get kernel(): string {
+    return this.#handle.live().kernel;
+  }
+
+  /** Bytes of the packed weight and bias on the device. */
+  get bytes(): number {
+    return this.#handle.live().bytes;
+  }
+
+  /**
+   * The convolution of x over a map, on the device; the promise settles when the result is there.
+   *
+   * @param x - a sparse tensor at the input sites of `map`, whose result is one at its output sites; or features [input sites, in channels] that
+   * are on the device (float32, float16 or bfloat16), whose result [output sites, out channels] is there too, of the same type
+   * @param map - a map whose kernel has the extents of the weight
+   * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_DTYPE`, SparseKernelsError
+   * `ERR_SK_COORDINATES` (the map of another tensor) / `ERR_SK_DISPOSED` / `ERR_SK_MEMORY` / `ERR_SK_CUDA`, or the reason of `signal`
+   * @example
+   * ```ts
+   * import { conv, devices } from 'sparse-kernels';
+   * if (devices().some((d) => d.type === 'cuda' && d.available)) {
+   *   const x = conv.tensor({ coords: Int32Array.of(0, 2, 0, 3), features: Float32Array.of(1, 10), spatialShape: [8] });
+   *   const weight = { data: Float32Array.of(1, 2, 3), dims: [1, 3, 1] };
+   *   using layer = conv.layer({ weight, dtype: 'float16', device: 'cuda' });
+   *   const y = await layer.run(x, conv.map(x, { kernelSize: 3 })); // y.features: Float32Array [32, 21]
+   * }
+   * ```
+   */
+  async run<X extends SparseTensor | DeviceTensor>(x: X, map: ConvMap, runOptions: CudaRunOptions = {}): Promise<X> {
+    const { signal } = options<CudaRunOptions>(runOptions, 'options', ['signal']);
+    expectKernelOf(convMap(map), this.kernelSize);
+    return this.#handle.use(async (plan) => {
+      if (x instanceof DeviceTensor) return (await this.#runOnDevice(plan, x, map, signal)) as X;
+      const input = sparseTensor(x as SparseTensor, 'x');
+      if (input.channels !== this.inChannels) {
+        throw rangeError('ERR_SK_SHAPE', `expected x to have ${this.inChannels} channels but received ${input.channels}`);
+      }
+      expectMapOf(input, map.input);
+      using there = await toDevice({ data: input.features, dims: [rowsOf(input), input.channels] }, 'cuda');
+      using y = await this.#runOnDevice(plan, there, map, signal);
+      return withFeatures(map.output, (await y.to('cpu')).data as Float32Array, this.outChannels) as X;
+    });
+  }
+
+  #runOnDevice(plan: NativeMapmmCudaPlan, x: DeviceTensor, map: ConvMap, signal: AbortSignal | undefined): Promise<DeviceTensor> {
+    return cancellable(signal, async (token) => {
+      const rows = deviceOperand(x, 'x', types, this.inChannels);
+      if (rows !== rowsOf(map.input)) {
+        throw rangeError('ERR_SK_SHAPE', `expected x to have the ${rowsOf(map.input)} input sites of the map but received ${rows} rows`);
+      }
+      const y = new DeviceTensor(x.type, [rowsOf(map.output), this.outChannels]);
+      const type = types.indexOf(x.type as 'float32');
+      await x.use((xs) => y.use((ys) => plan.run(deviceMap(map), xs, type, ys, type, token)));
+      return y;
+    });
+  }
+
+  /** Frees the weight as soon as no run is under way; later use throws `ERR_SK_DISPOSED`. Calling it twice is fine. */
+  dispose(): void {
+    this.#handle.dispose();
+  }
+
+  /** `using layer = conv.layer(...)` disposes at the end of the block. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

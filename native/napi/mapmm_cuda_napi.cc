@@ -1,0 +1,94 @@
+#include <mutex>
+
+#include "addon.h"
+#include "device_array.h"
+#include "map_object.h"
+#include "mapmm_napi.h"
+#include "plan_object.h"
+#include "run.h"
+
+namespace sk::napi {
+namespace {
+
+// A map that comes to the device with the first run that needs it there.
+struct LazyMap {
+  std::shared_ptr<const Map> map;
+  std::mutex mutex;
+  std::shared_ptr<const CudaMap> there;
+
+  Status get(const std::shared_ptr<const CudaDevice>& device, std::shared_ptr<const CudaMap>* result) {
+    const std::lock_guard<std::mutex> lock(mutex);
+    Status status = there ? Status() : CudaMap::create(device, map->view(), &there);
+    *result = there;
+    return status;
+  }
+};
+
+class DeviceMapObject : public Napi::ObjectWrap<DeviceMapObject> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "DeviceMap", {InstanceMethod<&DeviceMapObject::dispose>("dispose")});
+  }
+
+  // new DeviceMap(map)
+  explicit DeviceMapObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DeviceMapObject>(info) {
+    info.This().As<Napi::Object>().TypeTag(&kTag);
+    lazy_->map = MapObject::of(info[0]);
+  }
+
+  static std::shared_ptr<LazyMap> of(const Napi::Value& value) {
+    if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kTag)) throw type_error(value.Env(), "expected map to be a DeviceMap");
+    const auto& lazy = Unwrap(value.As<Napi::Object>())->lazy_;
+    if (!lazy) throw to_error(value.Env(), Status(Code::kDisposed, "the map was used after dispose()"));
+    return lazy;
+  }
+
+ private:
+  static constexpr napi_type_tag kTag = {0x2be4f1978d0a6c53, 0xa16d83c05be7924f};
+  void dispose(const Napi::CallbackInfo&) { lazy_.reset(); }
+  std::shared_ptr<LazyMap> lazy_ = std::make_shared<LazyMap>();
+};
+
+class MapmmCudaPlanObject : public PlanObject<MapmmCudaPlanObject, MapmmCudaPlan> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return define_class(env, "MapmmCudaPlan", {InstanceMethod<&MapmmCudaPlanObject::run>("run")});
+  }
+
+  // new MapmmCudaPlan(options, values): options of MapmmPlan, the DType to store the weight as
+  explicit MapmmCudaPlanObject(const Napi::CallbackInfo& info) : Base(info) {
+    const Napi::Env env = info.Env();
+    const auto values = static_cast<DType>(integer(info[1], "values", 0, 3));
+    std::shared_ptr<const MapmmCudaPlan> plan;
+    const Status status = MapmmCudaPlan::create(env.GetInstanceData<Addon>()->cuda(env), mapmm_options(info[0]), values, &plan);
+    if (!status.ok()) throw to_error(env, status);
+    adopt(env, std::move(plan));
+  }
+
+ private:
+  // run(map, x, xType, y, yType, cancelToken | undefined) -> Promise<void>; map is a DeviceMap, x and y are DeviceArrays
+  Napi::Value run(const Napi::CallbackInfo& info) {
+    const auto plan = live(info.Env());
+    const auto lazy = DeviceMapObject::of(info[0]);
+    const auto x_type = static_cast<DType>(integer(info[2], "x type", 0, 2)), y_type = static_cast<DType>(integer(info[4], "y type", 0, 2));
+    const auto x = DeviceArray::buffer_of(info[1], x_type, lazy->map->in_rows(), plan->in_channels(), "x");
+    const auto y = DeviceArray::buffer_of(info[3], y_type, lazy->map->out_rows(), plan->out_channels(), "out");
+    return run_async(info.Env(), {}, {}, CancelToken::flag_of(info[5]),
+                     [plan, lazy, x, x_type, y, y_type](const void* const*, void* const*, const std::atomic<bool>* cancel) {
+                       if (cancel && cancel->load(std::memory_order_relaxed)) return Status(Code::kAborted, "the run was aborted");
+                       std::shared_ptr<const CudaMap> map;
+                       Status status = lazy->get(plan->device(), &map);
+                       if (status.ok()) status = plan->run(*map, *x, x_type, *y, y_type);
+                       return status.ok() ? plan->device()->synchronize() : status;
+                     });
+  }
+};
+
+}  // namespace
+
+void define_mapmm_cuda(Napi::Env env, Napi::Object exports) {
+  exports.Set("DeviceMap", DeviceMapObject::define(env));
+  exports.Set("MapmmCudaPlan", MapmmCudaPlanObject::define(env));
+}
+
+}  // namespace sk::napi
