@@ -1,10 +1,10 @@
 /** Launches of a program on the simulator. */
-
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ptxas } from './simulated.js';
 
 /** One launch, as test/gpusim reports it. */
 export interface Launch {
@@ -28,7 +28,13 @@ export function launchesOf(program: string, multiprocessors: number, ...args: (s
   const folder = mkdtempSync(join(tmpdir(), 'counters-'));
   try {
     const report = join(folder, 'report.json');
-    const env = { ...process.env, GPUSIM_REPORT: report, GPUSIM_DEVICE: 'a100', GPUSIM_MULTIPROCESSORS: String(multiprocessors) };
+    const env = {
+      ...process.env,
+      GPUSIM_REPORT: report,
+      GPUSIM_DEVICE: 'a100',
+      GPUSIM_MULTIPROCESSORS: String(multiprocessors),
+      GPUSIM_PTXAS: ptxas,
+    };
     execFileSync(process.execPath, ['--import', 'tsx', program, ...args.map(String)], { cwd: root, env });
     return JSON.parse(readFileSync(report, 'utf8'));
   } finally {

@@ -13,6 +13,11 @@ const nvcc = [process.env.CUDA_HOME && join(process.env.CUDA_HOME, 'bin/nvcc'), 
   (path) => path && works(path, '--version'),
 );
 
+/** Counts registers and spills for the simulator. */
+export const ptxas = [process.env.CUDA_HOME && join(process.env.CUDA_HOME, 'bin/ptxas'), 'ptxas', '/usr/local/cuda/bin/ptxas'].find(
+  (path) => path && works(path, '--version'),
+);
+
 /** Where the CUDA rows run. */
 export const where: 'device' | 'simulator' | 'nowhere: there is no nvcc' = works('nvidia-smi', '-L')
   ? 'device'
