@@ -19,13 +19,13 @@ beforeAll(async () => {
 
 it.each(['core', 'pool', 'pack', 'words', 'plan', 'fuzz', 'select', 'attend', 'conv', 'planes'])(
   '%s',
-  { timeout: 4 * MINUTE },
+  { timeout: 10 * MINUTE },
   async (suite) => {
     expectToPass(await run(join(build, 'native_tests'), suite));
   },
 );
 
-it('every kernel row beside guard pages', { timeout: 4 * MINUTE }, async () => {
+it('every kernel row beside guard pages', { timeout: 10 * MINUTE }, async () => {
   const outcome = await run(join(build, 'native_tests'), 'edges');
   expectToPass(outcome);
   const ran = rest(outcome, 'row ').map((line) => line.split(' ')[0]);
