@@ -1,5 +1,5 @@
 import type { NativeDeviceArray } from '../types/native.js';
-import { rangeError } from './errors.js';
+import { rangeError, typeError } from './errors.js';
 import { guarded, NativeHandle } from './handle.js';
 import { native } from './native.js';
 import { allocate, type DType, elementCount, type Tensor, type TensorLike, tensor } from './tensor.js';
@@ -96,7 +96,7 @@ export async function toDevice(value: TensorLike, device: 'cuda'): Promise<Devic
 /** A tensor on a device whose last axis has so many elements, or a named error. */
 export function deviceOperand(value: DeviceTensor, name: string, types: readonly DeviceDType[], last: number): number {
   if (!types.includes(value.type)) {
-    throw rangeError('ERR_SK_DTYPE', `expected ${name} to be ${types.join(' or ')} but received ${value.type}`);
+    throw typeError('ERR_SK_DTYPE', `expected ${name} to be ${types.join(' or ')} but received ${value.type}`);
   }
   if (value.dims.at(-1) !== last) {
     throw rangeError('ERR_SK_SHAPE', `expected ${name} to be [..., ${last}] but received dims [${value.dims.join(', ')}]`);

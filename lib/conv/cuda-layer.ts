@@ -66,7 +66,7 @@ export class CudaLayer {
    * @param x - a sparse tensor at the input sites of `map`, whose result is one at its output sites; or features [input sites, in channels] that
    * are on the device (float32, float16 or bfloat16), whose result [output sites, out channels] is there too, of the same type
    * @param map - a map whose kernel has the extents of the weight
-   * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_DTYPE`, SparseKernelsError
+   * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE`, SparseKernelsError
    * `ERR_SK_COORDINATES` (the map of another tensor) / `ERR_SK_DISPOSED` / `ERR_SK_MEMORY` / `ERR_SK_CUDA`, or the reason of `signal`
    * @example
    * ```ts
