@@ -1,6 +1,6 @@
 import type { NativeAttendCudaPlan } from '../../types/attention.js';
 import { DeviceTensor, toDevice } from '../device-tensor.js';
-import { rangeError } from '../errors.js';
+import { rangeError, typeError } from '../errors.js';
 import { cancellable, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { type TensorLike, tensor } from '../tensor.js';
@@ -155,7 +155,7 @@ export class CudaPlan {
   #check(value: DeviceTensor, name: string, heads: number, tokens: number): void {
     const { batch, headDim } = this;
     if (!(value instanceof DeviceTensor) || value.type !== this.dtype) {
-      throw rangeError('ERR_SK_DTYPE', `expected ${name} to be a ${this.dtype} tensor on the device, as q is`);
+      throw typeError('ERR_SK_DTYPE', `expected ${name} to be a ${this.dtype} tensor on the device, as q is`);
     }
     const wanted = this.layout === 'BHSD' ? [batch, heads, tokens, headDim] : [batch, tokens, heads, headDim];
     if (String(value.dims) === String(wanted)) return;
