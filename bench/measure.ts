@@ -10,10 +10,19 @@ export interface Job {
   /** Each is measured in turn, with the same operands. */
   readonly conditions: readonly Conditions[];
   readonly budget: Budget;
+  /** Of all processes so far, of which there may be none. */
+  readonly fastestProbeMs?: number;
+}
+
+export interface Timed {
+  readonly pairs: readonly Pair[];
+  /** During how many of them nobody else worked on the cores. */
+  readonly calmPairs: number;
+  readonly fastestProbeMs: number;
 }
 
 /** What one contest gave: its figures and pairs, or why it was not timed. */
-export type Outcome = (Figures & { readonly pairs: readonly Pair[] }) | { readonly problems: readonly string[] };
+export type Outcome = (Figures & Timed) | { readonly problems: readonly string[] };
 
 /**
  * Measures a case in a process of its own, where no other case has left threads, memory or compiled code behind.

@@ -16,8 +16,8 @@ if (simulate) {
   process.exit();
 }
 const budget = quick
-  ? { warmUpPairs: 0, pairs: 3, seconds: 0.1, mostSeconds: 1, leastPairs: 1 }
-  : { warmUpPairs: 2, pairs: 15, seconds: 1.5, mostSeconds: 8, leastPairs: 3 };
+  ? { warmUpPairs: 0, pairs: 3, seconds: 0.1, mostSeconds: 1, leastPairs: 1, patienceSeconds: 0 }
+  : { warmUpPairs: 2, pairs: 15, seconds: 1.5, mostSeconds: 8, leastPairs: 3, patienceSeconds: 12 };
 
 // One frame a second: drawing must not take time from what is measured.
 const progress = ora({ isSilent: !process.stderr.isTTY, spinner: { interval: 1000, frames: ['-', '+'] } });
@@ -29,14 +29,22 @@ const contenders = threadCounts.map((count) => ({
 }));
 
 const results: Result[] = [];
+let fastestProbeMs: number | undefined;
 for (const [i, benchCase] of cases.entries()) {
   progress.text = `${i + 1}/${cases.length} ${benchCase.name}`;
   const conditions = contenders.map((contender) => contender.conditions);
-  const outcomes = await measure({ suite: suite.name, case: benchCase, conditions, budget });
+  const outcomes = await measure({
+    suite: suite.name,
+    case: benchCase,
+    conditions,
+    budget,
+    ...(fastestProbeMs !== undefined && { fastestProbeMs }),
+  });
   for (const [j, { conditions, roofline }] of contenders.entries()) {
     const outcome = outcomes[j] as Outcome;
     const entry = { suite: suite.name, case: benchCase, threads: conditions.threads };
     if ('problems' in outcome) process.stderr.write(`${benchCase.name}, ${conditions.threads} thread(s): ${outcome.problems.join('; ')}\n`);
+    else fastestProbeMs = outcome.fastestProbeMs;
     results.push(summarize(entry, outcome, roofline));
   }
 }

@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Calm } from './calm.js';
 
 /** Milliseconds of a call on each side, taken one side right after the other. */
 export interface Pair {
   readonly oursMs: number;
   readonly peerMs: number;
+  /** The slowest probe of the cores before, between and after the two. */
+  readonly probeMs: number;
 }
 
 export interface Budget {
@@ -14,33 +17,51 @@ export interface Budget {
   /** But not longer than this once there are so many pairs: calls of a second say enough with a few. */
   readonly mostSeconds: number;
   readonly leastPairs: number;
+  /** So long beyond `mostSeconds` for pairs that nobody disturbs: waiting for such a moment, and taking pairs again that were disturbed. */
+  readonly patienceSeconds: number;
 }
 
 type Call = () => Promise<unknown>;
 
-/** Times the two sides in pairs, the order alternating: whatever drifts on this machine hits both. */
-export async function timePairs(ours: Call, peer: Call, budget: Budget): Promise<Pair[]> {
+/**
+ * Times the two sides in pairs, the order alternating: whatever drifts on this machine hits both. Pairs during which a core was disturbed
+ * are no part of the result where there are `leastPairs` others.
+ */
+export async function timePairs(ours: Call, peer: Call, budget: Budget, calm: Calm): Promise<{ pairs: Pair[]; calmPairs: number }> {
   const start = performance.now();
   const spent = () => (performance.now() - start) / 1000;
   for (let i = 0; i < budget.warmUpPairs && spent() < budget.mostSeconds / 4; i++) {
     await ours();
     await peer();
   }
-  const pairs: Pair[] = [];
+  const taken: Pair[] = [];
+  const calmPairs = () => taken.filter((pair) => calm.isCalm(pair.probeMs));
+  const patient = () => spent() < budget.mostSeconds + budget.patienceSeconds;
   const warm = spent();
-  while (
-    pairs.length < budget.leastPairs ||
-    (spent() < budget.mostSeconds && (pairs.length < budget.pairs || spent() - warm < budget.seconds))
-  ) {
-    if (pairs.length % 2 === 0) {
-      const oursMs = await timeTurn(ours);
-      pairs.push({ oursMs, peerMs: await timeTurn(peer) });
-    } else {
-      const peerMs = await timeTurn(peer);
-      pairs.push({ oursMs: await timeTurn(ours), peerMs });
+  const enough = (pairs: number) =>
+    pairs >= budget.leastPairs && (spent() >= budget.mostSeconds || (pairs >= budget.pairs && spent() - warm >= budget.seconds));
+  while (!enough(calmPairs().length) && (patient() || taken.length < budget.leastPairs)) {
+    while (patient() && budget.patienceSeconds > 0 && !calm.isCalm(calm.probe())) {
+      calm.move();
+      await sleep(5);
     }
+    taken.push(await timePair(ours, peer, taken.length % 2 === 0, calm));
   }
-  return pairs;
+  const pairs = calmPairs().length >= budget.leastPairs ? calmPairs() : taken;
+  return { pairs, calmPairs: calmPairs().length };
+}
+
+async function timePair(ours: Call, peer: Call, oursFirst: boolean, calm: Calm): Promise<Pair> {
+  const probes = [calm.probe()];
+  const turn = async (call: Call) => {
+    const ms = await timeTurn(call);
+    probes.push(calm.probe());
+    return ms;
+  };
+  const first = await turn(oursFirst ? ours : peer);
+  const second = await turn(oursFirst ? peer : ours);
+  const [oursMs, peerMs] = oursFirst ? [first, second] : [second, first];
+  return { oursMs, peerMs, probeMs: Math.max(...probes) };
 }
 
 /**

@@ -21,6 +21,9 @@ export interface Result {
   /** The 10th and the 90th percentile of the same. */
   readonly ratioMin: number | null;
   readonly ratioMax: number | null;
+  /** How many pairs these figures come from, and during how many of them the cores were our own: all, if such pairs were to be had. */
+  readonly pairs: number | null;
+  readonly calmPairs: number | null;
   /** The least ratio that was asked for, and the one that theory allows. */
   readonly goal: number | null;
   readonly limit: number | null;
@@ -49,7 +52,7 @@ export function summarize({ suite, case: benchCase, threads }: Entry, outcome: O
   const known = { suite, case: name, shape, dtype, pattern, threads, goal, limit };
   if ('problems' in outcome) return { ...known, ...unmeasured, verified: false };
 
-  const { kernel, peer, flops, denseFlops, bytes, denseBytes, pairs } = outcome;
+  const { kernel, peer, flops, denseFlops, bytes, denseBytes, pairs, calmPairs } = outcome;
   const oursMs = median(pairs.map((pair) => pair.oursMs));
   const ratios = pairs.map((pair) => pair.peerMs / pair.oursMs);
   const perSecond = (amount: number) => amount / (oursMs * 1e6); // in units of 1e9
@@ -63,6 +66,8 @@ export function summarize({ suite, case: benchCase, threads }: Entry, outcome: O
     ratio: round(median(ratios)),
     ratioMin: round(quantile(ratios, 0.1)),
     ratioMax: round(quantile(ratios, 0.9)),
+    pairs: pairs.length,
+    calmPairs,
     gflops: round(perSecond(flops)),
     denseEquivalentGflops: round(perSecond(denseFlops)),
     gbs: round(perSecond(bytes)),
@@ -81,6 +86,8 @@ const unmeasured = {
   ratio: null,
   ratioMin: null,
   ratioMax: null,
+  pairs: null,
+  calmPairs: null,
   gflops: null,
   denseEquivalentGflops: null,
   gbs: null,

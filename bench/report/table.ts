@@ -10,6 +10,7 @@ const columns: readonly [heading: string, cell: (result: Result) => string][] = 
   ['peer ms', (result) => number(result.peerMs)],
   ['ratio', (result) => number(result.ratio)],
   ['p10-p90', (result) => `${number(result.ratioMin)}-${number(result.ratioMax)}`],
+  ['pairs', pairs],
   ['goal', goal],
   ['limit', (result) => number(result.limit)],
   ['GFLOP/s', (result) => number(result.gflops)],
@@ -37,6 +38,11 @@ export function renderTable({ machine, results }: Report): string {
     `peer: ${peers.join(', ') || 'none'}; ratio = peer time / our time, median over interleaved pairs`,
     table.toString(),
   ].join('\n');
+}
+
+function pairs({ pairs, calmPairs }: Result): string {
+  if (pairs === null) return '-';
+  return calmPairs === pairs ? String(pairs) : `${pairs}, ${calmPairs} calm`;
 }
 
 function goal({ goal, ratio }: Result): string {
