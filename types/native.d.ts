@@ -84,7 +84,7 @@ export interface NativeSpmmPlan {
 }
 
 export interface NativeSpmmCudaPlan {
-  /** x [tokens, in] and y [tokens, out] of DTypes 0, 1 or 2. */
+  /** x [tokens, in] and y [tokens, out] of DTypes 0, 1 or 2; residual as y. */
   run(
     x: NativeDeviceArray,
     xType: number,
@@ -92,7 +92,9 @@ export interface NativeSpmmCudaPlan {
     y: NativeDeviceArray,
     yType: number,
     cancel: NativeCancelToken | undefined,
+    residual?: NativeDeviceArray | undefined,
   ): Promise<void>;
+  /** The weight [out, in], then the gate, if there is one. */
   toDense(dense: Float32Array): void;
   dispose(): void;
   readonly kernel: string;

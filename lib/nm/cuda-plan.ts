@@ -1,11 +1,11 @@
-import type { NativeSpmmCudaPlan } from '../../types/native.js';
+import type { NativeDeviceArray, NativeSpmmCudaPlan } from '../../types/native.js';
 import { DeviceTensor, deviceOperand, toDevice } from '../device-tensor.js';
 import { rangeError, typeError } from '../errors.js';
 import { cancellable, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { allocate, type Tensor, type TensorLike } from '../tensor.js';
 import { options } from '../validate.js';
-import { type ActivationType, activationTypes, dtypeNumber, inputOperand, type OutputOf } from './operands.js';
+import { type ActivationType, activationTypes, dtypeNumber, hostOperands, type OutputOf } from './operands.js';
 import type { PlanPattern } from './pattern.js';
 import { type CudaPlanOptions, planSettings } from './settings.js';
 
@@ -13,6 +13,8 @@ import { type CudaPlanOptions, planSettings } from './settings.js';
 export interface CudaRunOptions {
   /** Where to write the result: a tensor on the device, where x is one. Default: a new tensor. */
   readonly out?: DeviceTensor;
+  /** Added after the activation: of the type and size of the result, on the device where x is; it may be `out` itself. Default: none. */
+  readonly residual?: DeviceTensor | TensorLike | Float32Array;
   /** Aborts a run that has not started on the device: the promise then rejects with the signal's `reason`. */
   readonly signal?: AbortSignal;
 }
@@ -33,6 +35,8 @@ export class CudaPlan {
   readonly inFeatures: number;
   /** Size of the output axis. */
   readonly outFeatures: number;
+  /** It has a gate. */
+  readonly gated: boolean;
   readonly #handle: NativeHandle<NativeSpmmCudaPlan>;
 
   /** @internal */
@@ -41,6 +45,7 @@ export class CudaPlan {
     this.pattern = pattern;
     this.inFeatures = settings.in;
     this.outFeatures = settings.out;
+    this.gated = settings.gate !== undefined;
     this.#handle = new NativeHandle('the plan', () => new native.SpmmCudaPlan(settings));
   }
 
@@ -73,18 +78,31 @@ export class CudaPlan {
    * ```
    */
   async run<X extends DeviceTensor | TensorLike | Float32Array>(x: X, runOptions: CudaRunOptions = {}): Promise<CudaOutputOf<X>> {
-    const { out, signal } = options<CudaRunOptions>(runOptions, 'options', ['out', 'signal']);
+    const { out, residual, signal } = options<CudaRunOptions>(runOptions, 'options', ['out', 'residual', 'signal']);
     return this.#handle.use(async (plan) => {
-      if (x instanceof DeviceTensor) return (await this.#runOnDevice(plan, x, out, signal)) as CudaOutputOf<X>;
+      if (x instanceof DeviceTensor) {
+        if (residual !== undefined && !(residual instanceof DeviceTensor)) {
+          throw typeError('ERR_SK_TYPE', 'expected residual to be a tensor on the device');
+        }
+        return (await this.#runOnDevice(plan, x, out, residual, signal)) as CudaOutputOf<X>;
+      }
       if (out !== undefined) throw typeError('ERR_SK_TYPE', 'expected out only with an x on the device');
-      const input = inputOperand(x, this.inFeatures);
-      using there = await toDevice(input, 'cuda');
-      using y = await this.#runOnDevice(plan, there, undefined, signal);
+      if (residual instanceof DeviceTensor) throw typeError('ERR_SK_TYPE', 'expected a residual on the device only with an x there');
+      const operands = hostOperands(x, residual, this.inFeatures, this.outFeatures);
+      using there = await toDevice(operands.x, 'cuda');
+      using added = operands.residual && (await toDevice(operands.residual, 'cuda'));
+      using y = await this.#runOnDevice(plan, there, undefined, added, signal);
       return (await y.to('cpu')) as CudaOutputOf<X>;
     });
   }
 
-  #runOnDevice(plan: NativeSpmmCudaPlan, x: DeviceTensor, out: DeviceTensor | undefined, signal: AbortSignal | undefined) {
+  #runOnDevice(
+    plan: NativeSpmmCudaPlan,
+    x: DeviceTensor,
+    out: DeviceTensor | undefined,
+    residual: DeviceTensor | undefined,
+    signal: AbortSignal | undefined,
+  ) {
     return cancellable(signal, async (token) => {
       const tokens = deviceOperand(x, 'x', activationTypes, this.inFeatures);
       if (out !== undefined && !(out instanceof DeviceTensor)) throw typeError('ERR_SK_TYPE', 'expected out to be a tensor on the device');
@@ -93,18 +111,24 @@ export class CudaPlan {
       if (deviceOperand(y, 'out', activationTypes, this.outFeatures) !== tokens) {
         throw rangeError('ERR_SK_SHAPE', `expected out to hold ${tokens} tokens but received dims [${y.dims.join(', ')}]`);
       }
+      if (residual !== undefined && deviceOperand(residual, 'residual', [y.type], this.outFeatures) !== tokens) {
+        throw rangeError('ERR_SK_SHAPE', `expected residual to hold ${tokens} tokens but received dims [${residual.dims.join(', ')}]`);
+      }
       const [xType, yType] = [dtypeNumber(x.type as ActivationType), dtypeNumber(y.type as ActivationType)];
-      await x.use((xs) => y.use((ys) => plan.run(xs, xType, tokens, ys, yType, token)));
+      const run = (xs: NativeDeviceArray, ys: NativeDeviceArray, added?: NativeDeviceArray) =>
+        plan.run(xs, xType, tokens, ys, yType, token, added);
+      await x.use((xs) => y.use((ys) => (residual ? residual.use((added) => run(xs, ys, added)) : run(xs, ys))));
       return y;
     });
   }
 
-  /** The pruned weight as the plan holds it, rounded, float32 [out, in]. */
+  /** The pruned weight as the plan holds it, rounded, float32 [out, in]; with a gate [2 out, in], its rows last. */
   toDense(): Tensor {
     const live = this.#handle.live();
-    const data = allocate('float32', this.outFeatures * this.inFeatures, 'the dense weight');
+    const rows = this.outFeatures * (this.gated ? 2 : 1);
+    const data = allocate('float32', rows * this.inFeatures, 'the dense weight');
     live.toDense(data);
-    return { type: 'float32', data, dims: [this.outFeatures, this.inFeatures] };
+    return { type: 'float32', data, dims: [rows, this.inFeatures] };
   }
 
   /** Frees the weight as soon as no run is under way; later use throws `ERR_SK_DISPOSED`. Calling it twice is fine. */

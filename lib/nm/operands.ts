@@ -80,13 +80,26 @@ export function runOperands(x: unknown, out: unknown, residual: unknown, inFeatu
   return { input, tokens, output, residual: residual === undefined ? undefined : residualOperand(residual, output) };
 }
 
+/** Operands in host memory of a run that makes its output elsewhere. */
+export function hostOperands(x: unknown, residual: unknown, inFeatures: number, outFeatures: number) {
+  const input = inputOperand(x, inFeatures);
+  if (residual === undefined) return { x: input };
+  const dims = [...input.dims.slice(0, -1), outFeatures];
+  const length = (input.data.length / inFeatures) * outFeatures;
+  return { x: input, residual: { type: input.type, data: residualData(residual, input.type, length), dims } };
+}
+
 function residualOperand(residual: unknown, { type, data: out }: RunOperands['output']) {
-  const { length } = out;
-  const isTensor = typeof residual === 'object' && residual !== null && 'dims' in residual;
-  const data = isTensor ? tensor(residual, 'residual', [type]).data : typedArray(residual, type, 'residual', length);
+  const data = residualData(residual, type, out.length);
   if (overlaps(data, out) && data.byteOffset !== out.byteOffset) {
     throw rangeError('ERR_SK_OVERLAP', 'expected residual to be out itself or not to share memory with it');
   }
+  return data;
+}
+
+function residualData(residual: unknown, type: ActivationType, length: number) {
+  const isTensor = typeof residual === 'object' && residual !== null && 'dims' in residual;
+  const data = isTensor ? tensor(residual, 'residual', [type]).data : typedArray(residual, type, 'residual', length);
   if (data.length === length) return data;
   throw rangeError('ERR_SK_SHAPE', `expected residual to hold the ${length} elements of the output but received ${data.length}`);
 }

@@ -69,9 +69,8 @@ export type SavedOptions = Pick<PlanOptions, 'pattern' | 'rows' | 'venom' | 'blo
 };
 
 /** Options of `nm.plan` for a CUDA device. */
-export interface CudaPlanOptions
-  extends Omit<PlanOptions, 'device' | 'isa' | 'threads' | 'gate' | 'gateBias' | 'gateScale' | 'rows' | 'venom' | 'block'> {
-  /** On a CUDA device: at most 2 of 4 as float16 or bfloat16, on sparse tensor cores; every pattern as float32, on CUDA cores. */
+export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 'threads'> {
+  /** On a CUDA device: at most 2 of 4 as float16 or bfloat16 on sparse tensor cores, every other pattern and float32 on CUDA cores. */
   readonly device: 'cuda';
 }
 
@@ -91,7 +90,13 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     'activation',
     'tokens',
     'device',
-    ...(onCuda ? [] : (['isa', 'threads', 'gate', 'gateBias', 'gateScale', 'rows', 'venom', 'block'] as const)),
+    'gate',
+    'gateBias',
+    'gateScale',
+    'rows',
+    'venom',
+    'block',
+    ...(onCuda ? [] : (['isa', 'threads'] as const)),
   ]);
   if (!onCuda && o.device !== undefined) oneOf(o.device, 'device', ['cpu', 'cuda']);
   const sparsity = parseSparsity(o as Sparsity);

@@ -7,37 +7,26 @@
 
 namespace sk {
 
-// Calls put(x as what it is) and returns what the launch in it did.
-template <class Put>
-inline cudaError_t with_type(const void* x, DType type, Put put) {
-  switch (type) {
-    case DType::kFloat32: put(static_cast<const float*>(x)); break;
-    case DType::kFloat16: put(static_cast<const Half*>(x)); break;
-    default: put(static_cast<const BHalf*>(x)); break;
-  }
-  return cudaGetLastError();
-}
-
-// Rows [rows, columns] to rows of `eights` times eight elements; those past `columns` become 0. One thread makes eight, a store of 16
-// bytes.
-template <class From, class To>
-__global__ void convert_rows(const From* x, int64_t rows, int64_t columns, To* to, int64_t eights) {
+// x [rows, columns] of float32, float16 or bfloat16 to rows of `eights` times eight elements; those past `columns` become 0. One thread
+// makes eight, a store of 16 bytes.
+template <class To>
+__global__ void convert_rows(const void* x, DType type, int64_t rows, int64_t columns, To* to, int64_t eights) {
   const int64_t eight = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (eight >= rows * eights) return;
   const int64_t row = eight / eights, first = eight % eights * 8;
   alignas(16) To packed[8];
 #pragma unroll
-  for (int i = 0; i < 8; ++i) packed[i] = narrow_to<To>(first + i < columns ? widen_from(x[row * columns + first + i]) : 0.0f);
+  for (int i = 0; i < 8; ++i) packed[i] = narrow_to<To>(first + i < columns ? widen_element(x, type, row * columns + first + i) : 0.0f);
   reinterpret_cast<uint4*>(to)[eight] = *reinterpret_cast<const uint4*>(packed);
 }
 
-// x [rows, columns] of float32, float16 or bfloat16 to rows of `pitch` bytes, a multiple of 16.
+// To rows of `pitch` bytes, a multiple of 16.
 template <class To>
 cudaError_t launch_convert(const void* x, DType type, int64_t rows, int64_t columns, void* to, int64_t pitch, cudaStream_t stream) {
   const int64_t eights = pitch / 16;
   const auto blocks = static_cast<unsigned>((eights * rows + 255) / 256);
-  return with_type(x, type,
-                   [&](auto* from) { convert_rows<<<blocks, 256, 0, stream>>>(from, rows, columns, static_cast<To*>(to), eights); });
+  convert_rows<<<blocks, 256, 0, stream>>>(x, type, rows, columns, static_cast<To*>(to), eights);
+  return cudaGetLastError();
 }
 
 }  // namespace sk

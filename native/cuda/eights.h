@@ -1,4 +1,4 @@
-// Eight neighbouring numbers of a row: what one thread stores at a time, 16 bytes or more where rows are aligned.
+// Eight neighbouring numbers of a row: what one thread loads or stores at a time, 16 bytes or more where rows are aligned.
 #pragma once
 
 #include <cstdint>
@@ -31,22 +31,42 @@ __device__ inline void store_eight(T* row, int64_t first, int64_t length, const 
   }
 }
 
-// Eight sums of shared memory, lane after lane. The lanes of a quarter of a warp would meet in the same banks: half of them read their
-// second four first.
-__device__ inline void read_eight(const float* sums, float (&eight)[8]) {
-  const float4* fours = reinterpret_cast<const float4*>(sums);
-  const int second_first = threadIdx.x / 4 % 2;
-  const float4 one = fours[second_first], other = fours[1 - second_first];
-  const float4 low = second_first ? other : one, high = second_first ? one : other;
+// Eight elements as floats: what store_whole() does, backwards.
+__device__ inline void load_whole(const float* from, float (&x)[8]) {
+  const float4 low = *reinterpret_cast<const float4*>(from), high = *(reinterpret_cast<const float4*>(from) + 1);
   const float both[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
 #pragma unroll
-  for (int i = 0; i < 8; ++i) eight[i] = both[i];
+  for (int i = 0; i < 8; ++i) x[i] = both[i];
+}
+template <class T>
+__device__ inline void load_whole(const T* from, float (&x)[8]) {
+  const uint4 packed = *reinterpret_cast<const uint4*>(from);
+  const uint32_t pairs[4] = {packed.x, packed.y, packed.z, packed.w};
+#pragma unroll
+  for (int i = 0; i < 8; ++i) x[i] = widen_from(T{static_cast<uint16_t>(pairs[i / 2] >> i % 2 * 16)});
 }
 
-// Eight numbers that are 16-byte aligned.
-__device__ inline void load_eight(const float* from, float (&eight)[8]) {
-  const float4* fours = reinterpret_cast<const float4*>(from);
-  const float4 low = fours[0], high = fours[1];
+// eight += row[first .. first + 8) of `length` elements.
+template <class T>
+__device__ inline void add_eight(const T* row, int64_t first, int64_t length, float (&eight)[8]) {
+  const T* from = row + first;
+  if (first + 8 <= length && reinterpret_cast<uintptr_t>(from) % 16 == 0) {
+    float x[8];
+    load_whole(from, x);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) eight[i] += x[i];
+  } else {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) eight[i] += first + i < length ? widen_from(from[i]) : 0.0f;
+  }
+}
+
+// Eight sums of shared memory, lane after lane. The lanes of a quarter of a warp would meet in the same banks: half of them read their
+// second four first.
+__device__ inline void read_eight(const float* sums, float (&eight)[8], int second_first = threadIdx.x / 4 % 2) {
+  const float4* fours = reinterpret_cast<const float4*>(sums);
+  const float4 one = fours[second_first], other = fours[1 - second_first];
+  const float4 low = second_first ? other : one, high = second_first ? one : other;
   const float both[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
 #pragma unroll
   for (int i = 0; i < 8; ++i) eight[i] = both[i];
@@ -58,6 +78,15 @@ __device__ inline void store_eight_as(DType type, void* y, int64_t row, int64_t 
     case DType::kFloat32: return store_eight(static_cast<float*>(y) + row * length, first, length, eight);
     case DType::kFloat16: return store_eight(static_cast<Half*>(y) + row * length, first, length, eight);
     default: return store_eight(static_cast<BHalf*>(y) + row * length, first, length, eight);
+  }
+}
+
+// eight += eight elements of a row of x, of one of these types.
+__device__ inline void add_eight_as(DType type, const void* x, int64_t row, int64_t first, int64_t length, float (&eight)[8]) {
+  switch (type) {
+    case DType::kFloat32: return add_eight(static_cast<const float*>(x) + row * length, first, length, eight);
+    case DType::kFloat16: return add_eight(static_cast<const Half*>(x) + row * length, first, length, eight);
+    default: return add_eight(static_cast<const BHalf*>(x) + row * length, first, length, eight);
   }
 }
 

@@ -2,9 +2,6 @@
 // for mma.m16n8k.." and "sparse mma": lane 4g + t of a warp holds rows g and g + 8 of A and columns 2t and 2t + 1 of the sums.
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <cstdint>
 #include <utility>
 

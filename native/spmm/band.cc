@@ -11,7 +11,7 @@ constexpr int kVenomColumns = 4;
 
 std::string describe(const BandPattern& p) {
   const std::string pattern = std::to_string(p.n) + ":" + std::to_string(p.m);
-  return "pattern " + pattern + ", rows " + std::to_string(p.rows) + (p.venom ? ", venom" : "");
+  return "pattern " + pattern + (p.rows > 1 ? ", rows " + std::to_string(p.rows) : "") + (p.venom ? ", venom" : "");
 }
 
 // Which of the columns [k, k + inputs) any of the rows uses: used[i] != 0.
@@ -48,7 +48,8 @@ Status check_band(const std::vector<const float*>& band, const WeightRows& rows,
     const int64_t inputs = std::min<int64_t>(p.m, in - k);
     used_columns(band, k, inputs, used.data());
     const int columns = count_of(used.data(), inputs), most = p.venom ? kVenomColumns : p.n;
-    if (columns > most) return refuse("columns with a non-zero weight in a band of rows", k / p.m, most, columns);
+    const char* what = p.rows == 1 ? "non-zero weights" : "columns with a non-zero weight in a band of rows";
+    if (columns > most) return refuse(what, k / p.m, most, columns);
     for (const float* row : band) {
       if (!p.venom || row == nullptr) continue;
       int own = 0;

@@ -84,20 +84,25 @@ Format format_of(const SpmmOptions& o) {
 
 }  // namespace
 
-Status SpmmPlan::create(const SpmmOptions& asked, std::shared_ptr<const SpmmPlan>* result) {
-  if (Status status = check_pattern(asked); !status.ok()) return status;
-  SpmmOptions options = asked;
-  const Format format = format_of(options);
-  if (format == Format::kNm && options.m == 2) options.n = 2, options.m = 4;  // what is 1:2 is 2:4
+Status check_options(const SpmmOptions& options) {
+  if (Status status = check_pattern(options); !status.ok()) return status;
   if ((options.weight.type == DType::kInt8) != (options.scale != nullptr) ||
       (options.weight.type == DType::kInt8 && options.values != DType::kInt8))
     return Status(Code::kValue, "expected an int8 weight to have a scale and to be stored as int8");
-  if (format == Format::kUnstructured && options.values == DType::kInt8)
-    return Status(Code::kValue, "expected an unstructured weight to be stored as float32, float16 or bfloat16");
   if ((options.gate_scale != nullptr) != (options.gate != nullptr && options.scale != nullptr))
     return Status(Code::kValue, "expected a scale of the gate exactly if there is a gate and the weight has one");
   if (options.weight.rows < 1 || options.weight.columns < 1)
     return Status(Code::kShape, "expected a weight [out, in] with at least one row and column");
+  return Status();
+}
+
+Status SpmmPlan::create(const SpmmOptions& asked, std::shared_ptr<const SpmmPlan>* result) {
+  if (Status status = check_options(asked); !status.ok()) return status;
+  SpmmOptions options = asked;
+  const Format format = format_of(options);
+  if (format == Format::kNm && options.m == 2) options.n = 2, options.m = 4;  // what is 1:2 is 2:4
+  if (format == Format::kUnstructured && options.values == DType::kInt8)
+    return Status(Code::kValue, "expected an unstructured weight to be stored as float32, float16 or bfloat16");
   std::shared_ptr<SpmmPlan> plan(new SpmmPlan);
   const auto fits = [&](const Row& row) {
     const SpmmKernel& k = *row.kernel;

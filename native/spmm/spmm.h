@@ -115,6 +115,9 @@ class SpmmPlan {
   size_t bytes_ = 0;
 };
 
+// What every plan asks of its options, on any device.
+Status check_options(const SpmmOptions& options);
+
 // Every row of kernels.def, in its order.
 std::vector<KernelRow> spmm_kernels();
 

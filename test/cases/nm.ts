@@ -55,6 +55,20 @@ export const nmCudaCases: readonly NmCase[] = [
   { name: 'split inputs, two token tiles', tokens: 33, inputs: 1024, outputs: 260 },
   { name: 'two row tiles and a part of a third', tokens: 200, inputs: 200, outputs: 300, bias: true, activation: 'silu' },
   { name: 'three token tiles, rows of 16 bytes', tokens: 300, inputs: 72, outputs: 24, bias: true, activation: 'gelu-tanh' },
+  { name: 'a residual, rows of 16 bytes', tokens: 40, inputs: 72, outputs: 48, activation: 'gelu', residual: true },
+  { name: 'a residual, odd rows', tokens: 130, inputs: 40, outputs: 131, bias: true, residual: true },
+  { name: 'one gated output', tokens: 2, inputs: 9, outputs: 1, activation: 'silu', gated: true, bias: true },
+  {
+    name: 'GEGLU, a residual, split inputs',
+    tokens: 5,
+    inputs: 1100,
+    outputs: 75,
+    activation: 'gelu',
+    gated: true,
+    bias: true,
+    residual: true,
+  },
+  { name: 'SwiGLU over several row tiles', tokens: 150, inputs: 130, outputs: 210, activation: 'silu', gated: true, residual: true },
 ];
 
 /** Patterns that every row of M is tried with: named rows, both ends, odd N, more kept weights than a word has fields. */

@@ -58,6 +58,17 @@ describe.skipIf(where.startsWith('nowhere'))('with a device', () => {
     expect(firstMismatch((await out.to('cpu')).data as Float32Array, expected, 0)).toBeNull();
   });
 
+  test('a residual is added where it lies, also to itself', async () => {
+    using plan = nm.plan(options);
+    const sum = (added: ArrayLike<number>) => expected.map((y, i) => y + (added[i] as number));
+    const residual = { data: smallIntegers(tokens * outputs, 3), dims: [tokens, outputs] };
+    expect(firstMismatch((await plan.run(x, { residual })).data, sum(residual.data), 0)).toBeNull();
+    using there = await toDevice(x, 'cuda');
+    using out = await toDevice(residual, 'cuda');
+    await plan.run(there, { residual: out, out });
+    expect(firstMismatch((await out.to('cpu')).data as Float32Array, sum(residual.data), 0)).toBeNull();
+  });
+
   test('copies are counted, and a run on the device makes none', async () => {
     const count = () => devices().find(({ type }) => type === 'cuda')?.cuda;
     using plan = nm.plan(options);
@@ -115,6 +126,28 @@ describe.skipIf(where.startsWith('nowhere'))('with a device', () => {
       'ERR_SK_TYPE',
     ],
     ['out with an x in host memory', async () => nm.plan(options).run(x, { out: await toDevice(x, 'cuda') }), 'ERR_SK_TYPE'],
+    ['a residual of too few elements', async () => nm.plan(options).run(x, { residual: new Float32Array(3) }), 'ERR_SK_SHAPE'],
+    [
+      'a residual of another type',
+      async () => {
+        const residual = await toDevice({ data: new Uint16Array(tokens * outputs), dims: [tokens, outputs], type: 'float16' }, 'cuda');
+        return nm.plan(options).run(await toDevice(x, 'cuda'), { residual });
+      },
+      'ERR_SK_DTYPE',
+    ],
+    [
+      'a residual of too few tokens on the device',
+      async () => {
+        const residual = await toDevice({ data: new Float32Array(outputs), dims: [1, outputs] }, 'cuda');
+        return nm.plan(options).run(await toDevice(x, 'cuda'), { residual });
+      },
+      'ERR_SK_SHAPE',
+    ],
+    [
+      'a residual in host memory with an x on the device',
+      async () => nm.plan(options).run(await toDevice(x, 'cuda'), { residual: new Float32Array(tokens * outputs) }),
+      'ERR_SK_TYPE',
+    ],
     [
       'a device tensor where a CPU plan wants a host one',
       async () => {
@@ -132,7 +165,7 @@ describe.skipIf(where.startsWith('nowhere'))('with a device', () => {
       },
       'ERR_SK_DISPOSED',
     ],
-    ['a pattern without a CUDA kernel', () => nm.plan({ ...options, pattern: '3:4' }), 'ERR_SK_ISA'],
+    ['a dtype without a CUDA kernel', () => nm.plan({ ...options, dtype: 'int8' }), 'ERR_SK_ISA'],
     [
       'weights that break the pattern',
       () => nm.plan({ ...options, weight: { data: new Float32Array(4).fill(1), dims: [1, 4] } }),

@@ -1,6 +1,7 @@
 import { type CudaKernelInfo, nm, type TensorLike, toDevice } from 'sparse-kernels';
 import { type NmCase, nmCudaCases } from '../cases/nm.js';
 import type { Check } from '../kernels/check.js';
+import { keepColumns } from '../kernels/nm-parity.js';
 import { dotTolerance, firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
 import { denseLinear, pruneBySorting } from '../reference/nm.js';
 import { type HalfType, halfBits, halfValues, roundTo } from '../reference/round.js';
@@ -8,11 +9,21 @@ import { smallIntegers, uniform } from '../support/random.js';
 
 const types = ['float32', 'float16', 'bfloat16'] as const;
 type XType = (typeof types)[number];
+type Sparsity = Pick<nm.PlanOptions, 'pattern' | 'rows' | 'venom' | 'block'>;
 
-/** Patterns that rows are tried with, in turns: for tiles the row's own and one with fewer weights, for cells all kinds. */
-const patternsOf: Readonly<Record<string, readonly nm.PlanOptions['pattern'][]>> = {
-  '2:4': ['2:4', '2:4', '1:4'],
-  unstructured: ['unstructured', '3:8', '2:4', '1:16', 'unstructured'],
+/** Patterns that rows are tried with, in turns: for tiles the row's own and some with fewer weights, for cells all kinds. */
+const patternsOf: Readonly<Record<string, readonly Sparsity[]>> = {
+  '2:4': [{ pattern: '2:4' }, { pattern: '2:4' }, { pattern: '1:4' }, { pattern: '1:2' }, { pattern: '2:4', rows: 8 }],
+  unstructured: [
+    { pattern: 'unstructured' },
+    { pattern: '3:8' },
+    { pattern: '3:4' },
+    { pattern: '1:16' },
+    { pattern: 'unstructured' },
+    { pattern: '2:10', rows: 4, venom: true },
+    { pattern: '3:10', rows: 6 },
+    { pattern: 'block', block: [4, 3] },
+  ],
 };
 
 /** Every case with integers and random numbers, x and y of each type and the patterns in turn. */
@@ -21,60 +32,67 @@ export function* spmmChecks(row: CudaKernelInfo): Iterable<Check> {
   if (!patterns) throw new Error(`no patterns to try ${row.name} with`);
   for (const [i, c] of nmCudaCases.entries()) {
     const type = types[i % types.length] as XType;
-    const pattern = patterns[i % patterns.length] as nm.PlanOptions['pattern'];
+    const sparsity = patterns[i % patterns.length] as Sparsity;
+    const { pattern, rows = 1 } = sparsity;
     yield {
-      name: `${pattern}, ${c.name}, ${type} x and y`,
-      run: async () => (await compare(c, row, pattern, type, true)) ?? compare(c, row, pattern, type, false),
+      name: `${pattern}${rows > 1 ? ` of ${rows} rows` : ''}, ${c.name}, ${type} x and y`,
+      run: async () => (await compare(c, row, sparsity, type, true)) ?? compare(c, row, sparsity, type, false),
     };
   }
 }
 
-async function compare(
-  c: NmCase,
-  row: CudaKernelInfo,
-  pattern: nm.PlanOptions['pattern'],
-  type: XType,
-  exact: boolean,
-): Promise<Mismatch | null> {
+async function compare(c: NmCase, row: CudaKernelInfo, sparsity: Sparsity, type: XType, exact: boolean): Promise<Mismatch | null> {
   const { tokens, inputs, outputs } = c;
   const fill = exact ? smallIntegers : uniform;
   const asStored = (v: number) => (row.dtype === 'float32' ? v : roundTo(row.dtype as HalfType, v));
+  const asGiven = (v: number) => (type === 'float32' ? v : roundTo(type, v));
   const bias = c.bias ? fill(outputs, 2) : undefined;
   const activation = exact && c.activation ? 'relu' : (c.activation ?? 'none');
-  const pruned = prune(c.fill === 'zero' ? new Float32Array(outputs * inputs) : fill(outputs * inputs, 3), c, pattern);
-  const weight = pruned.map(asStored);
+  const pruned = prune(c.fill === 'zero' ? new Float32Array(outputs * inputs) : fill(outputs * inputs, 3), c, sparsity);
+  const gate = c.gated ? prune(fill(outputs * inputs, 4), c, sparsity) : undefined;
+  const dims = [outputs, inputs];
   using plan = nm.plan({
-    weight: { data: pruned, dims: [outputs, inputs] },
+    weight: { data: pruned, dims },
     dtype: row.dtype as 'float32',
-    pattern,
+    ...sparsity,
     device: 'cuda',
     ...(bias && { bias }),
+    ...(gate && { gate: { data: gate, dims } }),
+    ...(gate && bias && { gateBias: bias.toReversed() }),
     activation,
   });
   if (plan.kernel !== row.name) throw new Error(`expected kernel ${row.name} but ${plan.kernel} was chosen`);
-  const kept = firstMismatch(plan.toDense().data, weight, 0);
+  const weight = pruned.map(asStored);
+  const gateWeight = gate?.map(asStored);
+  const kept = firstMismatch(plan.toDense().data, gateWeight ? [...weight, ...gateWeight] : weight, 0);
   if (kept) return kept;
 
-  const given = fill(tokens * inputs, 1).map((v) => (type === 'float32' ? v : roundTo(type, v)));
-  const x = given.map(asStored); // what is multiplied
-  const expected = denseLinear({ x, weight, bias, tokens, inputs, outputs, activation });
-  const dot = dotTolerance(inputs, maxAbs(x), maxAbs(weight), bias ? maxAbs(bias) : 0);
-  const tolerance = exact ? 0 : 1.2 * dot + 2 ** -20 * maxAbs(expected); // no activation is steeper, and they are rounded themselves
-  const actual = await runOnDevice(plan, given, type, [tokens, inputs]);
-  if (type === 'float32') return firstMismatch(actual, expected, tolerance);
-  if (exact) {
-    const rounded = expected.map((y) => roundTo(type, y));
-    return firstMismatch(actual, rounded, 0);
+  const given = fill(tokens * inputs, 1).map(asGiven);
+  const linear = { x: given.map(asStored), tokens, inputs, outputs }; // what is multiplied
+  let expected = denseLinear({ ...linear, weight, bias, activation: gate ? 'none' : activation });
+  const dot = dotTolerance(inputs, maxAbs(linear.x), maxAbs(weight), bias ? maxAbs(bias) : 0);
+  let tolerance = 1.2 * dot + 2 ** -20 * maxAbs(expected); // no activation is steeper, and they are rounded themselves
+  if (gateWeight) {
+    const factor = denseLinear({ ...linear, weight: gateWeight, bias: bias?.toReversed(), activation });
+    tolerance = tolerance * (1 + maxAbs(factor)) + (1.2 * dot + 2 ** -20 * maxAbs(factor)) * maxAbs(expected);
+    expected = expected.map((y, i) => y * (factor[i] as number));
   }
+  const residual = c.residual ? fill(expected.length, 5).map(asGiven) : undefined;
+  if (residual) expected = expected.map((y, i) => y + (residual[i] as number));
+  const actual = await runOnDevice(plan, given, type, tokens, residual);
+  if (exact) return firstMismatch(actual, type === 'float32' ? expected : expected.map(asGiven), 0);
+  if (type === 'float32') return firstMismatch(actual, expected, tolerance);
   const ulp = type === 'float16' ? 2 ** -10 : 2 ** -7;
   return firstMismatch(actual, expected, tolerance + (ulp / 2) * maxAbs(expected) + 2 ** -24);
 }
 
 /** Unstructured: rows of very different lengths, one of them full, so that warps get unequal work. */
-function prune(weight: Float32Array, { inputs, outputs }: NmCase, pattern: nm.PlanOptions['pattern']): Float32Array {
+function prune(weight: Float32Array, { inputs, outputs }: NmCase, { pattern, rows = 1, venom = false, block }: Sparsity): Float32Array {
+  if (block) return keepColumns(weight, inputs, block[0], 40, 0);
   if (pattern !== 'unstructured') {
     const [n, m] = pattern.split(':').map(Number) as [number, number];
-    return pruneBySorting(weight, outputs, inputs, n, m);
+    const shared = rows > 1 ? keepColumns(weight, inputs, rows, venom ? 4 : n, m) : weight;
+    return rows > 1 && !venom ? shared : pruneBySorting(shared, outputs, inputs, n, m);
   }
   return weight.map((w, i) => {
     const row = Math.floor(i / inputs);
@@ -83,10 +101,20 @@ function prune(weight: Float32Array, { inputs, outputs }: NmCase, pattern: nm.Pl
   });
 }
 
-async function runOnDevice(plan: nm.CudaPlan, x: Float32Array, type: XType, dims: number[]): Promise<ArrayLike<number>> {
-  const host: TensorLike = type === 'float32' ? { data: x, dims } : { data: halfBits(type, x), dims, type };
-  using onDevice = await toDevice(host, 'cuda');
-  using y = await plan.run(onDevice);
+async function runOnDevice(
+  plan: nm.CudaPlan,
+  x: Float32Array,
+  type: XType,
+  tokens: number,
+  residual: Float32Array | undefined,
+): Promise<ArrayLike<number>> {
+  const host = (data: Float32Array, columns: number): TensorLike => {
+    const dims = [tokens, columns];
+    return type === 'float32' ? { data, dims } : { data: halfBits(type, data), dims, type };
+  };
+  using onDevice = await toDevice(host(x, plan.inFeatures), 'cuda');
+  using added = residual && (await toDevice(host(residual, plan.outFeatures), 'cuda'));
+  using y = await plan.run(onDevice, added && { residual: added });
   const { data } = await y.to('cpu');
   return type === 'float32' ? (data as Float32Array) : halfValues(type, data as Uint16Array);
 }

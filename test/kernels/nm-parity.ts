@@ -69,7 +69,7 @@ function* bandChecks(row: KernelInfo, rows: number): Iterable<Check> {
 }
 
 /** Keeps n of every m columns of a band of rows (m = 0: some blocks of 3 columns), at places that follow no pattern. */
-function keepColumns(weight: Float32Array, inputs: number, rows: number, n: number, m: number): Float32Array {
+export function keepColumns(weight: Float32Array, inputs: number, rows: number, n: number, m: number): Float32Array {
   const hash = (i: number) => Math.imul(i + 1, 0x9e3779b1) >>> 8;
   return weight.map((w, i) => {
     const [band, column] = [Math.floor(i / inputs / rows), i % inputs];

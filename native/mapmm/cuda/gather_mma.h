@@ -132,7 +132,7 @@ __global__ void __launch_bounds__(kGatherThreads, 3) gather_mma(const MapmmCudaP
   const int64_t output = static_cast<int64_t>(blockIdx.y) * kWeightRows + column;
   if (output >= p.out) return;
   float bias[8];
-  load_eight(p.bias + output, bias);
+  load_whole(p.bias + output, bias);
   for (int r = threadIdx.x / kEights; r < kSiteRows && first_row + r < p.out_rows; r += kGatherThreads / kEights) {
     float eight[8];
     read_eight(sums + r * kGatherSumPitch + column, eight);

@@ -6,45 +6,58 @@
 #include <vector>
 
 #include "../../core/parallel.h"
-#include "../pack.h"
 #include "weight.h"
 
 namespace sk {
 namespace {
 
-constexpr int kPackThreads = 1024;
+// The packed rows of one row block as float32; null: zeros.
+class BlockRows {
+ public:
+  BlockRows(const WeightRows& rows, int64_t row_block) {
+    const int64_t first = row_block * kCellRows, end = std::min(first + kCellRows, rows.count()), in = rows.weight.columns;
+    room_.resize(rows.weight.type == DType::kFloat32 ? 0 : static_cast<size_t>((end - first) * in));
+    for (int64_t row = first; row < end; ++row)
+      rows_[static_cast<size_t>(row - first)] = rows.read(row, room_.data() + (room_.empty() ? 0 : (row - first) * in));
+  }
+  const float* operator[](int row) const { return rows_[static_cast<size_t>(row)]; }
+
+ private:
+  std::array<const float*, kCellRows> rows_ = {};
+  std::vector<float> room_;
+};
 
 class CellWeight : public SpmmCudaWeight {
  public:
-  // `dense` [out, in]
-  Status pack(const float* dense, int64_t out, int64_t in);
+  Status pack(const WeightRows& rows, DType type);
   Status upload(const std::shared_ptr<const CudaDevice>& device);
   Status multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, DType x_type, SpmmCudaProduct product) const override;
   void to_dense(float* dense) const override;
   size_t bytes() const override { return d_starts_.bytes() + d_values_.bytes() + d_indices_.bytes() + d_order_.bytes(); }
 
  private:
-  int64_t cell_of(int64_t row_block, int64_t k_cell) const { return row_block * k_cells_ + k_cell; }
-  std::array<int, kCellRows> counts(const float* dense, int64_t row_block, int64_t k_cell) const;
-  void fill(const float* dense, int64_t row_block, int64_t k_cell);
+  int64_t in() const { return rows_.weight.columns; }
+  int64_t row_of(int64_t row_block, int place) const { return order_[static_cast<size_t>(row_block * kCellRows + place)]; }
+  size_t start_of(int64_t row_block, int64_t k_cell, int place) const {
+    return static_cast<size_t>((row_block * k_cells_ + k_cell) * kCellRows + place);
+  }
+  void count(const BlockRows& rows, int64_t row_block);
+  Status fill(const WeightRows& source, const BlockRows& rows, int64_t row_block);
 
-  int64_t out_ = 0, in_ = 0, k_cells_ = 0;
+  WeightRows rows_ = {};
+  DType type_ = DType::kFloat32;
+  int64_t k_cells_ = 0;
   std::vector<uint32_t> starts_;
-  std::vector<float> values_;
+  AlignedBuffer values_;
   std::vector<uint8_t> indices_, order_;
   CudaBuffer d_starts_, d_values_, d_indices_, d_order_;
 };
 
-// Non-zeros of each row of a cell.
-std::array<int, kCellRows> CellWeight::counts(const float* dense, int64_t row_block, int64_t k_cell) const {
-  std::array<int, kCellRows> counts = {};
-  const int64_t k0 = k_cell * kCellInputs, k1 = std::min(in_, k0 + kCellInputs);
-  for (int r = 0; r < kCellRows; ++r) {
-    const int64_t row = row_block * kCellRows + r;
-    if (row >= out_) break;
-    for (int64_t k = k0; k < k1; ++k) counts[static_cast<size_t>(r)] += dense[row * in_ + k] != 0;  // NaN counts
-  }
-  return counts;
+// Quads that the inputs [k0, k1) of a row fill.
+uint32_t quads_of(const float* row, int64_t k0, int64_t k1) {
+  int64_t count = 0;
+  for (int64_t k = k0; row && k < k1; ++k) count += row[k] != 0;  // NaN counts
+  return static_cast<uint32_t>(ceil_div(count, 4));
 }
 
 // The longest rows first, to the warps in turns, there and back: each gets eight rows, in the places of its own.
@@ -59,58 +72,68 @@ void deal(const std::array<int64_t, kCellRows>& lengths, uint8_t* order) {
   }
 }
 
-Status CellWeight::pack(const float* dense, int64_t out, int64_t in) {
-  out_ = out;
-  in_ = in;
-  k_cells_ = ceil_div(in, kCellInputs);
-  const int64_t row_blocks = ceil_div(out, kCellRows);
-  starts_.resize(static_cast<size_t>(row_blocks * k_cells_ * kCellRows + 1));
+// Deals the rows of a row block; starts_ becomes their quads.
+void CellWeight::count(const BlockRows& rows, int64_t row_block) {
+  std::array<int64_t, kCellRows> lengths = {};
+  std::vector<std::array<uint32_t, kCellRows>> quads(static_cast<size_t>(k_cells_));
+  for (int64_t k = 0; k < k_cells_; ++k)
+    for (int r = 0; r < kCellRows; ++r) {
+      const auto at = static_cast<size_t>(r);
+      quads[static_cast<size_t>(k)][at] = quads_of(rows[r], k * kCellInputs, std::min(in(), (k + 1) * kCellInputs));
+      lengths[at] += quads[static_cast<size_t>(k)][at];
+    }
+  deal(lengths, &order_[static_cast<size_t>(row_block * kCellRows)]);
+  for (int64_t k = 0; k < k_cells_; ++k)
+    for (int place = 0; place < kCellRows; ++place)
+      starts_[start_of(row_block, k, place) + 1] = quads[static_cast<size_t>(k)][static_cast<size_t>(row_of(row_block, place))];
+}
+
+Status CellWeight::fill(const WeightRows& source, const BlockRows& rows, int64_t row_block) {
+  const PackedValues values = {type_, values_.as<void>(), nullptr};
+  for (int64_t k_cell = 0; k_cell < k_cells_; ++k_cell) {
+    const int64_t k0 = k_cell * kCellInputs, k1 = std::min(in(), k0 + kCellInputs);
+    for (int place = 0; place < kCellRows; ++place) {
+      const int64_t row = row_of(row_block, place);
+      const float* dense = rows[static_cast<int>(row)];
+      int64_t at = int64_t{4} * starts_[start_of(row_block, k_cell, place)];
+      for (int64_t k = k0; dense && k < k1; ++k) {
+        if (dense[k] == 0) continue;
+        if (!values.write(at, dense[k], 1)) return too_large(source, row_block * kCellRows + row, k, type_);
+        indices_[static_cast<size_t>(at++)] = static_cast<uint8_t>(k - k0);
+      }
+    }
+  }
+  return Status();
+}
+
+Status CellWeight::pack(const WeightRows& rows, DType type) {
+  rows_ = rows;
+  rows_.weight.data = rows_.gate = nullptr;
+  type_ = type;
+  k_cells_ = ceil_div(in(), kCellInputs);
+  const int64_t row_blocks = ceil_div(rows.count(), kCellRows);
+  starts_.resize(start_of(row_blocks, 0, 0) + 1);
   order_.resize(static_cast<size_t>(row_blocks * kCellRows));
-  parallel_for(row_blocks, kPackThreads, [&](int64_t block, int) {
-    std::array<int64_t, kCellRows> lengths = {};
-    for (int64_t k = 0; k < k_cells_; ++k) {
-      const auto of_cell = counts(dense, block, k);
-      for (size_t r = 0; r < kCellRows; ++r) lengths[r] += ceil_div(of_cell[r], 4);
-    }
-    uint8_t* order = &order_[static_cast<size_t>(block * kCellRows)];
-    deal(lengths, order);
-    for (int64_t k = 0; k < k_cells_; ++k) {
-      const auto of_cell = counts(dense, block, k);
-      for (int place = 0; place < kCellRows; ++place)
-        starts_[static_cast<size_t>(cell_of(block, k) * kCellRows + place + 1)] = static_cast<uint32_t>(ceil_div(of_cell[order[place]], 4));
-    }
-  });
-  int64_t quads = 0;
+  const auto each_block = [&](auto&& visit) {
+    return for_each_block(row_blocks, 1, [&](int64_t block, int64_t) { return visit(BlockRows(rows, block), block); });
+  };
+  Status status = each_block([&](const BlockRows& block, int64_t number) { return count(block, number), Status(); });
+  size_t quads = 0;
   for (uint32_t& start : starts_) {
     quads += start;
     if (quads > UINT32_MAX) return Status(Code::kShape, "expected at most 2^34 non-zero weights");
     start = static_cast<uint32_t>(quads);
   }
-  values_.assign(static_cast<size_t>(quads * 4), 0);
-  indices_.assign(static_cast<size_t>(quads * 4), 0);
-  parallel_for(row_blocks, kPackThreads, [&](int64_t block, int) {
-    for (int64_t k = 0; k < k_cells_; ++k) fill(dense, block, k);
-  });
-  return Status();
-}
-
-void CellWeight::fill(const float* dense, int64_t row_block, int64_t k_cell) {
-  const int64_t k0 = k_cell * kCellInputs, k1 = std::min(in_, k0 + kCellInputs);
-  for (int place = 0; place < kCellRows; ++place) {
-    const int64_t row = row_block * kCellRows + order_[static_cast<size_t>(row_block * kCellRows + place)];
-    if (row >= out_) continue;
-    size_t at = size_t{4} * starts_[static_cast<size_t>(cell_of(row_block, k_cell) * kCellRows + place)];
-    for (int64_t k = k0; k < k1; ++k) {
-      if (dense[row * in_ + k] == 0) continue;
-      values_[at] = dense[row * in_ + k];
-      indices_[at++] = static_cast<uint8_t>(k - k0);
-    }
-  }
+  const size_t places = quads * 4 + 4, bytes = places * size_of(type);  // a kernel loads one quad more than it needs
+  if (!values_.reserve(bytes)) return Status(Code::kMemory, "no memory for a packed weight of " + std::to_string(bytes) + " bytes");
+  std::memset(values_.as<void>(), 0, bytes);
+  indices_.assign(places, 0);
+  return each_block([&](const BlockRows& block, int64_t number) { return fill(rows, block, number); });
 }
 
 Status CellWeight::upload(const std::shared_ptr<const CudaDevice>& device) {
   Status status = upload_all(device, starts_.data(), starts_.size() * 4, &d_starts_);
-  if (status.ok()) status = upload_all(device, values_.data(), values_.size() * 4, &d_values_);
+  if (status.ok()) status = upload_all(device, values_.as<void>(), indices_.size() * size_of(type_), &d_values_);
   if (status.ok()) status = upload_all(device, indices_.data(), indices_.size(), &d_indices_);
   if (status.ok()) status = upload_all(device, order_.data(), order_.size(), &d_order_);
   return status;
@@ -118,57 +141,39 @@ Status CellWeight::upload(const std::shared_ptr<const CudaDevice>& device) {
 
 Status CellWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, DType x_type, SpmmCudaProduct product) const {
   const SpmmShape shape = product.tokens <= kFewTokens ? SpmmShape::kFew : SpmmShape::kMany;
-  product.cells = {d_starts_.as<uint32_t>(), d_values_.as<float>(), d_indices_.as<uint8_t>(), d_order_.as<uint8_t>()};
+  product.cells = {d_starts_.as<uint32_t>(), d_values_.as<void>(), d_indices_.as<uint8_t>(), d_order_.as<uint8_t>()};
   product.k_tiles = k_cells_;
   product.splits = 1;
-  product.x_pitch = round_up(product.tokens, shape == SpmmShape::kFew ? kFewTokens : kManyTokens) * 4;
+  product.x_pitch = round_up(product.tokens, shape == SpmmShape::kFew ? kFewTokens : kManyTokens) * static_cast<int64_t>(size_of(type_));
   const auto device = d_order_.shared_device();
   CudaBuffer panel;
   Status status = panel.reserve(device, static_cast<size_t>(k_cells_ * kCellInputs * product.x_pitch));
   if (!status.ok()) return status;
   product.x = panel.as<void>();
-  status = cuda_status(kernel.convert(x.as<void>(), x_type, product.tokens, in_, panel.as<void>(), product.x_pitch, device->stream()),
+  status = cuda_status(kernel.convert(x.as<void>(), x_type, product.tokens, in(), panel.as<void>(), product.x_pitch, device->stream()),
                        "converting x");
   return status.ok() ? cuda_status(kernel.multiply(product, shape, device->stream()), kernel.name) : status;
 }
 
 void CellWeight::to_dense(float* dense) const {
-  std::memset(dense, 0, static_cast<size_t>(out_ * in_) * sizeof(float));
-  for (size_t place = 0; place + 1 < starts_.size(); ++place) {
-    const auto cell = static_cast<int64_t>(place) / kCellRows, row_block = cell / k_cells_;
-    const int64_t row = row_block * kCellRows + order_[static_cast<size_t>(row_block * kCellRows) + place % kCellRows];
-    for (size_t at = size_t{4} * starts_[place]; at < size_t{4} * starts_[place + 1]; ++at)
-      if (values_[at] != 0) dense[row * in_ + cell % k_cells_ * kCellInputs + indices_[at]] = values_[at];
-  }
+  std::memset(dense, 0, static_cast<size_t>(rows_.weight.rows * (rows_.gated ? 2 : 1) * in()) * sizeof(float));
+  const PackedValues values = {type_, values_.as<void>(), nullptr};
+  for (int64_t block = 0; block < ceil_div(rows_.count(), kCellRows); ++block)
+    for (int64_t k_cell = 0; k_cell < k_cells_; ++k_cell)
+      for (int place = 0; place < kCellRows; ++place) {
+        const size_t start = start_of(block, k_cell, place);
+        const int64_t row = block * kCellRows + row_of(block, place), to = row < rows_.count() ? rows_.place(row) : -1;
+        for (int64_t at = int64_t{4} * starts_[start]; at < int64_t{4} * starts_[start + 1]; ++at)
+          if (const float value = values.read(at, row); value != 0)
+            dense[to * in() + k_cell * kCellInputs + indices_[static_cast<size_t>(at)]] = value;
+      }
 }
 
 }  // namespace
 
-// An N:M weight is checked by packing it as the CPU does; both kinds then are what is left of a dense one.
-Status cells_create(std::shared_ptr<const CudaDevice> device, const SpmmOptions& options, std::unique_ptr<const SpmmCudaWeight>* result) {
-  const MatrixView& weight = options.weight;
-  if (options.m == 0 && weight.type != DType::kFloat32) return Status(Code::kValue, "expected an unstructured weight to be float32");
-  if (options.m != 0 && !nm_known(options.n, options.m)) return Status(Code::kPattern, "expected a known pattern N:M");
-  AlignedBuffer values, fields, dense;
-  const float* source = static_cast<const float*>(weight.data);
-  if (options.m != 0) {
-    const WeightRows rows = plain_rows(weight);
-    PackedNm packed;
-    nm_layout(options.n, options.m, rows, 1, 1, &packed);
-    packed.k_block = packed.in_padded;
-    int64_t kept;
-    if (!nm_kept(packed, &kept) || !values.reserve(static_cast<size_t>(kept) * 4) || !fields.reserve(static_cast<size_t>(kept)) ||
-        !dense.reserve(static_cast<size_t>(weight.rows * weight.columns) * 4))
-      return Status(Code::kMemory,
-                    "no memory for packing a weight of " + std::to_string(weight.rows) + " x " + std::to_string(weight.columns));
-    const PackedValues as_floats = {DType::kFloat32, values.as<void>(), nullptr};
-    if (Status status = nm_pack(rows, packed, as_floats, fields.as<uint32_t>()); !status.ok()) return status;
-    packed.fields = fields.as<uint32_t>();
-    nm_unpack(packed, as_floats, rows, dense.as<float>());
-    source = dense.as<float>();
-  }
+Status cells_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, DType values, WeightPtr* result) {
   auto cells = std::make_unique<CellWeight>();
-  Status status = cells->pack(source, weight.rows, weight.columns);
+  Status status = cells->pack(rows, values);
   if (status.ok()) status = cells->upload(device);
   if (status.ok()) *result = std::move(cells);
   return status;

@@ -1,9 +1,12 @@
 // What the CUDA plan and the kernels share: the packed weights and the arguments of one product. No CUDA headers.
 //
-// Tiles, for sparse tensor cores. Weight S[out, in], 2:4 along `in`, in tiles of 128 rows x 128 bytes of a dense row (64 inputs of 16
+// Packed rows are those of weight.h: with a gate, groups of kGateRows rows of the gate and of the weight take turns, so that the block of
+// threads that has the sums of a gated output has those of its gate, too.
+//
+// Tiles, for sparse tensor cores. Weight S[rows, in], 2:4 along `in`, in tiles of 128 rows x 128 bytes of a dense row (64 inputs of 16
 // bits), the tiles of a row block one after the other:
 //
-//   tiles [out_padded / 128][in_padded / 64] of kTileBytes:
+//   tiles [rows_padded / 128][in_padded / 64] of kTileBytes:
 //     values    [128 rows][32 kept] 16-bit, 64 bytes a row, two rows in a line of 128 bytes, as shared memory wants them: 16-byte chunk c
 //     of
 //               row r lies at line r / 2, position (r % 2) * 4 + (c ^ (r / 2) % 4); ldmatrix then meets no bank twice
@@ -16,9 +19,9 @@
 // zeros:
 //
 //   starts   [cells * 64 + 1] u32   quad where each row of a cell begins; cells are ordered as tiles are
-//   values   [quads][4] f32
-//   indices  [quads][4] u8          input in the cell
-//   order    [out_padded] u8        row (of its 64) in each place: rows are dealt to the eight warps so that all have about as many
+//   values   [quads + 1][4] of the type of the weight
+//   indices  [quads + 1][4] u8      input in the cell
+//   order    [rows_padded] u8       row (of its 64) in each place: rows are dealt to the eight warps so that all have about as many
 //   non-zeros
 #pragma once
 
@@ -30,49 +33,51 @@
 
 namespace sk {
 
-constexpr int kTileRows = 128, kTileRowBytes = 128;
+constexpr int kTileRows = 128, kTileRowBytes = 128, kTileGateRows = 64;
 constexpr int kTileValueBytes = kTileRows * kTileRowBytes / 2, kTileMetadataBytes = 1024;
 constexpr int kTileBytes = kTileValueBytes + kTileMetadataBytes;
 
-constexpr int kCellRows = 64, kCellInputs = 64, kCellWarps = 8;
+constexpr int kCellRows = 64, kCellInputs = 64, kCellWarps = 8, kCellGateRows = 32;
 
 struct SpmmCells {
   const uint32_t* starts;
-  const float* values;
+  const void* values;
   const uint8_t *indices, *order;
 };
 
-// y = act(x * S^T + bias), all pointers to device memory.
+// y = act(x * S^T + bias) + residual, or with a gate act(x * gate^T + its bias) * (x * S^T + bias) + residual; all pointers to device
+// memory.
 struct SpmmCudaProduct {
   const void* tiles;  // or
   SpmmCells cells;
-  int64_t k_tiles;    // tiles or cells of a row block
-  const float* bias;  // padded to 128 outputs
+  int64_t k_tiles;          // tiles or cells of a row block
+  const float* bias;        // of the packed rows, padded to 128
+  int64_t rows, gate_rows;  // packed rows; in groups of so many of gate and weight, 0 without a gate
   int64_t in, out, tokens;
   const void* x;    // as `convert` of the kernel makes it
   int64_t x_pitch;  // bytes
   void* y;          // [tokens, out]
   DType y_type;
+  const void* residual;  // as y, and it may be y; null: none
   Activation activation;
   int splits;             // of the tiles of a row block, among as many blocks of threads; 1: none
-  float* partial;         // [splits][tokens][partial_pitch] sums, where splits > 1
-  int64_t partial_pitch;  // out, rounded up to 8
+  float* partial;         // [splits][tokens][partial_pitch] sums of the packed rows, where splits > 1
+  int64_t partial_pitch;  // rows, rounded up to 8
 };
 
 // What a block of threads works on.
 enum class SpmmShape {
-  kLarge,  // tiles: 256 outputs x 128 tokens, 104 KB of shared memory (sm_80, sm_90)
-  kMany,   // 128 tokens; tiles: 128 outputs
-  kFew,    // 32 tokens; tiles: 128 outputs
+  kLarge,  // tiles: 256 rows x 128 tokens, 136 KB of shared memory (sm_80, sm_90)
+  kMany,   // 128 tokens; tiles: 128 rows
+  kFew,    // 32 tokens; tiles: 128 rows
 };
-constexpr int kManyTokens = 128, kFewTokens = 32, kLargeOutputs = 256,
-              kLargeSharedBytes = 3 * (2 * kTileBytes + kManyTokens * kTileRowBytes);
+constexpr int kManyTokens = 128, kFewTokens = 32, kLargeRows = 256, kLargeSharedBytes = 4 * (2 * kTileBytes + kManyTokens * kTileRowBytes);
 
 // One row of kernels.def. The functions put work on the stream and return a cudaError_t.
 struct SpmmCudaKernel {
   const char* name;  // spmm_f16_2x4_cuda
-  // x [tokens, in] of float32, float16 or bfloat16 as multiply() takes it. Tiles: rows of `pitch` bytes, a multiple of 16, of the type of
-  // the weight. Cells: transposed, float32 [in, padded to 64][tokens, padded to pitch / 4].
+  // x [tokens, in] of float32, float16 or bfloat16 as multiply() takes it, of the type of the weight. Tiles: rows of `pitch` bytes, a
+  // multiple of 16. Cells: transposed [in, padded to 64][tokens, padded to a row of `pitch` bytes].
   int (*convert)(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, void* stream);
   int (*multiply)(const SpmmCudaProduct& product, SpmmShape shape, void* stream);
 };

@@ -21,20 +21,20 @@ cudaError_t launch(Kernel kernel, dim3 grid, dim3 threads, int shared, const Spm
 
 // ---- tiles ------------------------------------------------------------------------------------------------------------------------
 
-// 8 warps with 64 outputs x 64 tokens each: what moves through shared memory takes about as long as the mma.sp.
+// 8 warps with 64 rows x 64 tokens each: what moves through shared memory takes about as long as the mma.sp.
 template <class T>
-using Large = SparseMmaShape<T, 2, kManyTokens, 4, 2, 3, 1>;
+using Large = SparseMmaShape<T, 2, kManyTokens, 4, 2, 4, 1>;
 // 8 warps; three stages of 25 KB let two blocks share a multiprocessor, and fit those with 100 KB too.
 template <class T>
 using Many = SparseMmaShape<T, 1, kManyTokens, 2, 4, 3, 2>;
 // The weight is what moves. 4 warps, six stages of 13 KB.
 template <class T>
 using Few = SparseMmaShape<T, 1, kFewTokens, 4, 1, 6, 2>;
-static_assert(Large<Half>::kSharedBytes == kLargeSharedBytes && Large<Half>::kOutputs == kLargeOutputs, "kernel.h says so");
+static_assert(Large<Half>::kSharedBytes == kLargeSharedBytes && Large<Half>::kBlockRows == kLargeRows, "kernel.h says so");
 
 template <class Shape>
 cudaError_t launch_tiles(const SpmmCudaProduct& p, cudaStream_t stream) {
-  const dim3 grid(blocks(p.out, Shape::kOutputs), blocks(p.tokens, Shape::kTokens), static_cast<unsigned>(p.splits));
+  const dim3 grid(blocks(p.rows, Shape::kBlockRows), blocks(p.tokens, Shape::kTokens), static_cast<unsigned>(p.splits));
   return launch(sparse_mma<Shape>, grid, Shape::kThreads, Shape::kSharedBytes, p, stream);
 }
 
@@ -58,22 +58,22 @@ int convert_tiles(const void* x, DType type, int64_t tokens, int64_t in, void* t
 
 template <class Shape>
 cudaError_t launch_cells(const SpmmCudaProduct& p, cudaStream_t stream) {
-  const dim3 grid(blocks(p.out, kCellRows), blocks(p.tokens, Shape::kTokens));
+  const dim3 grid(blocks(p.rows, kCellRows), blocks(p.tokens, Shape::kTokens));
   return launch(cells_product<Shape>, grid, Shape::kThreads, Shape::kSharedBytes, p, stream);
 }
 
-template <class>
+template <class T>
 int multiply_cells(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
   const auto stream = static_cast<cudaStream_t>(opaque);
-  return shape == SpmmShape::kFew ? launch_cells<CellShape<kFewTokens>>(p, stream) : launch_cells<CellShape<kManyTokens>>(p, stream);
+  return shape == SpmmShape::kFew ? launch_cells<CellShape<T, kFewTokens>>(p, stream) : launch_cells<CellShape<T, kManyTokens>>(p, stream);
 }
 
-template <class>
+template <class T>
 int convert_cells(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, void* opaque) {
-  const dim3 grid(static_cast<unsigned>(pitch / 4 / 32), blocks(in, kCellInputs) * (kCellInputs / 32));
-  return with_type(x, type, [&](auto* from) {
-    transpose_rows<<<grid, dim3(32, 8), 0, static_cast<cudaStream_t>(opaque)>>>(from, tokens, in, static_cast<float*>(to), pitch / 4);
-  });
+  const auto columns = pitch / static_cast<int64_t>(sizeof(T));
+  const dim3 grid(static_cast<unsigned>(columns / 32), blocks(in, kCellInputs) * (kCellInputs / 32));
+  transpose_rows<<<grid, dim3(32, 8), 0, static_cast<cudaStream_t>(opaque)>>>(x, type, tokens, in, static_cast<T*>(to), columns);
+  return cudaGetLastError();
 }
 
 }  // namespace

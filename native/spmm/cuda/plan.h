@@ -18,26 +18,28 @@ class SpmmCudaPlan {
   // options.isa is '' or 'cuda'; options.threads has no meaning here.
   static Status create(std::shared_ptr<const CudaDevice> device, const SpmmOptions& options, std::shared_ptr<const SpmmCudaPlan>* plan);
 
-  // x [tokens, in] and y [tokens, out] hold at least that much, on the plan's device. Puts the work on the device's stream and returns.
-  Status run(const CudaBuffer& x, DType x_type, int64_t tokens, const CudaBuffer& y, DType y_type) const;
+  // x [tokens, in], y and residual [tokens, out] hold at least that much, on the plan's device; residual: null, or of the type of y, and it
+  // may be y. Puts the work on the device's stream and returns.
+  Status run(const CudaBuffer& x, DType x_type, int64_t tokens, const CudaBuffer& y, DType y_type, const CudaBuffer* residual) const;
 
-  // The pruned weight [out, in], as the plan stores it.
+  // The pruned weight [out, in], as the plan stores it; then the gate.
   void to_dense(float* dense) const { weight_->to_dense(dense); }
 
   const SpmmCudaKernel& kernel() const { return *kernel_; }
   const std::shared_ptr<const CudaDevice>& device() const { return device_; }
-  int64_t in() const { return in_; }
-  int64_t out() const { return out_; }
+  int64_t in() const { return rows_.weight.columns; }
+  int64_t out() const { return rows_.weight.rows; }
+  bool gated() const { return rows_.gated; }
   size_t bytes() const { return weight_->bytes() + bias_.bytes(); }  // on the device
 
  private:
   SpmmCudaPlan() = default;
 
-  Status upload_bias(const float* bias);
+  Status upload_vector(const float* vector, const float* gate_vector, CudaBuffer* buffer) const;
 
   std::shared_ptr<const CudaDevice> device_;
   const SpmmCudaKernel* kernel_ = nullptr;
-  int64_t in_ = 0, out_ = 0;
+  WeightRows rows_ = {};  // their data only while the plan is made
   Activation activation_ = Activation::kNone;
   std::unique_ptr<const SpmmCudaWeight> weight_;
   CudaBuffer bias_;

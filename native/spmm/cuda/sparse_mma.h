@@ -21,12 +21,12 @@ struct SparseMmaShape {
   using Values = T;
   static constexpr int kRowTiles = kRowTiles_, kTokens = kTokensOfTile, kStages = kStages_, kBlocks = kBlocks_;
   static constexpr int kWarpsOut = kWarpsOut_, kWarpsTokens = kWarpsTokens_, kThreads = 32 * kWarpsOut * kWarpsTokens;
-  static constexpr int kOutputs = kRowTiles * kTileRows, kI = kOutputs / kWarpsOut / 16, kJ = kTokens / kWarpsTokens / 8;
+  static constexpr int kBlockRows = kRowTiles * kTileRows, kI = kBlockRows / kWarpsOut / 16, kJ = kTokens / kWarpsTokens / 8;
   static constexpr int kXAt = kRowTiles * kTileBytes, kStageBytes = kXAt + kTokens * kTileRowBytes;
-  static constexpr int kSumPitch = kOutputs + 4;  // floats: lanes of a store then fall into different banks
+  static constexpr int kSumPitch = kBlockRows + 4;  // floats: lanes of a store then fall into different banks
   static constexpr int kSharedBytes = kStages * kStageBytes;
+  static_assert(kTokens * kSumPitch * 4 <= kSharedBytes, "the sums fit where the stages were");
   static_assert(kI % 2 == 0 && kTileRows % (kI * 16) == 0, "a word of metadata serves two m16 tiles, a warp stays in one tile");
-  static_assert(kJ * 8 * kSumPitch * 4 <= kSharedBytes, "the sums of the warps of one part of the tokens fit");
 };
 
 template <int kSelector>
@@ -47,7 +47,7 @@ class TileLoader {
  public:
   __device__ TileLoader(const SpmmCudaProduct& p, int64_t first_row, int64_t first_token, int64_t first_tile) {
     unrolled<Shape::kRowTiles>([&](auto t) {
-      const int64_t row_block = min(first_row + t * kTileRows, p.out - 1) / kTileRows;  // the last again, where there is no other
+      const int64_t row_block = min(first_row + t * kTileRows, p.rows - 1) / kTileRows;  // the last again, where there is no other
       weight_[t] = static_cast<const char*>(p.tiles) + (row_block * p.k_tiles + first_tile) * kTileBytes + threadIdx.x * 16;
     });
     const int token = threadIdx.x / 8, chunk = threadIdx.x % 8;
@@ -151,53 +151,51 @@ __device__ inline void sum_tiles(const SpmmCudaProduct& p, int64_t first_row, in
   ptx::cp_async_wait<0>();
 }
 
-// The sums of the warps with the tokens of this part, to shared memory [tokens][outputs]: a row of y is then a row there.
+// The sums to shared memory [tokens][packed rows]: a row of y is then a row there, or two parts of one.
 template <class Shape>
-__device__ inline void gather_sums(const float (&sum)[Shape::kI][Shape::kJ][4], int part, float* to) {
+__device__ inline void gather_sums(const float (&sum)[Shape::kI][Shape::kJ][4], float* to) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
   __syncthreads();  // nobody reads what was there
-  if (warp / Shape::kWarpsOut == part) {
-    float* corner = to + 2 * t * Shape::kSumPitch + warp % Shape::kWarpsOut * Shape::kI * 16 + g;
+  float* corner = to + (warp / Shape::kWarpsOut * Shape::kJ * 8 + 2 * t) * Shape::kSumPitch + warp % Shape::kWarpsOut * Shape::kI * 16 + g;
 #pragma unroll
-    for (int i = 0; i < Shape::kI; ++i)
+  for (int i = 0; i < Shape::kI; ++i)
 #pragma unroll
-      for (int j = 0; j < Shape::kJ; ++j)
+    for (int j = 0; j < Shape::kJ; ++j)
 #pragma unroll
-        for (int e = 0; e < 4; ++e) corner[(j * 8 + e % 2) * Shape::kSumPitch + i * 16 + e / 2 * 8] = sum[i][j][e];
-  }
+      for (int e = 0; e < 4; ++e) corner[(j * 8 + e % 2) * Shape::kSumPitch + i * 16 + e / 2 * 8] = sum[i][j][e];
   __syncthreads();
+}
+
+// They go to p.partial.
+template <class Shape>
+__device__ inline void store_partial(const SpmmCudaProduct& p, int64_t first_row, int64_t first_token, const float* sums) {
+  constexpr int kEights = Shape::kBlockRows / 8;
+  const int column = threadIdx.x % kEights * 8;
+  const int64_t row = first_row + column;
+  if (row >= p.rows) return;
+  for (int t = threadIdx.x / kEights; t < Shape::kTokens && first_token + t < p.tokens; t += Shape::kThreads / kEights) {
+    float eight[8];
+    read_eight(sums + t * Shape::kSumPitch + column, eight);
+    store_whole(p.partial + (blockIdx.z * p.tokens + first_token + t) * p.partial_pitch + row, eight);
+  }
 }
 
 // Grid: row tiles, token tiles, splits.
 template <class Shape>
-__global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) sparse_mma(const SpmmCudaProduct p) {
+__global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) sparse_mma(const __grid_constant__ SpmmCudaProduct p) {
   extern __shared__ __align__(128) uint8_t shared[];
-  const int64_t first_row = static_cast<int64_t>(blockIdx.x) * Shape::kOutputs,
+  const int64_t first_row = static_cast<int64_t>(blockIdx.x) * Shape::kBlockRows,
                 first_token = static_cast<int64_t>(blockIdx.y) * Shape::kTokens;
   const int64_t first = p.k_tiles * blockIdx.z / p.splits, last = p.k_tiles * (blockIdx.z + 1) / p.splits;
   float sum[Shape::kI][Shape::kJ][4] = {};
   sum_tiles<Shape>(p, first_row, first_token, first, last, ptx::shared_address(shared), sum);
 
-  // A thread has the same eight outputs of several tokens.
-  constexpr int kEights = Shape::kOutputs / 8, kTokensOfPart = Shape::kJ * 8;
-  const int column = threadIdx.x % kEights * 8;
-  const int64_t output = first_row + column;
   float* sums = reinterpret_cast<float*>(shared);
-  float bias[8] = {};
-  if (p.splits == 1 && output < p.out) load_eight(p.bias + output, bias);
-  for (int part = 0; part < Shape::kWarpsTokens; ++part) {
-    gather_sums<Shape>(sum, part, sums);
-    const int64_t part_token = first_token + part * kTokensOfPart;
-    for (int t = threadIdx.x / kEights; t < kTokensOfPart; t += Shape::kThreads / kEights) {
-      if (part_token + t >= p.tokens || output >= p.out) continue;
-      float eight[8];
-      read_eight(sums + t * Shape::kSumPitch + column, eight);
-      if (p.splits == 1)
-        finish_eight(p, part_token + t, output, bias, eight);
-      else
-        store_whole(p.partial + (blockIdx.z * p.tokens + part_token + t) * p.partial_pitch + output, eight);
-    }
-  }
+  gather_sums<Shape>(sum, sums);
+  if (p.splits == 1)
+    finish_sums(p, Shape::kBlockRows, first_row, first_token, Shape::kTokens, sums);
+  else
+    store_partial<Shape>(p, first_row, first_token, sums);
 }
 
 }  // namespace sk

@@ -6,7 +6,7 @@
 #include "../../core/memory.h"
 #include "../../core/status.h"
 #include "../../cuda/device.h"
-#include "../spmm.h"
+#include "../weight.h"
 #include "kernel.h"
 
 namespace sk {
@@ -16,16 +16,18 @@ class SpmmCudaWeight {
  public:
   virtual ~SpmmCudaWeight() = default;
 
-  // `product` has everything but the weight, x and the splits. Puts the work on the device's stream.
+  // `product` has everything but the weight, x and the splits; x is of x_type. Puts the work on the device's stream.
   virtual Status multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, DType x_type, SpmmCudaProduct product) const = 0;
-  // The pruned weight [out, in], as it is stored.
+  // As nm_unpack().
   virtual void to_dense(float* dense) const = 0;
   // On the device.
   virtual size_t bytes() const = 0;
 };
 
-// Packs, checks and uploads; the device has the weight when these return.
-Status tiles_create(std::shared_ptr<const CudaDevice> device, const SpmmOptions& options, std::unique_ptr<const SpmmCudaWeight>* weight);
-Status cells_create(std::shared_ptr<const CudaDevice> device, const SpmmOptions& options, std::unique_ptr<const SpmmCudaWeight>* weight);
+// Packs, rounds to the type of the values and uploads; the device has the weight when these return. Cells keep what is not zero, tiles
+// expect at most 2 of 4.
+using WeightPtr = std::unique_ptr<const SpmmCudaWeight>;
+Status tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, DType values, WeightPtr* weight);
+Status cells_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, DType values, WeightPtr* weight);
 
 }  // namespace sk
