@@ -17,19 +17,38 @@ __attribute__((noinline)) static void transpose_to_panel(const float (&block)[V:
   for (int i = 0; i < V::kLanes; ++i) V::store(panel + i * width, a[i]);
 }
 
+// Inputs of L tokens that are read in one go. Rows of x that lie a power of two apart share a few sets of the cache: the lines of
+// one go must fit there, and be used up before the next.
+constexpr int64_t kGo = 64;
+
+// The rows of x for the next go are on their way from L3 or memory to L2 while this one is transposed; walks down so many rows are
+// nothing that hardware foresees.
+template <class X>
+inline void prefetch_rows(const X* x, int64_t rows, int64_t in, int64_t count) {
+  constexpr int64_t kLine = 64 / sizeof(X);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t k = 0; k < count; k += kLine) __builtin_prefetch(x + i * in + k, 0, 2);
+}
+
 // k0 and k1 are multiples of the unit, so of L.
 template <class V, class X>
 static void pack_panel(const void* x_data, int64_t tokens, int64_t in, int64_t k0, int64_t k1, int vectors, float* panel) {
   constexpr int kLanes = V::kLanes;
   const int64_t width = static_cast<int64_t>(vectors) * kLanes;
-  for (int64_t k = k0; k < k1; k += kLanes) {
+  for (int64_t go = k0; go < k1; go += kGo) {
+    const int64_t end = go + kGo < k1 ? go + kGo : k1;
     for (int v = 0; v < vectors; ++v) {
-      alignas(64) float block[kLanes][kLanes];
-      const X* x = static_cast<const X*>(x_data) + v * kLanes * in + k;
+      const X* first = static_cast<const X*>(x_data) + v * kLanes * in;
       const int64_t rows = tokens - v * kLanes;
-      for (int i = 0; i < kLanes; ++i, x += in)
-        V::store(block[i], i >= rows ? V::zero() : k + kLanes <= in ? load_any<V>(x) : load_some<V>(x, in - k));
-      transpose_to_panel<V>(block, panel + k * width + v * kLanes, width);
+      if (rows > kLanes && v + 1 < vectors)
+        prefetch_rows(first + kLanes * in + go, rows < 2 * kLanes ? rows - kLanes : kLanes, in, (end < in ? end : in) - go);
+      for (int64_t k = go; k < end; k += kLanes) {
+        alignas(64) float block[kLanes][kLanes];
+        const X* x = first + k;
+        for (int i = 0; i < kLanes; ++i, x += in)
+          V::store(block[i], i >= rows ? V::zero() : k + kLanes <= in ? load_any<V>(x) : load_some<V>(x, in - k));
+        transpose_to_panel<V>(block, panel + k * width + v * kLanes, width);
+      }
     }
   }
 }
