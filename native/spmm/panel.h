@@ -17,12 +17,11 @@ __attribute__((noinline)) static void transpose_to_panel(const float (&block)[V:
   for (int i = 0; i < V::kLanes; ++i) V::store(panel + i * width, a[i]);
 }
 
-// Inputs of L tokens that are read in one go. Rows of x that lie a power of two apart share a few sets of the cache: the lines of
-// one go must fit there, and be used up before the next.
+// Inputs that are read of L tokens in one go. Rows of x often lie a power of two apart and share a few sets of the cache: the lines of a go
+// must fit there until they are used up.
 constexpr int64_t kGo = 64;
 
-// The rows of x for the next go are on their way from L3 or memory to L2 while this one is transposed; walks down so many rows are
-// nothing that hardware foresees.
+// The same rows' part of the next go is on its way to L2 meanwhile: hardware foresees no walk down so many rows.
 template <class X>
 inline void prefetch_rows(const X* x, int64_t rows, int64_t in, int64_t count) {
   constexpr int64_t kLine = 64 / sizeof(X);
@@ -40,8 +39,7 @@ static void pack_panel(const void* x_data, int64_t tokens, int64_t in, int64_t k
     for (int v = 0; v < vectors; ++v) {
       const X* first = static_cast<const X*>(x_data) + v * kLanes * in;
       const int64_t rows = tokens - v * kLanes;
-      if (rows > kLanes && v + 1 < vectors)
-        prefetch_rows(first + kLanes * in + go, rows < 2 * kLanes ? rows - kLanes : kLanes, in, (end < in ? end : in) - go);
+      if (rows > 0 && end < k1) prefetch_rows(first + end, rows < kLanes ? rows : kLanes, in, (end + kGo < in ? end + kGo : in) - end);
       for (int64_t k = go; k < end; k += kLanes) {
         alignas(64) float block[kLanes][kLanes];
         const X* x = first + k;
