@@ -4,8 +4,7 @@
 
 namespace sk {
 
-#define SK_PLANES_AVX2(row, block) \
-  extern const PlanesKernel planes_##row##_avx2 = {"planes_" #row "_avx2", block, Avx2::kLanes, &planes<Avx2, block>};
+#define SK_PLANES_AVX2(row, block) extern const PlanesKernel planes_##row##_avx2 = planes_kernel<Avx2, block>("planes_" #row "_avx2");
 #include "kernels.def"
 
 }  // namespace sk

@@ -5,7 +5,7 @@
 namespace sk {
 
 #define SK_PLANES_AVX512(row, block) \
-  extern const PlanesKernel planes_##row##_avx512 = {"planes_" #row "_avx512", block, Avx512::kLanes, &planes<Avx512, block>};
+  extern const PlanesKernel planes_##row##_avx512 = planes_kernel<Avx512, block>("planes_" #row "_avx512");
 #include "kernels.def"
 
 }  // namespace sk

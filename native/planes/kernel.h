@@ -43,16 +43,22 @@ struct PlanesTile {
   int64_t row_block, k_block;  // which
   bool first, last;            // of the k blocks: start from the bias; through the activation
   PlanesActivation activation;
-  const float* x;  // of the k block's first input; the next lies x_step floats further
+  const float* bias;  // of the row block's first output channel
+  const float* x;     // of the k block's first input; the next lies x_step floats further
   int64_t x_step;
-  float* y;  // of the row block's first output channel; the next lies y_step floats further
+  bool packs;    // x into the panel; otherwise it is there
+  float* panel;  // aligned, [inputs][pixels of the strip]
+  float* sums;   // aligned, between k blocks: of the row block's first output channel; the next lies sums_step floats further
+  int64_t sums_step;
+  float* y;  // the same of y
   int64_t y_step;
 };
 
 struct PlanesKernel {
   const char* name;  // planes_f32_csr2_avx2
   int block, lanes;
-  void (*run)(const PlanesTile& tile, int vectors);  // of a strip: 1, 2, 4 or 5
+  int widest;                                        // strip, in vectors
+  void (*run)(const PlanesTile& tile, int vectors);  // of a strip: 1 to widest
 };
 
 }  // namespace sk

@@ -7,8 +7,8 @@
 namespace sk {
 namespace {
 
-constexpr int64_t kStripBytes = 16384;  // of a strip of x of four vectors and one k block: half of L1
-constexpr int64_t kMostRows = 256;      // of a row block: its part of y stays in L2 from k block to k block
+constexpr int64_t kPanelBytes = 32768;  // of the widest strip and one k block: what a strip reads again and again
+constexpr int64_t kMostRows = 256;      // of a row block: its sums stay in L2 from k block to k block
 
 // The inputs [k, end) that a block of rows keeps.
 void kept_inputs(const PlanesOptions& o, int64_t row, int64_t k, int64_t end, std::vector<int64_t>* inputs) {
@@ -29,7 +29,7 @@ Status PlanesPlan::pack(const PlanesOptions& o) {
   PackedPlanes& p = weight_;
   p.in = o.in;
   p.out = o.out;
-  const int64_t most_inputs = std::min<int64_t>(256, kStripBytes / (16 * kernel_->lanes));
+  const int64_t most_inputs = std::min<int64_t>(256, kPanelBytes / (4 * kernel_->lanes * kernel_->widest));
   const int64_t k_blocks = ceil_div(o.in, most_inputs), row_blocks = ceil_div(o.out, kMostRows);
   p.k_block = ceil_div(o.in, k_blocks);
   p.row_block = kMostRows;

@@ -28,25 +28,18 @@ const Row kRows[] = {
 #include "kernels.def"
 };
 
-constexpr int64_t kOften = 16;  // uses of an input in a row block from which on a copy, dense in L1, is repaid
-constexpr int kWidest = 5;      // vectors of a strip
-
-// Vectors of the next strip, where so many are left: 4 and 5 make up every number from 12 on.
-int next_strip(int64_t left) {
-  if (left % 4 == 0) return 4;
-  if (left >= 12 || left == 5 || left == 9 || left == 10) return 5;
-  return left >= 4 ? 4 : left >= 2 ? 2 : 1;
-}
-
 struct Strip {
   int64_t first;  // pixel
   int vectors;
 };
 
-std::vector<Strip> cut(int64_t pixels, int lanes) {
+// Few strips, of about one width.
+std::vector<Strip> cut(int64_t pixels, const PlanesKernel& kernel) {
   std::vector<Strip> strips;
-  for (int64_t vector = 0, end = ceil_div(pixels, lanes); vector < end; vector += strips.back().vectors)
-    strips.push_back({vector * lanes, next_strip(end - vector)});
+  for (int64_t first = 0, left = ceil_div(pixels, kernel.lanes); left > 0; left -= strips.back().vectors) {
+    strips.push_back({first * kernel.lanes, static_cast<int>(ceil_div(left, ceil_div(left, kernel.widest)))});
+    first += strips.back().vectors;
+  }
   return strips;
 }
 
@@ -68,16 +61,14 @@ Status PlanesPlan::create(const PlanesOptions& options, std::shared_ptr<const Pl
   return Status();
 }
 
-// A task is a strip of an image and a row block. Whole strips are read and written in place. Only where a strip ends beyond the image, or
-// where each of its lines is read so often that it must not be driven out of L1 by others a plane apart, a k block of it is copied first;
-// outputs that end beyond the image are copied last.
+// A task is a strip of an image and a row block. Where the strip ends beyond the image, its panel is packed here, and its outputs are
+// copied from the sums.
 Status PlanesPlan::run(const float* x, int64_t images, int64_t pixels, float* y, const std::atomic<bool>* cancel) const {
   const int lanes = kernel_->lanes, slots = std::min(threads_, ThreadPool::instance().threads());
   const int64_t row_blocks = ceil_div(weight_.out, weight_.row_block), k_blocks = ceil_div(weight_.in, weight_.k_block);
-  const std::vector<Strip> strips = cut(pixels, lanes);
+  const std::vector<Strip> strips = cut(pixels, *kernel_);
   const int64_t count = static_cast<int64_t>(strips.size());
-  const int64_t widest = kWidest * lanes;
-  const bool often = stored_ >= kOften * row_blocks * weight_.in;
+  const int64_t widest = static_cast<int64_t>(kernel_->widest) * lanes;
   std::atomic<bool> failed{false};
   const auto cancelled = [cancel] { return cancel && cancel->load(std::memory_order_relaxed); };
   parallel_for(images * count * row_blocks, slots, [&](int64_t task, int) {
@@ -86,7 +77,7 @@ Status PlanesPlan::run(const float* x, int64_t images, int64_t pixels, float* y,
     const int64_t image = task / row_blocks / count, block = task % row_blocks, row = block * weight_.row_block;
     const int64_t rows = std::min(weight_.row_block, weight_.out - row), width = strip.vectors * lanes;
     const int64_t valid = std::min(width, pixels - strip.first);
-    const bool whole = valid == width, copies = !whole || often;
+    const bool whole = valid == width;
     auto* scratch = static_cast<float*>(thread_scratch(static_cast<size_t>((weight_.k_block + rows) * widest) * sizeof(float)));
     if (scratch == nullptr) {
       failed.store(true);
@@ -97,12 +88,13 @@ Status PlanesPlan::run(const float* x, int64_t images, int64_t pixels, float* y,
     float* sums = scratch + weight_.k_block * widest;
     for (int64_t k = 0; k < k_blocks; ++k) {
       const int64_t first = k * weight_.k_block, inputs = std::min(weight_.k_block, weight_.in - first);
-      for (int64_t i = 0; copies && i < inputs; ++i) {
-        std::memcpy(scratch + i * width, from + (first + i) * pixels, static_cast<size_t>(valid) * sizeof(float));
+      const float* x_block = from + first * pixels;
+      for (int64_t i = 0; !whole && i < inputs; ++i) {
+        std::memcpy(scratch + i * width, x_block + i * pixels, static_cast<size_t>(valid) * sizeof(float));
         std::memset(scratch + i * width + valid, 0, static_cast<size_t>(width - valid) * sizeof(float));
       }
-      kernel_->run({&weight_, block, k, k == 0, k == k_blocks - 1, activation_, copies ? scratch : from + first * pixels,
-                    copies ? width : pixels, whole ? to : sums, whole ? pixels : width},
+      kernel_->run({&weight_, block, k, k == 0, k == k_blocks - 1, activation_, weight_.bias + row, x_block, pixels, whole, scratch, sums,
+                    width, whole ? to : sums, whole ? pixels : width},
                    strip.vectors);
     }
     for (int64_t r = 0; !whole && r < rows; ++r) std::memcpy(to + r * pixels, sums + r * width, static_cast<size_t>(valid) * sizeof(float));

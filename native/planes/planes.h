@@ -4,7 +4,7 @@
 //
 // S keeps weights at any place, or blocks of 2 or 4 output channels that keep the same input channels. It is the product of spmm with the
 // operands the other way round: pixels are in the lanes as they lie, so x is read and y written in place. An output is summed over its kept
-// inputs in ascending order, those of blocks of one row in two interleaved halves: it does not depend on threads or strips.
+// inputs in ascending order, one multiply-add after another: it does not depend on threads or strips.
 // Offsets are 64-bit throughout: no product of channels and pixels overflows. Nothing is read outside x or written outside y.
 #pragma once
 

@@ -5,7 +5,7 @@
 namespace sk {
 
 #define SK_PLANES_SCALAR(row, block) \
-  extern const PlanesKernel planes_##row##_scalar = {"planes_" #row "_scalar", block, Portable<4>::kLanes, &planes<Portable<4>, block>};
+  extern const PlanesKernel planes_##row##_scalar = planes_kernel<Portable<4>, block>("planes_" #row "_scalar");
 #include "kernels.def"
 
 }  // namespace sk

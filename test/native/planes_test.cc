@@ -76,7 +76,10 @@ void wide_planes(const char* isa) {
   bool right = sk::PlanesPlan::create(o, &plan).ok();
   for (int i = 0; i < kInputs; ++i) planes[0][i * kStep] = static_cast<float>(i + 1);
   const sk::PackedPlanes packed = plan->packed();
-  plan->kernel().run({&packed, 0, 0, true, true, sk::PlanesActivation::kNone, planes[0], kStep, planes[1], kStep}, 1);
+  alignas(64) float panel[kInputs * 16];
+  plan->kernel().run(
+      {&packed, 0, 0, true, true, sk::PlanesActivation::kNone, packed.bias, planes[0], kStep, true, panel, nullptr, 0, planes[1], kStep},
+      1);
   right = right && planes[1][0] == 10 && planes[1][kStep] == 31;
   check(right, std::string("planes of 2^31 pixels on ") + isa);
   for (float* p : planes) munmap(p, kBytes);
