@@ -102,6 +102,25 @@ export interface NativeReduceOptions {
   winner: Int32Array | undefined;
 }
 
+export interface NativeNormOptions {
+  channels: number;
+  /** [rows, channels] */
+  added: Float32Array | undefined;
+  /** native/norm/norm.h, enum Norm. */
+  norm: number;
+  /** [channels] each. */
+  weight: Float32Array | undefined;
+  bias: Float32Array | undefined;
+  mean: Float32Array | undefined;
+  variance: Float32Array | undefined;
+  epsilon: number;
+  /** native/norm/norm.h, enum NormActivation. */
+  activation: number;
+  /** Of an asynchronous run: JavaScript has not seen the buffers, so that they are not copied. */
+  privateX: boolean;
+  privateAdded: boolean;
+}
+
 export interface NativeOuterOptions {
   in: number;
   out: number;
@@ -161,6 +180,12 @@ export interface NativeConv {
     y: Float32Array,
     cancel: NativeCancelToken | undefined,
   ): Promise<void>;
+  /** x, y [rows, channels]; y may be x. */
+  norm(x: Float32Array, options: NativeNormOptions, y: Float32Array): void;
+  /** The same off the event loop; JavaScript must not have seen the buffer of y. */
+  normRun(x: Float32Array, options: NativeNormOptions, y: Float32Array, cancel: NativeCancelToken | undefined): Promise<void>;
+  /** Of x [rows, channels]: mean and variance [channels]. */
+  rowMoments(x: Float32Array, mean: Float32Array, variance: Float32Array): void;
   /** x [inRows, splits * in], dy [outRows, splits * out]; JavaScript must not have seen the buffer of dw [splits * out, groups, in]. */
   mapOuter(
     map: NativeKernelMap,

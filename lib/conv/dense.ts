@@ -1,7 +1,8 @@
 import { rangeError } from '../errors.js';
-import { allocate, tensor as checkedTensor, type Tensor, type TensorLike, type TensorView } from '../tensor.js';
+import { inSlices } from '../slices.js';
+import { allocate, tensor as checkedTensor, type Tensor, type TensorLike, type TensorView, typedArray } from '../tensor.js';
 import { describe } from '../validate.js';
-import { mostExtent, perAxis, type Sites } from './sites.js';
+import { mostExtent, perAxis, rowsOf, type Sites } from './sites.js';
 import { type SparseTensor, sparseTensor } from './tensor.js';
 
 /**
@@ -20,26 +21,48 @@ import { type SparseTensor, sparseTensor } from './tensor.js';
  * ```
  */
 export function fromDense(dense: TensorLike, mask?: TensorLike): SparseTensor {
-  const { data, dims } = checkedTensor(dense, 'dense', ['float32']);
+  const { data, ...grid } = imageOf(dense, 'dense');
+  const { coords } = mask === undefined ? allSites(grid.batchSize, grid.spatialShape) : maskSites(mask, grid.spatialShape, grid.batchSize);
+  const rows = coords.length / (1 + grid.spatialShape.length);
+  const x = { ...grid, coords, features: allocate('float32', rows * grid.channels, 'the features') };
+  copyRows(x, data, 'gather', 0, rows);
+  return x;
+}
+
+/** {@link fromDense} of all sites, a slice at a time, so that other turns of the event loop come in between; `known`: the same sites. */
+export async function fromDenseSlices(dense: TensorLike, name: string, known: Sites | undefined): Promise<SparseTensor> {
+  const { data, ...grid } = imageOf(dense, name);
+  const { coords } = known ?? allSites(grid.batchSize, grid.spatialShape);
+  const x = { ...grid, coords, features: allocate('float32', data.length, 'the features') };
+  const { length } = data;
+  await inSlices(length, grid.channels, (first, end) => {
+    copyRows(x, typedArray(data, 'float32', name, length), 'gather', first / grid.channels, end / grid.channels);
+  });
+  return x;
+}
+
+function imageOf(dense: TensorLike, name: string) {
+  const { data, dims } = checkedTensor(dense, name, ['float32']);
   const [batchSize = 0, channels = 0, ...shape] = dims;
   if (shape.length < 1 || shape.length > 4 || dims.includes(0)) {
-    throw rangeError('ERR_SK_SHAPE', `expected dense to be [batch, channels, 1 to 4 axes] but received dims ${describe(dims)}`);
+    throw rangeError('ERR_SK_SHAPE', `expected ${name} to be [batch, channels, 1 to 4 axes] but received dims ${describe(dims)}`);
   }
-  const spatialShape = perAxis(shape, 'dense.dims', 1, mostExtent);
-  const { coords: sites } = mask === undefined ? allSites(batchSize, spatialShape) : maskSites(mask, spatialShape, batchSize);
+  return { data, batchSize, channels, spatialShape: perAxis(shape, `${name}.dims`, 1, mostExtent) };
+}
+
+/** The features of the rows [first, end), from or to their places in a dense tensor. */
+function copyRows(x: SparseTensor, dense: Float32Array, way: 'gather' | 'scatter', first: number, end: number): void {
+  const { coords, features, channels, spatialShape } = x;
+  const axes = spatialShape.length;
   const volume = spatialShape.reduce((a, b) => a * b, 1);
-  const width = 1 + spatialShape.length;
-  const rows = sites.length / width;
-  const features = allocate('float32', rows * channels, 'the features');
-  for (let row = 0; row < rows; row++) {
+  for (let row = first; row < end; row++) {
+    const site = row * (1 + axes);
     let place = 0;
-    for (let axis = 0; axis < spatialShape.length; axis++) {
-      place = place * (spatialShape[axis] as number) + (sites[row * width + 1 + axis] as number);
-    }
-    const first = (sites[row * width] as number) * channels * volume + place;
-    for (let c = 0; c < channels; c++) features[row * channels + c] = data[first + c * volume] as number;
+    for (let axis = 1; axis <= axes; axis++) place = place * (spatialShape[axis - 1] as number) + (coords[site + axis] as number);
+    place += (coords[site] as number) * channels * volume;
+    if (way === 'gather') for (let c = 0; c < channels; c++) features[row * channels + c] = dense[place + c * volume] as number;
+    else for (let c = 0; c < channels; c++) dense[place + c * volume] = features[row * channels + c] as number;
   }
-  return { coords: sites, features, channels, spatialShape, batchSize };
 }
 
 type Mask = TensorView<'float32' | 'uint8' | 'int32'>;
@@ -117,17 +140,21 @@ function keptSites(batchSize: number, spatialShape: readonly number[], mask: Mas
  * ```
  */
 export function toDense(x: SparseTensor): Tensor {
-  const { coords, features, channels, spatialShape, batchSize } = sparseTensor(x, 'x');
+  const input = sparseTensor(x, 'x');
+  const dense = emptyDense(input);
+  copyRows(input, dense.data, 'scatter', 0, rowsOf(input));
+  return dense;
+}
+
+/** {@link toDense}, a slice at a time. */
+export async function toDenseSlices(x: SparseTensor): Promise<Tensor> {
+  const dense = emptyDense(x);
+  await inSlices(x.features.length, x.channels, (first, end) => copyRows(x, dense.data, 'scatter', first / x.channels, end / x.channels));
+  return dense;
+}
+
+function emptyDense({ batchSize, channels, spatialShape }: SparseTensor): Tensor {
   const volume = spatialShape.reduce((a, b) => a * b, 1);
   const data = allocate('float32', batchSize * channels * volume, 'the dense tensor');
-  const width = 1 + spatialShape.length;
-  for (let row = 0; row * width < coords.length; row++) {
-    let place = 0;
-    for (let axis = 0; axis < spatialShape.length; axis++) {
-      place = place * (spatialShape[axis] as number) + (coords[row * width + 1 + axis] as number);
-    }
-    const first = (coords[row * width] as number) * channels * volume + place;
-    for (let c = 0; c < channels; c++) data[first + c * volume] = features[row * channels + c] as number;
-  }
   return { type: 'float32', data, dims: [batchSize, channels, ...spatialShape] };
 }

@@ -63,7 +63,7 @@ export async function inputGradient(
   const plan = new NativeHandle('the plan', () => new native.MapmmPlan(settings));
   const dx = allocate('float32', rowsOf(map.input) * inputs * splits, 'the gradient');
   try {
-    await runPlan(plan, () => map.swapped(), features, { data: dx, isPrivate: true }, signal);
+    await runPlan(plan, () => map.swapped(), { data: features, isPrivate: false }, { data: dx, isPrivate: true }, signal);
   } finally {
     plan.dispose();
   }

@@ -6,7 +6,7 @@ import { allocate, overlaps, typedArray } from '../tensor.js';
 import { options } from '../validate.js';
 import { CudaLayer } from './cuda-layer.js';
 import type { ConvMap } from './map.js';
-import { runPlan } from './run.js';
+import { type Operand, runPlan } from './run.js';
 import { type CudaLayerOptions, convMap, expectKernelOf, type LayerOptions, layerSettings } from './settings.js';
 import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
@@ -99,7 +99,14 @@ export class Layer {
   async run(x: SparseTensor, map: ConvMap, runOptions: RunOptions = {}): Promise<SparseTensor> {
     const { out, signal } = options<RunOptions>(runOptions, 'options', ['out', 'signal']);
     const { features, y } = this.#arguments(x, map, out);
-    await map.handle.use((live) => runPlan(this.#handle, () => live, features, { data: y, isPrivate: out === undefined }, signal));
+    await this.#run({ data: features, isPrivate: false }, map, { data: y, isPrivate: out === undefined }, signal);
+    return withFeatures(map.output, y, this.outChannels);
+  }
+
+  /** {@link Layer.run} on features that no caller has seen, and that are not copied. @internal */
+  async runOwn(x: SparseTensor, map: ConvMap, signal: AbortSignal | undefined): Promise<SparseTensor> {
+    const { features, y } = this.#arguments(x, map, undefined);
+    await this.#run({ data: features, isPrivate: true }, map, { data: y, isPrivate: true }, signal);
     return withFeatures(map.output, y, this.outChannels);
   }
 
@@ -130,6 +137,10 @@ export class Layer {
   /** `using layer = conv.layer(...)` disposes at the end of the block. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  async #run(x: Operand, map: ConvMap, y: Operand, signal: AbortSignal | undefined): Promise<void> {
+    await map.handle.use((live) => runPlan(this.#handle, () => live, x, y, signal));
   }
 
   #arguments(x: SparseTensor, map: ConvMap, out: Float32Array | undefined): { features: Float32Array; y: Float32Array } {

@@ -1,7 +1,10 @@
 import { rangeError } from '../errors.js';
+import { guarded } from '../handle.js';
+import { native } from '../native.js';
 import { allocate, typedArray } from '../tensor.js';
 import { describe, options } from '../validate.js';
-import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
+import { type Rowwise, rowwiseSync } from './rowwise.js';
+import { type SparseTensor, sparseTensor } from './tensor.js';
 
 /** Mean and variance of every channel. */
 export interface Moments {
@@ -44,27 +47,14 @@ export interface LayerNormOptions {
  */
 export function moments(x: SparseTensor): Moments {
   const { features, channels } = sparseTensor(x, 'x');
-  const rows = Math.max(1, features.length / channels);
-  const mean = new Float64Array(channels);
-  const variance = new Float64Array(channels);
-  eachRow(features, channels, (value, c) => {
-    mean[c] = (mean[c] as number) + value / rows;
-  });
-  eachRow(features, channels, (value, c) => {
-    variance[c] = (variance[c] as number) + (value - (mean[c] as number)) ** 2 / rows;
-  });
-  return { mean: Float32Array.from(mean), variance: Float32Array.from(variance) };
-}
-
-function eachRow(features: Float32Array, channels: number, use: (value: number, channel: number, index: number) => void): void {
-  for (let first = 0; first < features.length; first += channels) {
-    for (let c = 0; c < channels; c++) use(features[first + c] as number, c, first + c);
-  }
+  const [mean, variance] = [allocate('float32', channels, 'the mean'), allocate('float32', channels, 'the variance')];
+  guarded(() => native.rowMoments(features, mean, variance));
+  return { mean, variance };
 }
 
 /**
  * Normalises every channel: weight (x - mean) / sqrt(variance + epsilon) + bias. Without mean and variance those of the active sites of this
- * batch are taken (as in training; SparK's masked batch norm). Runs on the calling thread.
+ * batch are taken (as in training; SparK's masked batch norm). Runs on the calling thread (and the pool).
  *
  * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`
  * @example
@@ -76,26 +66,18 @@ function eachRow(features: Float32Array, channels: number, use: (value: number, 
  */
 export function batchNorm(x: SparseTensor, normOptions: BatchNormOptions = {}): SparseTensor {
   const o = options<BatchNormOptions>(normOptions, 'options', ['mean', 'variance', 'weight', 'bias', 'epsilon']);
-  const { features, channels } = sparseTensor(x, 'x');
+  const input = sparseTensor(x, 'x');
   if ((o.mean === undefined) !== (o.variance === undefined)) {
     throw rangeError('ERR_SK_OPTION', 'expected both mean and variance or neither');
   }
-  const { weight, bias, epsilon } = affine(o, channels, 1e-5);
-  const of =
-    o.mean && o.variance
-      ? { mean: perChannel(o.mean, 'mean', channels), variance: perChannel(o.variance, 'variance', channels) }
-      : moments(x);
-  const scale = Float64Array.from(of.variance, (v, c) => (weight?.[c] ?? 1) / Math.sqrt(v + epsilon));
-  const shift = Float64Array.from(of.mean, (m, c) => (bias?.[c] ?? 0) - m * (scale[c] as number));
-  const y = allocate('float32', features.length, 'the output');
-  eachRow(features, channels, (value, c, i) => {
-    y[i] = value * (scale[c] as number) + (shift[c] as number);
-  });
-  return withFeatures(x, y, channels);
+  const { channels } = input;
+  const mean = o.mean && perChannel(o.mean, 'mean', channels);
+  const variance = o.variance && perChannel(o.variance, 'variance', channels);
+  return rowwiseSync(input, { norm: 'batch', ...affine(o, channels, 1e-5), mean, variance });
 }
 
 /**
- * Normalises every site over its channels (Ba et al., "Layer Normalization", 2016). Runs on the calling thread.
+ * Normalises every site over its channels (Ba et al., "Layer Normalization", 2016). Runs on the calling thread (and the pool).
  *
  * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`
  * @example
@@ -107,20 +89,12 @@ export function batchNorm(x: SparseTensor, normOptions: BatchNormOptions = {}): 
  */
 export function layerNorm(x: SparseTensor, normOptions: LayerNormOptions = {}): SparseTensor {
   const o = options<LayerNormOptions>(normOptions, 'options', ['weight', 'bias', 'epsilon']);
-  const { features, channels } = sparseTensor(x, 'x');
-  const { weight, bias, epsilon } = affine(o, channels, 1e-6);
-  const y = allocate('float32', features.length, 'the output');
-  for (let first = 0; first < features.length; first += channels) {
-    let mean = 0;
-    let variance = 0;
-    for (let c = 0; c < channels; c++) mean += (features[first + c] as number) / channels;
-    for (let c = 0; c < channels; c++) variance += ((features[first + c] as number) - mean) ** 2 / channels;
-    const scale = 1 / Math.sqrt(variance + epsilon);
-    for (let c = 0; c < channels; c++) {
-      y[first + c] = ((features[first + c] as number) - mean) * scale * (weight?.[c] ?? 1) + (bias?.[c] ?? 0);
-    }
-  }
-  return withFeatures(x, y, channels);
+  return rowwiseSync(sparseTensor(x, 'x'), layerNormOf(o, x.channels));
+}
+
+/** A layer norm as {@link Rowwise}. */
+export function layerNormOf(o: LayerNormOptions, channels: number): Rowwise {
+  return { norm: 'layer', ...affine(o, channels, 1e-6) };
 }
 
 function affine(o: LayerNormOptions, channels: number, usual: number) {

@@ -6,34 +6,42 @@ import { allocate, typedArray } from '../tensor.js';
 /** Features of so many bytes are copied in one piece by the addon. */
 const onePiece = 4 << 20;
 
-/**
- * Runs a plan off the event loop. JavaScript could transfer the features away meanwhile, so the worker reads a copy of them, and many are
- * copied a slice at a time, so that other turns of the event loop come in between.
- */
+export interface Operand {
+  readonly data: Float32Array;
+  /** No caller has seen its buffer, so nobody can take it away. */
+  readonly isPrivate: boolean;
+}
+
+/** Runs a plan off the event loop. Features that are not private could be transferred away meanwhile, so the worker reads a copy of them. */
 export async function runPlan(
   plan: NativeHandle<NativeMapmmPlan>,
   map: () => NativeKernelMap,
-  features: Float32Array,
-  y: { readonly data: Float32Array; readonly isPrivate: boolean },
+  x: Operand,
+  y: Operand,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const large = features.byteLength > onePiece;
   const { length } = y.data;
   await cancellable(signal, (token) =>
     plan.use(async (live) => {
       const fixed = map(); // of the time of the call
-      const x = large ? await copied(features) : features;
-      if (large) typedArray(y.data, 'float32', 'out', length);
-      await live.run(fixed, x, y.data, large, y.isPrivate, token);
+      const from = isLarge(x) ? await copied(x, 'x') : x;
+      typedArray(y.data, 'float32', 'out', length); // it may have been transferred away
+      await live.run(fixed, from.data, y.data, from.isPrivate, y.isPrivate, token);
     }),
   );
 }
 
-async function copied(features: Float32Array): Promise<Float32Array> {
+/** Whether features must be copied here, a slice at a time: the addon would copy them in one piece, before it returns. */
+export function isLarge({ data, isPrivate }: Operand): boolean {
+  return !isPrivate && data.byteLength > onePiece;
+}
+
+/** A copy made in slices, so that other turns of the event loop come in between. */
+export async function copied({ data: features }: Operand, name: string): Promise<Operand> {
   const { length } = features;
-  const copy = allocate('float32', length, 'the copy of x');
+  const data = allocate('float32', length, `the copy of ${name}`);
   await inSlices(length, 1, (first, end) => {
-    copy.set(typedArray(features, 'float32', 'x', length).subarray(first, end), first);
+    data.set(typedArray(features, 'float32', name, length).subarray(first, end), first);
   });
-  return copy;
+  return { data, isPrivate: true };
 }

@@ -4,9 +4,8 @@
 
 namespace sk {
 
-#define SK_PLANES_SCALAR16(row, block)                                                                          \
-  extern const PlanesKernel planes_##row##_scalar16 = {"planes_" #row "_scalar16", block, Portable<16>::kLanes, \
-                                                       &planes<Portable<16>, block>};
+#define SK_PLANES_SCALAR16(row, block) \
+  extern const PlanesKernel planes_##row##_scalar16 = planes_kernel<Portable<16>, block>("planes_" #row "_scalar16");
 #include "kernels.def"
 
 }  // namespace sk

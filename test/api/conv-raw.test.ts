@@ -1,7 +1,7 @@
 /** The raw addon below conv: lengths and kinds are checked again, for whoever calls it past lib/. */
 import { expect, test } from 'vitest';
 import { native } from '../../lib/native.js';
-import type { NativeMapmmOptions, NativeMapOptions } from '../../types/conv.js';
+import type { NativeMapmmOptions, NativeMapOptions, NativeNormOptions } from '../../types/conv.js';
 
 const mapOptions: NativeMapOptions = {
   coords: Int32Array.of(0, 0, 0, 0, 1, 1),
@@ -37,6 +37,11 @@ const reduce = (change: object, y = new Float32Array(4), from = new Float32Array
   native.mapReduce(map, from, { reduction: 0, channels: 2, row: undefined, winner: undefined, ...change }, y, undefined);
 const outer = (change: object, dw = new Float32Array(12), dy = new Float32Array(4)) =>
   native.mapOuter(map, new Float32Array(6), dy, { in: 3, out: 2, splits: 1, isa: '', ...change }, dw, undefined);
+const normOptions: NativeNormOptions = {
+  ...{ channels: 2, added: undefined, norm: 1, weight: undefined, bias: undefined, mean: undefined, variance: undefined },
+  ...{ epsilon: 0, activation: 0, privateX: false, privateAdded: false },
+};
+const norm = (change: object, from = new Float32Array(4), to = new Float32Array(4)) => native.norm(from, { ...normOptions, ...change }, to);
 const disposed = makeMap({});
 disposed.dispose();
 
@@ -97,6 +102,19 @@ test.each<[string, () => unknown, string]>([
   ['dy one element short', () => outer({}, undefined, new Float32Array(3)), 'ERR_SK_SHAPE'],
   ['other channels than x has', () => outer({ in: 4 }), 'ERR_SK_SHAPE'],
   ['0 splits', () => outer({ splits: 0 }), 'ERR_SK_OPTION'],
+  ['a norm of half a row', () => norm({}, new Float32Array(5)), 'ERR_SK_SHAPE'],
+  ['a norm into y one element short', () => norm({}, undefined, new Float32Array(3)), 'ERR_SK_SHAPE'],
+  ['a norm of 0 channels', () => norm({ channels: 0 }), 'ERR_SK_OPTION'],
+  ['an unknown norm', () => norm({ norm: 3 }), 'ERR_SK_OPTION'],
+  ['an unknown activation of a norm', () => norm({ activation: 4 }), 'ERR_SK_OPTION'],
+  ['added one element short', () => norm({ added: new Float32Array(3) }), 'ERR_SK_SHAPE'],
+  ['weights of a norm one short', () => norm({ weight: new Float32Array(1) }), 'ERR_SK_SHAPE'],
+  ['bias of a norm one long', () => norm({ bias: new Float32Array(3) }), 'ERR_SK_SHAPE'],
+  ['a mean without variance', () => norm({ mean: new Float32Array(2) }), 'ERR_SK_TYPE'],
+  ['variances one short', () => norm({ mean: new Float32Array(2), variance: new Float32Array(1) }), 'ERR_SK_SHAPE'],
+  ['moments of half a row', () => native.rowMoments(new Float32Array(3), new Float32Array(2), new Float32Array(2)), 'ERR_SK_SHAPE'],
+  ['variances shorter than means', () => native.rowMoments(x, new Float32Array(2), new Float32Array(1)), 'ERR_SK_SHAPE'],
+  ['moments of no channels', () => native.rowMoments(x, new Float32Array(0), new Float32Array(0)), 'ERR_SK_TYPE'],
   ['asynchronous x too short', () => plan.run(map, new Float32Array(5), y, false, true, undefined), 'ERR_SK_SHAPE'],
 ])('%s', (_, call, code) => {
   expect(call).toThrow(expect.objectContaining({ code }));
@@ -111,6 +129,8 @@ test('the valid ones run', async () => {
   expect([map.inRows, map.outRows, map.pairs]).toEqual([2, 2, 3]);
   plan.runSync(map, x, y);
   await reduce({});
+  norm({});
+  await native.normRun(new Float32Array(4), { ...normOptions, added: new Float32Array(4) }, new Float32Array(4), undefined);
   await reduce({ reduction: 1, row: new Float32Array(2), winner: new Int32Array(4) });
   await reduce({ reduction: 2, winner: new Int32Array(4) });
   await outer({});

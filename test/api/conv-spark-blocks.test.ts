@@ -282,3 +282,26 @@ describe('light decoder', () => {
     expect(() => conv.spark.lightDecoder({ blocks: [], last: { weight: tensorOf(3, 3, 1, 1, 2) } })).toThrow(code('ERR_SK_SHAPE'));
   });
 });
+
+test('a block of many sites lets the event loop go on, and does not change its input', async () => {
+  const weights = (...dims: number[]) => ({ data: new Float32Array(dims.reduce((a, b) => a * b)).fill(0.01), dims });
+  const norm = {}; // moments of this batch: two passes over all features
+  using block = conv.spark.resNetBlock({
+    branch: [
+      { weight: weights(16, 1, 1, 64), norm },
+      { weight: weights(64, 1, 1, 16), norm },
+    ],
+  });
+  const mask = conv.spark.mask({ shape: [8, 8], ratio: 0.5 });
+  const dims = [1, 64, 512, 512];
+  const x = conv.fromDense({ data: new Float32Array(64 * 512 * 512).map((_, i) => i % 7), dims }, mask);
+  const before = x.features.slice();
+  using stages = conv.spark.maps(mask);
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const y = await block.run(x, stages);
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(5); // one each: copying x, three products, two norms, the sum
+  expect(Buffer.from(x.features.buffer).equals(Buffer.from(before.buffer))).toBe(true);
+  expect(y.features.every((value) => value >= 0)).toBe(true);
+});

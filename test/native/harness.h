@@ -35,6 +35,7 @@ void fuzz_suite();
 void select_suite();
 void conv_suite();
 void planes_suite();
+void norm_suite();
 void attend_suite();
 
 }  // namespace sk_test

@@ -1,10 +1,9 @@
 import { rangeError } from '../../errors.js';
 import { type TensorLike, tensor, typedArray } from '../../tensor.js';
 import { describe, options } from '../../validate.js';
-import { mapFeatures } from '../features.js';
 import { type Layer, layer, type RunOptions } from '../layer.js';
-import { map } from '../map.js';
-import { type LayerNormOptions, layerNorm } from '../norm.js';
+import { type LayerNormOptions, layerNormOf } from '../norm.js';
+import { type Rowwise, rowwise } from '../rowwise.js';
 import { type SparseTensor, sparseTensor } from '../tensor.js';
 import { type MaskedMaps, maskedMaps } from './maps.js';
 
@@ -35,7 +34,7 @@ export class ConvNextBlock {
   readonly #depthwise: Layer;
   readonly #expand: Layer;
   readonly #project: Layer;
-  readonly #norm: LayerNormOptions;
+  readonly #norm: Rowwise;
   /** Channels of input and output. */
   readonly channels: number;
 
@@ -54,7 +53,7 @@ export class ConvNextBlock {
     if (gamma && gamma.length !== channels) {
       throw rangeError('ERR_SK_SHAPE', `expected gamma to hold ${channels} numbers but received ${gamma.length}`);
     }
-    this.#norm = o.norm ?? {};
+    this.#norm = layerNormOf(options<LayerNormOptions>(o.norm ?? {}, 'norm', ['weight', 'bias', 'epsilon']), channels);
     this.#depthwise = layer({ ...o.depthwise, groups: channels });
     this.#expand = layer(expand.layer);
     // gamma (W h + b) is a layer of its own.
@@ -76,13 +75,14 @@ export class ConvNextBlock {
   async run(x: SparseTensor, maps: MaskedMaps, runOptions: Pick<RunOptions, 'signal'> = {}): Promise<SparseTensor> {
     const { signal } = options<Pick<RunOptions, 'signal'>>(runOptions, 'options', ['signal']);
     const { features } = sparseTensor(x, 'x');
-    const passed = signal && { signal };
-    using sites = map(x, { kernelSize: 1 });
-    const spread = await this.#depthwise.run(x, maskedMaps(maps).of(x, this.#depthwise.kernelSize), passed);
-    const wide = await this.#expand.run(layerNorm(spread, this.#norm), sites, passed);
-    const active = await mapFeatures(wide, (i) => gelu(wide.features[i] as number));
-    const y = await this.#project.run(active, sites, passed);
-    return mapFeatures(y, (i) => (features[i] as number) + (y.features[i] as number));
+    const of = maskedMaps(maps);
+    const sites = await of.get(x, [1, 1]);
+    const spread = await this.#depthwise.run(x, await of.get(x, this.#depthwise.kernelSize), signal && { signal });
+    const normed = await rowwise(spread, this.#norm, { x: true }, signal);
+    const wide = await this.#expand.runOwn(normed, sites, signal);
+    const active = await rowwise(wide, { activation: 'gelu' }, { x: true }, signal);
+    const y = await this.#project.runOwn(active, sites, signal);
+    return rowwise(y, { added: features }, { x: true, added: false }, signal);
   }
 
   /** Frees the weights as soon as no run is under way. */
@@ -104,22 +104,6 @@ function linear({ weight, bias }: Affine, name: string, out: number | undefined,
     return { out: rows, data, layer: { weight: { data, dims: [rows, 1, inputs] }, ...(bias && { bias }) } };
   }
   throw rangeError('ERR_SK_SHAPE', `expected ${name}.weight to be [${out ?? 'wide'}, ${inputs}] but received dims ${describe(dims)}`);
-}
-
-/** x times the share of the normal distribution below x. */
-function gelu(x: number): number {
-  return 0.5 * x * (1 + erf(x / Math.SQRT2));
-}
-
-/** Within 1.2e-7 (Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26, with the coefficients of Numerical Recipes' erfc). */
-function erf(x: number): number {
-  const t = 1 / (1 + 0.5 * Math.abs(x));
-  const coefficients = [
-    -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223, 0.17087277,
-  ];
-  const p = coefficients.reduceRight((sum, c) => sum * t + c, 0);
-  const tail = t * Math.exp(-x * x + p);
-  return x < 0 ? tail - 1 : 1 - tail;
 }
 
 /**

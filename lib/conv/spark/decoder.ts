@@ -1,10 +1,10 @@
 import { rangeError } from '../../errors.js';
 import { type Tensor, type TensorLike, tensor } from '../../tensor.js';
 import { describe, options } from '../../validate.js';
-import { fromDense, toDense } from '../dense.js';
-import { mapFeatures } from '../features.js';
+import { fromDenseSlices, toDenseSlices } from '../dense.js';
 import type { RunOptions } from '../layer.js';
-import { map } from '../map.js';
+import { mapAsync } from '../map.js';
+import { rowwise } from '../rowwise.js';
 import type { SparseTensor } from '../tensor.js';
 import type { Affine } from './convnext.js';
 import type { ConvNorm } from './resnet.js';
@@ -72,11 +72,11 @@ export class LightDecoder {
     }
     let x: SparseTensor | undefined;
     for (const [i, block] of this.#blocks.entries()) {
-      if (i < maps.length) x = await sum(x, maps[i] as TensorLike, `maps[${i}]`);
+      if (i < maps.length) x = await sum(x, maps[i] as TensorLike, `maps[${i}]`, signal);
       x = await step(block, x as SparseTensor, signal);
     }
-    using sites = map(x as SparseTensor, { kernelSize: [1, 1] });
-    return toDense(await this.#last.run(x as SparseTensor, sites, signal));
+    using sites = await mapAsync(x as SparseTensor, { kernelSize: [1, 1], ...(signal && { signal }) });
+    return toDenseSlices(await this.#last.run(x as SparseTensor, sites, true, signal));
   }
 
   /** Frees the weights as soon as no run is under way. */
@@ -91,35 +91,30 @@ export class LightDecoder {
   }
 }
 
-async function sum(x: SparseTensor | undefined, dense: TensorLike, name: string): Promise<SparseTensor> {
+async function sum(x: SparseTensor | undefined, dense: TensorLike, name: string, signal: AbortSignal | undefined): Promise<SparseTensor> {
   const { dims } = tensor(dense, name, ['float32']);
   if (dims.length !== 4)
     throw rangeError('ERR_SK_SHAPE', `expected ${name} to be [batch, channels, height, width] but received dims ${describe(dims)}`);
-  const added = fromDense(dense);
-  if (x === undefined) return added;
-  if (added.channels !== x.channels || added.batchSize !== x.batchSize || String(added.spatialShape) !== String(x.spatialShape)) {
-    const wanted = [x.batchSize, x.channels, ...x.spatialShape];
+  const wanted = x && [x.batchSize, x.channels, ...x.spatialShape];
+  if (wanted && String(wanted) !== String(dims)) {
     throw rangeError('ERR_SK_SHAPE', `expected ${name} to have dims ${describe(wanted)} but received ${describe(dims)}`);
   }
-  const [a, b] = [x.features, added.features];
-  return mapFeatures(x, (i) => (a[i] as number) + (b[i] as number));
+  const added = await fromDenseSlices(dense, name, x);
+  return x === undefined ? added : rowwise(x, { added: added.features }, { x: true, added: true }, signal);
 }
 
 async function step({ up, first, second }: Block, x: SparseTensor, signal: AbortSignal | undefined): Promise<SparseTensor> {
   const kernelSize = kernelOf(up);
+  const abort = signal && { signal };
   // Such padding as doubles the extents, for kernels of even extents.
-  using upwards = map(x, {
-    mode: 'transposed',
-    kernelSize,
-    stride: 2,
-    padding: kernelSize.map((k) => Math.max(0, Math.floor((k - 2) / 2))),
-  });
-  const wide = await up.run(x, upwards, signal);
-  using same = map(wide, { kernelSize: kernelOf(first) });
-  const middle = await first.run(wide, same, signal);
-  const clipped = await mapFeatures(middle, (i) => Math.min(middle.features[i] as number, 6));
-  using last = map(wide, { kernelSize: kernelOf(second) });
-  return second.run(clipped, last, signal);
+  const padding = kernelSize.map((k) => Math.max(0, Math.floor((k - 2) / 2)));
+  using upwards = await mapAsync(x, { mode: 'transposed', kernelSize, stride: 2, padding, ...abort });
+  const wide = await up.run(x, upwards, true, signal);
+  using same = await mapAsync(wide, { kernelSize: kernelOf(first), ...abort });
+  const middle = await first.run(wide, same, true, signal);
+  const clipped = await rowwise(middle, { activation: 'relu6' }, { x: true }, signal);
+  using last = await mapAsync(wide, { kernelSize: kernelOf(second), ...abort });
+  return second.run(clipped, last, true, signal);
 }
 
 /**

@@ -2,7 +2,7 @@ import { rangeError, typeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
 import { describe } from '../../validate.js';
 import { maskSites } from '../dense.js';
-import { type ConvMap, map } from '../map.js';
+import { type ConvMap, type MapOptions, map, mapAsync } from '../map.js';
 import { expectSameSites, type Sites } from '../sites.js';
 
 /**
@@ -39,23 +39,34 @@ export class MaskedMaps {
    * @throws SparseKernelsError `ERR_SK_COORDINATES` (x is not at the sites of a stage), RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`
    */
   of(x: Sites, kernelSize: readonly number[], stride = 1): ConvMap {
-    const key = `${x.spatialShape}; ${kernelSize}; ${stride}`;
-    const sites = this.sites(x.spatialShape);
-    expectSameSites(x, sites, 'x to be at the sites that the mask keeps');
+    const { key, sites, options } = this.#recipe(x, kernelSize, stride);
+    const made = this.#maps.get(key) ?? map(sites, options);
+    this.#maps.set(key, made);
+    return made;
+  }
+
+  /** {@link MaskedMaps.of} off the event loop. @internal */
+  async get(x: Sites, kernelSize: readonly number[], stride = 1): Promise<ConvMap> {
+    const { key, sites, options } = this.#recipe(x, kernelSize, stride);
     const known = this.#maps.get(key);
     if (known) return known;
+    const made = await mapAsync(sites, options);
+    const meanwhile = this.#maps.get(key);
+    if (meanwhile) made.dispose();
+    else this.#maps.set(key, made);
+    return meanwhile ?? made;
+  }
+
+  #recipe(x: Sites, kernelSize: readonly number[], stride: number): { key: string; sites: Sites; options: MapOptions } {
+    const sites = this.sites(x.spatialShape);
+    expectSameSites(x, sites, 'x to be at the sites that the mask keeps');
     if (kernelSize.some((k) => k % 2 === 0)) {
       throw rangeError('ERR_SK_SHAPE', `expected a kernel of odd extents but received ${describe([...kernelSize])}`);
     }
-    const made =
-      stride === 1
-        ? map(sites, { kernelSize })
-        : map(sites, {
-            ...{ mode: 'sparse', kernelSize, stride, padding: kernelSize.map((k) => (k - 1) / 2) },
-            outputs: this.sites(x.spatialShape.map((n) => Math.ceil(n / stride))),
-          });
-    this.#maps.set(key, made);
-    return made;
+    const key = `${x.spatialShape}; ${kernelSize}; ${stride}`;
+    if (stride === 1) return { key, sites, options: { kernelSize } };
+    const outputs = this.sites(x.spatialShape.map((n) => Math.ceil(n / stride)));
+    return { key, sites, options: { mode: 'sparse', kernelSize, stride, padding: kernelSize.map((k) => (k - 1) / 2), outputs } };
   }
 
   /** Frees the maps as soon as no run uses them. */

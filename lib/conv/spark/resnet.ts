@@ -1,7 +1,7 @@
 import { rangeError } from '../../errors.js';
 import { describe, options } from '../../validate.js';
-import { mapFeatures } from '../features.js';
 import type { RunOptions } from '../layer.js';
+import { rowwise } from '../rowwise.js';
 import { type SparseTensor, sparseTensor } from '../tensor.js';
 import type { Affine } from './convnext.js';
 import { type MaskedMaps, maskedMaps } from './maps.js';
@@ -54,8 +54,8 @@ export class ResNetBlock {
   async run(x: SparseTensor, maps: MaskedMaps, runOptions: Pick<RunOptions, 'signal'> = {}): Promise<SparseTensor> {
     const { signal } = options<Pick<RunOptions, 'signal'>>(runOptions, 'options', ['signal']);
     const of = maskedMaps(maps);
-    const through = ({ unit, stride }: { unit: Unit; stride: number }, from: SparseTensor) =>
-      unit.run(from, of.of(from, kernelOf(unit), stride), signal);
+    const through = async ({ unit, stride }: { unit: Unit; stride: number }, from: SparseTensor) =>
+      unit.run(from, await of.get(from, kernelOf(unit), stride), from !== x, signal);
     let y = sparseTensor(x, 'x');
     for (const part of this.#branch) y = await through(part, y);
     const added = this.#shortcut ? await through(this.#shortcut, x) : x;
@@ -63,8 +63,7 @@ export class ResNetBlock {
       const show = (t: SparseTensor) => `${t.channels} channels of ${t.spatialShape.join(' x ')}`;
       throw rangeError('ERR_SK_SHAPE', `expected the shortcut to give ${show(y)}, as the branch, but received ${show(added)}`);
     }
-    const [a, b] = [y.features, added.features];
-    return mapFeatures(y, (i) => Math.max((a[i] as number) + (b[i] as number), 0));
+    return rowwise(y, { added: added.features, activation: 'relu' }, { x: true, added: added !== x }, signal);
   }
 
   /** Frees the weights as soon as no run is under way. */

@@ -2,10 +2,9 @@
 import { rangeError } from '../../errors.js';
 import { type TensorLike, tensor, typedArray } from '../../tensor.js';
 import { describe } from '../../validate.js';
-import { mapFeatures } from '../features.js';
 import { type Layer, layer } from '../layer.js';
 import type { ConvMap } from '../map.js';
-import { moments } from '../norm.js';
+import { rowwise } from '../rowwise.js';
 import type { Activation } from '../settings.js';
 import type { SparseTensor } from '../tensor.js';
 
@@ -79,24 +78,17 @@ export class Unit {
     });
   }
 
-  async run(x: SparseTensor, map: ConvMap, signal?: AbortSignal): Promise<SparseTensor> {
-    const y = await this.layer.run(x, map, signal && { signal });
-    return this.#norm ? normalise(y, this.#norm, this.#activation) : y;
+  /** `own`: no caller has seen the features of x. */
+  async run(x: SparseTensor, map: ConvMap, own: boolean, signal: AbortSignal | undefined): Promise<SparseTensor> {
+    const y = own ? await this.layer.runOwn(x, map, signal) : await this.layer.run(x, map, signal && { signal });
+    if (this.#norm === undefined) return y;
+    const { weight, bias, epsilon = 1e-5 } = this.#norm;
+    return rowwise(y, { norm: 'batch', weight, bias, epsilon, activation: this.#activation }, { x: true }, signal);
   }
 
   dispose(): void {
     this.layer.dispose();
   }
-}
-
-/** A batch norm by the moments of this very batch. */
-function normalise(x: SparseTensor, { weight, bias, epsilon = 1e-5 }: NormParameters, activation: Activation): Promise<SparseTensor> {
-  const { mean, variance } = moments(x);
-  const scale = Float64Array.from(variance, (v, c) => (weight?.[c] ?? 1) / Math.sqrt(v + epsilon));
-  const shift = Float64Array.from(mean, (m, c) => (bias?.[c] ?? 0) - m * (scale[c] as number));
-  const least = activation === 'relu' ? 0 : Number.NEGATIVE_INFINITY;
-  const { features } = x;
-  return mapFeatures(x, (i, c) => Math.max((features[i] as number) * (scale[c] as number) + (shift[c] as number), least));
 }
 
 /** Kernel extents of a weight [out, ...kernel, in]. */
