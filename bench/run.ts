@@ -2,7 +2,7 @@
 import ora from 'ora';
 import { cpu, getNumThreads, kernels } from 'sparse-kernels';
 import { coldBytes, probeRoofline } from './machine.js';
-import { measure, type Outcome } from './measure.js';
+import { Measurer, type Outcome } from './measure.js';
 import { parseOptions } from './options.js';
 import { renderJson } from './report/json.js';
 import { type Result, summarize } from './report/result.js';
@@ -29,16 +29,17 @@ const contenders = threadCounts.map((count) => ({
 }));
 
 const results: Result[] = [];
+const measurer = new Measurer(quick);
 let fastestProbeMs: number | undefined;
 for (const [i, benchCase] of cases.entries()) {
   progress.text = `${i + 1}/${cases.length} ${benchCase.name}`;
   const conditions = contenders.map((contender) => contender.conditions);
-  const outcomes = await measure({
+  const outcomes = await measurer.measure({
     suite: suite.name,
     case: benchCase,
     conditions,
     budget,
-    ...(fastestProbeMs !== undefined && { fastestProbeMs }),
+    fastestProbeMs,
   });
   for (const [j, { conditions, roofline }] of contenders.entries()) {
     const outcome = outcomes[j] as Outcome;
@@ -48,6 +49,7 @@ for (const [i, benchCase] of cases.entries()) {
     results.push(summarize(entry, outcome, roofline));
   }
 }
+measurer.end();
 progress.stop();
 
 const { conditions, roofline } = contenders.at(-1) as (typeof contenders)[number];

@@ -5,7 +5,7 @@ import type { Calm } from './calm.js';
 export interface Pair {
   readonly oursMs: number;
   readonly peerMs: number;
-  /** The slowest probe of the cores before, between and after the two. */
+  /** The slowest probe of the cores before, between and after the two; 0 without probes. */
   readonly probeMs: number;
 }
 
@@ -17,17 +17,18 @@ export interface Budget {
   /** But not longer than this once there are so many pairs: calls of a second say enough with a few. */
   readonly mostSeconds: number;
   readonly leastPairs: number;
-  /** So long beyond `mostSeconds` for pairs that nobody disturbs: waiting for such a moment, and taking pairs again that were disturbed. */
+  /** So long beyond `mostSeconds` for pairs that nobody disturbs: waiting for such moments, taking pairs again. At 0 nobody looks. */
   readonly patienceSeconds: number;
 }
 
 type Call = () => Promise<unknown>;
 
 /**
- * Times the two sides in pairs, the order alternating: whatever drifts on this machine hits both. Pairs during which a core was disturbed
- * are no part of the result where there are `leastPairs` others.
+ * Times the two sides in pairs, the order alternating: whatever drifts on this machine hits both.
+ *
+ * @param calm - where it is given, pairs during which a core was disturbed are no part of the result if there are `leastPairs` others
  */
-export async function timePairs(ours: Call, peer: Call, budget: Budget, calm: Calm): Promise<{ pairs: Pair[]; calmPairs: number }> {
+export async function timePairs(ours: Call, peer: Call, budget: Budget, calm?: Calm): Promise<{ pairs: Pair[]; calmPairs?: number }> {
   const start = performance.now();
   const spent = () => (performance.now() - start) / 1000;
   for (let i = 0; i < budget.warmUpPairs && spent() < budget.mostSeconds / 4; i++) {
@@ -35,27 +36,27 @@ export async function timePairs(ours: Call, peer: Call, budget: Budget, calm: Ca
     await peer();
   }
   const taken: Pair[] = [];
-  const calmPairs = () => taken.filter((pair) => calm.isCalm(pair.probeMs));
+  const good = () => (calm ? taken.filter((pair) => calm.isCalm(pair.probeMs)) : taken);
   const patient = () => spent() < budget.mostSeconds + budget.patienceSeconds;
   const warm = spent();
   const enough = (pairs: number) =>
     pairs >= budget.leastPairs && (spent() >= budget.mostSeconds || (pairs >= budget.pairs && spent() - warm >= budget.seconds));
-  while (!enough(calmPairs().length) && (patient() || taken.length < budget.leastPairs)) {
-    while (patient() && budget.patienceSeconds > 0 && !calm.isCalm(calm.probe())) {
+  while (!enough(good().length) && (patient() || taken.length < budget.leastPairs)) {
+    while (calm && patient() && !calm.isCalm(calm.probe())) {
       calm.move();
       await sleep(5);
     }
     taken.push(await timePair(ours, peer, taken.length % 2 === 0, calm));
   }
-  const pairs = calmPairs().length >= budget.leastPairs ? calmPairs() : taken;
-  return { pairs, calmPairs: calmPairs().length };
+  const pairs = good().length >= budget.leastPairs ? good() : taken;
+  return { pairs, ...(calm && { calmPairs: good().length }) };
 }
 
-async function timePair(ours: Call, peer: Call, oursFirst: boolean, calm: Calm): Promise<Pair> {
-  const probes = [calm.probe()];
+async function timePair(ours: Call, peer: Call, oursFirst: boolean, calm?: Calm): Promise<Pair> {
+  const probes = [calm?.probe() ?? 0];
   const turn = async (call: Call) => {
     const ms = await timeTurn(call);
-    probes.push(calm.probe());
+    probes.push(calm?.probe() ?? 0);
     return ms;
   };
   const first = await turn(oursFirst ? ours : peer);

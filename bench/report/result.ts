@@ -21,7 +21,7 @@ export interface Result {
   /** The 10th and the 90th percentile of the same. */
   readonly ratioMin: number | null;
   readonly ratioMax: number | null;
-  /** How many pairs these figures come from, and during how many of them the cores were our own: all, if such pairs were to be had. */
+  /** How many pairs these figures come from, and during how many of them the cores were our own: all, if such pairs were to be had; null where nobody looked. */
   readonly pairs: number | null;
   readonly calmPairs: number | null;
   /** The least ratio that was asked for, and the one that theory allows. */
@@ -67,7 +67,7 @@ export function summarize({ suite, case: benchCase, threads }: Entry, outcome: O
     ratioMin: round(quantile(ratios, 0.1)),
     ratioMax: round(quantile(ratios, 0.9)),
     pairs: pairs.length,
-    calmPairs,
+    calmPairs: calmPairs ?? null,
     gflops: round(perSecond(flops)),
     denseEquivalentGflops: round(perSecond(denseFlops)),
     gbs: round(perSecond(bytes)),

@@ -42,7 +42,7 @@ export function renderTable({ machine, results }: Report): string {
 
 function pairs({ pairs, calmPairs }: Result): string {
   if (pairs === null) return '-';
-  return calmPairs === pairs ? String(pairs) : `${pairs}, ${calmPairs} calm`;
+  return calmPairs === pairs || calmPairs === null ? String(pairs) : `${pairs}, ${calmPairs} calm`;
 }
 
 function goal({ goal, ratio }: Result): string {
