@@ -40,6 +40,8 @@ export interface NativeSpmmOptions {
   /** Output rows that share their columns. Default 1. */
   rows?: number | undefined;
   venom?: boolean | undefined;
+  /** x is quantised to int8, for each token by itself. */
+  int8Activations?: boolean | undefined;
   /** [out] */
   bias: Float32Array | undefined;
   /** As the weight. */

@@ -4,7 +4,7 @@ export interface SimulatedCase {
   readonly tokens: number;
   readonly in: number;
   readonly out: number;
-  readonly dtype: 'float16' | 'bfloat16' | 'float32';
+  readonly dtype: 'float16' | 'bfloat16' | 'float32' | 'int8';
   readonly pattern: string;
   readonly slice: { readonly tokens: number; readonly out: number };
 }
@@ -15,14 +15,17 @@ const rows: readonly [number, number, number, SimulatedCase['dtype'], string, nu
   [4096, 8192, 1024, 'float16', '2:4', 128, 256],
   [768, 768, 768, 'float16', '2:4', 768, 768],
   [2048, 4096, 11008, 'bfloat16', '2:4', 128, 256],
+  [4096, 4096, 4096, 'int8', '2:4', 128, 256],
   [16, 4096, 4096, 'float16', '2:4', 16, 4096],
+  [16, 4096, 4096, 'int8', '2:4', 16, 4096],
   [1, 4096, 4096, 'float16', '2:4', 1, 4096],
   [512, 4096, 4096, 'float32', '2:4', 128, 64],
   [512, 4096, 4096, 'float32', '1:8', 128, 64],
+  [512, 4096, 4096, 'float16', '1:8', 128, 64],
 ];
 
 export const simulatedCases: readonly SimulatedCase[] = rows.map(([tokens, inFeatures, out, dtype, pattern, sliceTokens, sliceOut]) => ({
-  name: `${{ float16: 'f16', bfloat16: 'bf16', float32: 'f32' }[dtype]}-${tokens}x${inFeatures}x${out}-${pattern}`,
+  name: `${{ float16: 'f16', bfloat16: 'bf16', float32: 'f32', int8: 'w8a8' }[dtype]}-${tokens}x${inFeatures}x${out}-${pattern}`,
   ...{ tokens, in: inFeatures, out, dtype, pattern },
   slice: { tokens: sliceTokens, out: sliceOut },
 }));

@@ -41,10 +41,10 @@ export function model(benchCase: SimulatedCase, launches: readonly Launch[]): Mo
   const scale = ((tokens / slice.tokens) * out) / slice.out;
   const cycles = a100.multiprocessors * a100.hertz;
   const sum = (count: (launch: Launch) => number) => launches.reduce((total, launch) => total + count(launch), 0) * scale;
-  const rate = (launch: Launch) =>
-    Object.keys(launch.tensor_instructions).some((name) => name.startsWith('mma.sp'))
-      ? 2 * a100.halfMultiplyAddsPerCycle
-      : a100.halfMultiplyAddsPerCycle;
+  const rate = (launch: Launch) => {
+    const [name = ''] = Object.keys(launch.tensor_instructions);
+    return a100.halfMultiplyAddsPerCycle * (name.startsWith('mma.sp') ? 2 : 1) * (name.includes('.s8.') ? 2 : 1);
+  };
   return {
     tensor: sum((launch) => launch.tensor_multiply_adds / rate(launch)) / cycles,
     issue: sum((launch) => launch.warp_instructions) / (a100.warpInstructionsPerCycle * cycles),
@@ -57,7 +57,8 @@ export function model(benchCase: SimulatedCase, launches: readonly Launch[]): Mo
 /** A dense product of the same type that reaches a limit of the device: no library does quite. */
 export function denseLimit(benchCase: SimulatedCase): number {
   const { tokens, in: inFeatures, out, dtype } = benchCase;
-  const rate = dtype === 'float32' ? a100.floatMultiplyAddsPerCycle : a100.halfMultiplyAddsPerCycle;
+  const half = a100.halfMultiplyAddsPerCycle;
+  const rate = { float32: a100.floatMultiplyAddsPerCycle, float16: half, bfloat16: half, int8: 2 * half }[dtype];
   const arithmetic = (tokens * inFeatures * out) / (rate * a100.multiprocessors * a100.hertz);
   return Math.max(arithmetic, bytesOf(benchCase, inFeatures * out * elementBytes(benchCase)) / a100.memoryBytesPerSecond);
 }
@@ -67,10 +68,10 @@ export function slowest(modelled: Modelled): [unit: string, seconds: number] {
 }
 
 function elementBytes({ dtype }: SimulatedCase): number {
-  return dtype === 'float32' ? 4 : 2;
+  return { float32: 4, float16: 2, bfloat16: 2, int8: 1 }[dtype];
 }
 
-/** x and the weight read once, float32 y written once. */
+/** x (of the type that is multiplied) and the weight read once, float32 y written once. */
 function bytesOf(benchCase: SimulatedCase, weightBytes: number): number {
   const { tokens, in: inFeatures, out } = benchCase;
   return weightBytes + tokens * inFeatures * elementBytes(benchCase) + tokens * out * 4;
@@ -79,5 +80,6 @@ function bytesOf(benchCase: SimulatedCase, weightBytes: number): number {
 /** Tiles: values and two bits for each. Cells: values and a byte for each. */
 function keptBytes(benchCase: SimulatedCase): number {
   const [n, m] = benchCase.pattern.split(':').map(Number) as [number, number];
-  return ((benchCase.in * n) / m) * benchCase.out * (benchCase.dtype === 'float32' ? 5 : 2.25);
+  const tiles = benchCase.dtype !== 'float32' && m === 4;
+  return ((benchCase.in * n) / m) * benchCase.out * (elementBytes(benchCase) + (tiles ? 0.25 : 1));
 }

@@ -24,6 +24,12 @@ export interface PlanOptions {
    * for each output: `scale = max|w| / 127`. Default: the type of `weight`.
    */
   readonly dtype?: WeightType;
+  /**
+   * `'int8'`: products of 8-bit integers (W8A8), for dtype int8 and a pattern `'N:M'` without `rows`. x is quantised in every run, for each
+   * token by itself (dynamic, symmetric): `scale = max|x| / 127`. Sums are exact in int32. A token with NaN or infinity gives NaN.
+   * Default `'float'`: x keeps its numbers. On device `'cuda'` so far.
+   */
+  readonly activations?: 'float' | 'int8';
   /** float32 [out], with an int8 `weight` only: the weight is `scale * weight`. */
   readonly scale?: TensorLike | Float32Array;
   /**
@@ -70,7 +76,10 @@ export type SavedOptions = Pick<PlanOptions, 'pattern' | 'rows' | 'venom' | 'blo
 
 /** Options of `nm.plan` for a CUDA device. */
 export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 'threads'> {
-  /** On a CUDA device: at most 2 of 4 as float16 or bfloat16 on sparse tensor cores, every other pattern and float32 on CUDA cores. */
+  /**
+   * On a CUDA device: at most 2 of 4 as float16, bfloat16 or int8 (with `activations: 'int8'`) on sparse tensor cores, every other pattern and
+   * float32 on CUDA cores.
+   */
   readonly device: 'cuda';
 }
 
@@ -96,6 +105,7 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     'rows',
     'venom',
     'block',
+    'activations',
     ...(onCuda ? [] : (['isa', 'threads'] as const)),
   ]);
   if (!onCuda && o.device !== undefined) oneOf(o.device, 'device', ['cpu', 'cuda']);
@@ -105,6 +115,13 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
   if (sparsity.m === 0 && sparsity.rows % 4 !== 0 && values === 'int8') {
     throw rangeError('ERR_SK_OPTION', 'expected an unstructured weight to be float32, float16 or bfloat16 but received dtype int8');
   }
+  const int8Activations = oneOf(o.activations ?? 'float', 'activations', ['float', 'int8']) === 'int8';
+  if (int8Activations && (values !== 'int8' || sparsity.m === 0 || sparsity.rows > 1 || sparsity.venom)) {
+    throw rangeError('ERR_SK_OPTION', "expected activations 'int8' only with dtype int8 and a pattern 'N:M' without rows");
+  }
+  if (onCuda && values === 'int8' && !int8Activations) {
+    throw rangeError('ERR_SK_OPTION', "expected activations 'int8' with an int8 weight on device 'cuda'");
+  }
   const settings = {
     weight: view.data,
     type: dtypeNumber(view.type),
@@ -113,6 +130,7 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     out,
     in: inputs,
     ...sparsity,
+    int8Activations,
     bias: o.bias === undefined ? undefined : rowVector(o.bias, 'bias', out),
     ...gateOperand({ gate: o.gate, gateBias: o.gateBias, gateScale: o.gateScale }, weight),
     activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),

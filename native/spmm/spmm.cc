@@ -98,6 +98,7 @@ Status check_options(const SpmmOptions& options) {
 
 Status SpmmPlan::create(const SpmmOptions& asked, std::shared_ptr<const SpmmPlan>* result) {
   if (Status status = check_options(asked); !status.ok()) return status;
+  if (asked.int8_activations) return Status(Code::kIsa, "expected int8 activations only on device 'cuda'");
   SpmmOptions options = asked;
   const Format format = format_of(options);
   if (format == Format::kNm && options.m == 2) options.n = 2, options.m = 4;  // what is 1:2 is 2:4

@@ -37,6 +37,7 @@ struct SpmmOptions {
   const float* gate_bias = nullptr;                      // [out] or null
   int n = 0, m = 0;                                      // the pattern; 0:0 for an unstructured weight
   int64_t rows = 1;                                      // so many output rows share their columns: V of V:N:M; of a block, where m is 0
+  bool int8_activations = false;                         // x is quantised, for each token by itself; for int8 values of an N:M pattern
   bool venom = false;                                    // they share 4 columns of m, and each row has n of these
   Activation activation = Activation::kNone;
   std::string isa;      // empty: the best this machine has

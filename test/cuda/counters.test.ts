@@ -9,29 +9,32 @@ const launchesOf = (multiprocessors: number, ...args: (string | number)[]) => la
 
 describe.skipIf(where !== 'simulator')('2:4 on sparse tensor cores', () => {
   const [tokens, inputs, outputs] = [256, 512, 256];
-  const kTiles = inputs / 64;
-  const [weightTile, xTile] = [128 * 64 + 1024, 128 * 128]; // bytes: values and metadata; x
 
   test.each([
     { dtype: 'float16', blocks: 'of 128 x 128', multiprocessors: 108, rowTiles: 1 },
     { dtype: 'bfloat16', blocks: 'of 128 x 128', multiprocessors: 108, rowTiles: 1 },
     { dtype: 'float16', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
     { dtype: 'bfloat16', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
+    { dtype: 'int8', blocks: 'of 128 x 128', multiprocessors: 108, rowTiles: 1 },
+    { dtype: 'int8', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
   ])('$dtype, blocks $blocks', ({ dtype, multiprocessors, rowTiles }) => {
     const launches = launchesOf(multiprocessors, tokens, inputs, outputs, dtype);
-    expect(launches.map(({ kernel }) => /sparse_mma|convert_rows|finish_splits/.exec(kernel)?.[0])).toEqual(['sparse_mma']);
-    const [launch] = launches as [Launch];
+    const int8 = dtype === 'int8';
+    const kernels = launches.map(({ kernel }) => /sparse_mma|quantise_rows|convert_rows|finish_splits/.exec(kernel)?.[0]);
+    expect(kernels).toEqual([...(int8 ? ['quantise_rows'] : []), 'sparse_mma']);
+    const launch = launches.at(-1) as Launch;
+    const [weightTile, xTile] = [128 * 64 + (int8 ? 2048 : 1024), 128 * 128]; // bytes: values and metadata; x
     const blocks = (tokens / 128) * (outputs / 128 / rowTiles);
-    const minimum = blocks * kTiles * (rowTiles * weightTile + xTile);
+    const minimum = blocks * (inputs / (int8 ? 128 : 64)) * (rowTiles * weightTile + xTile);
+    const shape = { float16: 'm16n8k32.f32.f16.f16.f32', bfloat16: 'm16n8k32.f32.bf16.bf16.f32', int8: 'm16n8k64.s32.s8.s8.s32' }[dtype];
     expect(launch.tensor_instructions).toEqual({
-      [`mma.sp::ordered_metadata.m16n8k32.f32.${dtype === 'float16' ? 'f16.f16' : 'bf16.bf16'}.f32`]:
-        (tokens * inputs * outputs) / (16 * 8 * 32),
+      [`mma.sp::ordered_metadata.${shape}`]: (tokens * inputs * outputs) / (16 * 8 * (int8 ? 64 : 32)),
     });
     expect(launch.shared.bank_conflicts).toBe(0);
-    expect(Object.keys(launch.global_loads.requests_by_bytes_per_thread)).toEqual(['16']);
+    expect(Object.keys(launch.global_loads.requests_by_bytes_per_thread)).toEqual(int8 ? ['4', '16'] : ['16']); // 4: scales
     expect(Object.keys(launch.global_stores.requests_by_bytes_per_thread)).toEqual(['16']);
     expect(launch.global_stores.excess_sectors).toBe(0);
-    for (const { line } of launch.inefficient_lines) expect(line).toContain('cuda/eights.h'); // the bias, once a block
+    for (const { line } of launch.inefficient_lines) expect(line).toMatch(/cuda\/eights.h|scale/); // the bias, and scales, once a block
     expect(launch.async_copy_bytes).toBe(minimum);
     expect(launch.occupancy).toMatchObject({ registers_from: 'ptxas', spilled_bytes: 0 });
     const [mainLoop] = launch.loops.filter((loop) => loop.others_per_tensor_instruction !== undefined);

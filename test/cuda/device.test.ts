@@ -69,6 +69,16 @@ describe.skipIf(where.startsWith('nowhere'))('with a device', () => {
     expect(firstMismatch((await out.to('cpu')).data as Float32Array, sum(residual.data), 0)).toBeNull();
   });
 
+  test('int8 activations: a token with NaN or infinity gives NaN, and no other', async () => {
+    using plan = nm.plan({ ...options, dtype: 'int8', activations: 'int8' });
+    const data = (x.data as Float32Array).slice();
+    data[inputs + 3] = Number.NaN;
+    data[3 * inputs + 5] = Number.NEGATIVE_INFINITY;
+    const y = await plan.run({ data, dims: x.dims });
+    const nan = Array.from({ length: tokens }, (_, t) => [...y.data.subarray(t * outputs, (t + 1) * outputs)].filter(Number.isNaN).length);
+    expect(nan).toEqual([0, outputs, 0, outputs, 0]);
+  });
+
   test('copies are counted, and a run on the device makes none', async () => {
     const count = () => devices().find(({ type }) => type === 'cuda')?.cuda;
     using plan = nm.plan(options);
@@ -165,7 +175,17 @@ describe.skipIf(where.startsWith('nowhere'))('with a device', () => {
       },
       'ERR_SK_DISPOSED',
     ],
-    ['a dtype without a CUDA kernel', () => nm.plan({ ...options, dtype: 'int8' }), 'ERR_SK_ISA'],
+    ['a pattern without a CUDA kernel', () => nm.plan({ ...options, dtype: 'int8', activations: 'int8', pattern: '3:4' }), 'ERR_SK_ISA'],
+    ['int8 weights with float activations', () => nm.plan({ ...options, dtype: 'int8' }), 'ERR_SK_OPTION'],
+    ['int8 activations with float weights', () => nm.plan({ ...options, activations: 'int8' }), 'ERR_SK_OPTION'],
+    [
+      'sums that int32 may not hold',
+      () => {
+        const long = { data: new Float32Array(2 ** 18 + 1), dims: [1, 2 ** 18 + 1] };
+        return nm.plan({ ...options, weight: long, dtype: 'int8', activations: 'int8' });
+      },
+      'ERR_SK_SHAPE',
+    ],
     [
       'weights that break the pattern',
       () => nm.plan({ ...options, weight: { data: new Float32Array(4).fill(1), dims: [1, 4] } }),

@@ -4,9 +4,11 @@ import { halfBits } from '../reference/round.js';
 import { uniform } from '../support/random.js';
 
 const [tokens = 0, inputs = 0, outputs = 0] = process.argv.slice(2, 5).map(Number);
-const dtype = process.argv[5] as 'float16' | 'bfloat16';
+const dtype = process.argv[5] as 'float16' | 'bfloat16' | 'int8';
 const weight = nm.prune({ data: uniform(outputs * inputs, 1), dims: [outputs, inputs] }, { pattern: '2:4' });
-using plan = nm.plan({ weight, dtype, pattern: '2:4', bias: uniform(outputs, 2), activation: 'relu', device: 'cuda' });
-using x = await toDevice({ data: halfBits(dtype, uniform(tokens * inputs, 3)), dims: [tokens, inputs], type: dtype }, 'cuda');
+const numbers = dtype === 'int8' ? ({ dtype, activations: dtype } as const) : { dtype };
+using plan = nm.plan({ weight, ...numbers, pattern: '2:4', bias: uniform(outputs, 2), activation: 'relu', device: 'cuda' });
+const type = dtype === 'int8' ? 'float16' : dtype;
+using x = await toDevice({ data: halfBits(type, uniform(tokens * inputs, 3)), dims: [tokens, inputs], type }, 'cuda');
 using y = await plan.run(x);
 await y.to('cpu');

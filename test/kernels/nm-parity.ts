@@ -187,7 +187,7 @@ function storedWeight(pruned: Float32Array, row: KernelInfo, pass: Pass, { input
 }
 
 /** Symmetric quantisation for each output: at most half a step from the weight, zeros stay zeros. */
-function expectQuantised(dense: Float32Array, weight: Float32Array, inputs: number): void {
+export function expectQuantised(dense: Float32Array, weight: Float32Array, inputs: number): void {
   for (let row = 0; row < weight.length; row += inputs) {
     const step = maxAbs(weight.subarray(row, row + inputs)) / 127;
     for (let i = row; i < row + inputs; i++) {

@@ -40,6 +40,21 @@ export function halfValues(type: HalfType, bits: ArrayLike<number>): Float64Arra
   });
 }
 
+/** Every token in 127 steps of its largest magnitude, to nearest, ties to even, in single precision as it is defined. */
+export function quantiseTokens(x: Float32Array, inputs: number): Float32Array {
+  const quantised = new Float32Array(x.length);
+  for (let first = 0; first < x.length; first += inputs) {
+    const scale = Math.fround(x.subarray(first, first + inputs).reduce((most, v) => Math.max(most, Math.abs(v)), 0) / 127);
+    for (let i = first; i < first + inputs && scale > 0; i++) {
+      const steps = Math.fround((x[i] as number) * Math.fround(1 / scale));
+      const floor = Math.floor(steps);
+      const up = steps - floor > 0.5 || (steps - floor === 0.5 && floor % 2 !== 0);
+      quantised[i] = (floor + Number(up)) * scale;
+    }
+  }
+  return quantised;
+}
+
 function exponentOf(x: number): number {
   const exponent = Math.floor(Math.log2(Math.abs(x)));
   if (2 ** exponent > Math.abs(x)) return exponent - 1;

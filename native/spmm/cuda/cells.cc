@@ -150,8 +150,9 @@ Status CellWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, D
   Status status = panel.reserve(device, static_cast<size_t>(k_cells_ * kCellInputs * product.x_pitch));
   if (!status.ok()) return status;
   product.x = panel.as<void>();
-  status = cuda_status(kernel.convert(x.as<void>(), x_type, product.tokens, in(), panel.as<void>(), product.x_pitch, device->stream()),
-                       "converting x");
+  status =
+      cuda_status(kernel.convert(x.as<void>(), x_type, product.tokens, in(), panel.as<void>(), product.x_pitch, nullptr, device->stream()),
+                  "converting x");
   return status.ok() ? cuda_status(kernel.multiply(product, shape, device->stream()), kernel.name) : status;
 }
 
@@ -171,9 +172,10 @@ void CellWeight::to_dense(float* dense) const {
 
 }  // namespace
 
-Status cells_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, DType values, WeightPtr* result) {
+Status cells_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
+                    WeightPtr* result) {
   auto cells = std::make_unique<CellWeight>();
-  Status status = cells->pack(rows, values);
+  Status status = cells->pack(rows, values.type);
   if (status.ok()) status = cells->upload(device);
   if (status.ok()) *result = std::move(cells);
   return status;

@@ -44,11 +44,12 @@ class OutputEight {
 
   // The sums of the outputs; with a gate those of the gate, and of the outputs themselves.
   __device__ void store(int64_t token, float (&eight)[8], const float (&own)[8]) const {
+    const float scale = p_.x_scale ? p_.x_scale[token] : 1.0f;
 #pragma unroll
-    for (int i = 0; i < 8; ++i) eight[i] = activate(eight[i] + bias_[i], p_.activation);
+    for (int i = 0; i < 8; ++i) eight[i] = activate(fmaf(eight[i], scale, bias_[i]), p_.activation);
     if (p_.gate_rows) {
 #pragma unroll
-      for (int i = 0; i < 8; ++i) eight[i] *= own[i] + own_bias_[i];
+      for (int i = 0; i < 8; ++i) eight[i] *= fmaf(own[i], scale, own_bias_[i]);
     }
     if (p_.residual) add_eight_as(p_.y_type, p_.residual, token, output_, p_.out, eight);
     store_eight_as(p_.y_type, p_.y, token, output_, p_.out, eight);

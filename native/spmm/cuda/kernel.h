@@ -4,14 +4,15 @@
 // threads that has the sums of a gated output has those of its gate, too.
 //
 // Tiles, for sparse tensor cores. Weight S[rows, in], 2:4 along `in`, in tiles of 128 rows x 128 bytes of a dense row (64 inputs of 16
-// bits), the tiles of a row block one after the other:
+// bits, 128 of 8), the tiles of a row block one after the other:
 //
-//   tiles [rows_padded / 128][in_padded / 64] of kTileBytes:
-//     values    [128 rows][32 kept] 16-bit, 64 bytes a row, two rows in a line of 128 bytes, as shared memory wants them: 16-byte chunk c
-//     of
-//               row r lies at line r / 2, position (r % 2) * 4 + (c ^ (r / 2) % 4); ldmatrix then meets no bank twice
-//     metadata  [4 blocks of 32 rows][2 steps of 32 inputs][32 lanes] u32, the word that each lane hands to mma.sp: lane 4g + t has rows
-//               g + 16 (t / 2) (low half) and that + 8 (high half), inputs 16 (t % 2) .. + 15, four bits for each group of four inputs
+//   tiles [rows_padded / 128][in_padded / inputs of a tile] of tile_bytes():
+//     values    [128 rows][64 bytes], two rows in a line of 128 bytes, as shared memory wants them: 16-byte chunk c of row r lies at line
+//               r / 2, position (r % 2) * 4 + (c ^ (r / 2) % 4); ldmatrix then meets no bank twice
+//     metadata  u32 words, one for each lane of a mma.sp, with four bits for each group of four inputs. Two steps, of half the inputs each:
+//       16-bit    [4 blocks of 32 rows][2 steps][32 lanes]: lane 4g + t has rows g + 16 (t / 2) (low half) and that + 8 (high half),
+//                 inputs 16 (t % 2) .. + 15
+//       8-bit     [8 blocks of 16 rows][2 steps][32 lanes]: lane 4g + t has row g + 8 (t % 2), inputs 32 (t / 2) .. + 31
 //
 // A tile is what a block of threads copies to shared memory at a time, as it is. Padding is zero values with legal metadata.
 //
@@ -34,8 +35,8 @@
 namespace sk {
 
 constexpr int kTileRows = 128, kTileRowBytes = 128, kTileGateRows = 64;
-constexpr int kTileValueBytes = kTileRows * kTileRowBytes / 2, kTileMetadataBytes = 1024;
-constexpr int kTileBytes = kTileValueBytes + kTileMetadataBytes;
+constexpr int kTileValueBytes = kTileRows * kTileRowBytes / 2;
+constexpr int tile_bytes(int element_bytes) { return kTileValueBytes + (element_bytes == 1 ? 2048 : 1024); }
 
 constexpr int kCellRows = 64, kCellInputs = 64, kCellWarps = 8, kCellGateRows = 32;
 
@@ -50,13 +51,14 @@ struct SpmmCells {
 struct SpmmCudaProduct {
   const void* tiles;  // or
   SpmmCells cells;
-  int64_t k_tiles;          // tiles or cells of a row block
-  const float* bias;        // of the packed rows, padded to 128
-  int64_t rows, gate_rows;  // packed rows; in groups of so many of gate and weight, 0 without a gate
+  int64_t k_tiles;            // tiles or cells of a row block
+  const float *scale, *bias;  // of the packed rows, padded to kLargeRows; scale: of int8 values, else null
+  int64_t rows, gate_rows;    // packed rows; in groups of so many of gate and weight, 0 without a gate
   int64_t in, out, tokens;
-  const void* x;    // as `convert` of the kernel makes it
-  int64_t x_pitch;  // bytes
-  void* y;          // [tokens, out]
+  const void* x;         // as `convert` of the kernel makes it
+  int64_t x_pitch;       // bytes
+  const float* x_scale;  // of the tokens, where x is int8; else null
+  void* y;               // [tokens, out]
   DType y_type;
   const void* residual;  // as y, and it may be y; null: none
   Activation activation;
@@ -67,18 +69,19 @@ struct SpmmCudaProduct {
 
 // What a block of threads works on.
 enum class SpmmShape {
-  kLarge,  // tiles: 256 rows x 128 tokens, 136 KB of shared memory (sm_80, sm_90)
+  kLarge,  // tiles: 256 rows x 128 tokens, large_shared_bytes() of shared memory (sm_80, sm_90)
   kMany,   // 128 tokens; tiles: 128 rows
   kFew,    // 32 tokens; tiles: 128 rows
 };
-constexpr int kManyTokens = 128, kFewTokens = 32, kLargeRows = 256, kLargeSharedBytes = 4 * (2 * kTileBytes + kManyTokens * kTileRowBytes);
+constexpr int kManyTokens = 128, kFewTokens = 32, kLargeRows = 256;
+constexpr int large_shared_bytes(int element_bytes) { return 4 * (2 * tile_bytes(element_bytes) + kManyTokens * kTileRowBytes); }
 
 // One row of kernels.def. The functions put work on the stream and return a cudaError_t.
 struct SpmmCudaKernel {
   const char* name;  // spmm_f16_2x4_cuda
   // x [tokens, in] of float32, float16 or bfloat16 as multiply() takes it, of the type of the weight. Tiles: rows of `pitch` bytes, a
-  // multiple of 16. Cells: transposed [in, padded to 64][tokens, padded to a row of `pitch` bytes].
-  int (*convert)(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, void* stream);
+  // multiple of 16, and of int8 the scale of each token. Cells: transposed [in, padded to 64][tokens, padded to a row of `pitch` bytes].
+  int (*convert)(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float* scales, void* stream);
   int (*multiply)(const SpmmCudaProduct& product, SpmmShape shape, void* stream);
 };
 

@@ -3,6 +3,7 @@
 
 #include "../../cuda/convert.h"
 #include "cells.h"
+#include "quantise.h"
 #include "sparse_mma.h"
 #include "transpose.h"
 
@@ -30,7 +31,7 @@ using Many = SparseMmaShape<T, 1, kManyTokens, 2, 4, 3, 2>;
 // The weight is what moves. 4 warps, six stages of 13 KB.
 template <class T>
 using Few = SparseMmaShape<T, 1, kFewTokens, 4, 1, 6, 2>;
-static_assert(Large<Half>::kSharedBytes == kLargeSharedBytes && Large<Half>::kBlockRows == kLargeRows, "kernel.h says so");
+static_assert(Large<Half>::kSharedBytes == large_shared_bytes(2) && Large<Half>::kBlockRows == kLargeRows, "kernel.h says so");
 
 template <class Shape>
 cudaError_t launch_tiles(const SpmmCudaProduct& p, cudaStream_t stream) {
@@ -50,8 +51,15 @@ int multiply_tiles(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
 }
 
 template <class T>
-int convert_tiles(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, void* opaque) {
-  return launch_convert<T>(x, type, tokens, in, to, pitch, static_cast<cudaStream_t>(opaque));
+int convert_tiles(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float* scales, void* opaque) {
+  const auto stream = static_cast<cudaStream_t>(opaque);
+  if constexpr (std::is_same_v<T, int8_t>) {
+    const unsigned grid = blocks(tokens, kQuantiseThreads / 32);
+    quantise_rows<<<grid, kQuantiseThreads, 0, stream>>>(x, type, tokens, in, static_cast<int8_t*>(to), pitch, scales);
+    return cudaGetLastError();
+  } else {
+    return launch_convert<T>(x, type, tokens, in, to, pitch, stream);
+  }
 }
 
 // ---- cells ------------------------------------------------------------------------------------------------------------------------
@@ -69,7 +77,7 @@ int multiply_cells(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
 }
 
 template <class T>
-int convert_cells(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, void* opaque) {
+int convert_cells(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float*, void* opaque) {
   const auto columns = pitch / static_cast<int64_t>(sizeof(T));
   const dim3 grid(static_cast<unsigned>(columns / 32), blocks(in, kCellInputs) * (kCellInputs / 32));
   transpose_rows<<<grid, dim3(32, 8), 0, static_cast<cudaStream_t>(opaque)>>>(x, type, tokens, in, static_cast<T*>(to), columns);

@@ -12,7 +12,7 @@ namespace {
 
 // What a row of kernels.def packs weights as.
 struct Format {
-  Status (*create)(const std::shared_ptr<const CudaDevice>&, const WeightRows&, DType, WeightPtr*);
+  Status (*create)(const std::shared_ptr<const CudaDevice>&, const WeightRows&, const PackedValues&, WeightPtr*);
   int gate_rows;
 };
 constexpr Format tiles = {&tiles_create, kTileGateRows}, cells = {&cells_create, kCellGateRows};
@@ -34,6 +34,8 @@ template <>
 constexpr DType dtype_of<Half> = DType::kFloat16;
 template <>
 constexpr DType dtype_of<BHalf> = DType::kBFloat16;
+template <>
+constexpr DType dtype_of<int8_t> = DType::kInt8;
 
 }  // namespace
 
@@ -58,6 +60,8 @@ Status SpmmCudaPlan::create(std::shared_ptr<const CudaDevice> device, const Spmm
                             std::shared_ptr<const SpmmCudaPlan>* result) {
   if (Status status = check_options(options); !status.ok()) return status;
   const auto row = std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.kernel != nullptr && r.fits(options); });
+  if (row != std::end(kRows) && (row->values == DType::kInt8) != options.int8_activations)
+    return Status(Code::kValue, "expected activations of int8 exactly if the weight is int8, on device 'cuda'");
   if (row == std::end(kRows))
     return Status(Code::kIsa, "expected a dtype and pattern that have a kernel for device 'cuda' (kernels() lists them)");
   std::shared_ptr<SpmmCudaPlan> plan(new SpmmCudaPlan);
@@ -67,24 +71,36 @@ Status SpmmCudaPlan::create(std::shared_ptr<const CudaDevice> device, const Spmm
   plan->activation_ = options.activation;
   Status status;
   if (options.m > 0) status = band_check(plan->rows_, {options.rows, options.n, options.m, options.venom});
-  if (status.ok()) status = row->format.create(plan->device_, plan->rows_, options.values, &plan->weight_);
-  if (status.ok()) status = plan->upload_vector(options.bias, options.gate_bias, &plan->bias_);
+  if (status.ok() && options.values == DType::kInt8) status = plan->upload_scale(options);
+  if (status.ok())
+    status = row->format.create(plan->device_, plan->rows_, {options.values, nullptr, plan->host_scale_.data()}, &plan->weight_);
+  if (status.ok()) status = plan->upload_bias(options);
   plan->rows_.weight.data = plan->rows_.gate = nullptr;
   if (status.ok()) *result = std::move(plan);
   return status;
 }
 
-// In the order of the packed rows, padded with zeros to whole tiles.
-Status SpmmCudaPlan::upload_vector(const float* vector, const float* gate_vector, CudaBuffer* buffer) const {
-  std::vector<float> packed(static_cast<size_t>(round_up(rows_.count(), kTileRows)));
-  rows_.pack_vector(vector, gate_vector, packed.data());
-  return upload_all(device_, packed.data(), packed.size() * sizeof(float), buffer);
+// Vectors of the packed rows, padded with zeros to whole blocks of threads.
+Status SpmmCudaPlan::upload_bias(const SpmmOptions& options) {
+  std::vector<float> packed(static_cast<size_t>(round_up(rows_.count(), kLargeRows)));
+  rows_.pack_vector(options.bias, options.gate_bias, packed.data());
+  return upload_all(device_, packed.data(), packed.size() * sizeof(float), &bias_);
+}
+
+Status SpmmCudaPlan::upload_scale(const SpmmOptions& options) {
+  host_scale_.resize(static_cast<size_t>(round_up(rows_.count(), kLargeRows)));
+  if (options.scale)
+    rows_.pack_vector(options.scale, options.gate_scale, host_scale_.data());
+  else if (Status status = choose_scales(rows_, host_scale_.data()); !status.ok())
+    return status;
+  return upload_all(device_, host_scale_.data(), host_scale_.size() * sizeof(float), &scale_);
 }
 
 Status SpmmCudaPlan::run(const CudaBuffer& x, DType x_type, int64_t tokens, const CudaBuffer& y, DType y_type,
                          const CudaBuffer* residual) const {
   if (tokens == 0) return Status();
   SpmmCudaProduct product = {};
+  product.scale = scale_.as<float>();
   product.bias = bias_.as<float>();
   product.rows = rows_.count();
   product.gate_rows = rows_.gated ? rows_.lanes : 0;
@@ -99,11 +115,12 @@ Status SpmmCudaPlan::run(const CudaBuffer& x, DType x_type, int64_t tokens, cons
 }
 
 std::vector<KernelRow> spmm_cuda_kernels() {
-  const auto type_name = [](DType type) { return type == DType::kFloat32 ? "float32" : type == DType::kFloat16 ? "float16" : "bfloat16"; };
+  constexpr const char* type_names[] = {"float32", "float16", "bfloat16", "w8a8"};
   std::vector<KernelRow> rows;
   for (const Row& row : kRows) {
     const std::string pattern = row.m != 0 ? std::to_string(row.n) + ":" + std::to_string(row.m) : "unstructured";
-    rows.push_back({row.name, "spmm", type_name(row.values), pattern, "cuda", 32, row.kernel != nullptr && cuda_available()});
+    rows.push_back(
+        {row.name, "spmm", type_names[static_cast<int>(row.values)], pattern, "cuda", 32, row.kernel != nullptr && cuda_available()});
   }
   return rows;
 }

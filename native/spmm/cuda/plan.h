@@ -30,19 +30,21 @@ class SpmmCudaPlan {
   int64_t in() const { return rows_.weight.columns; }
   int64_t out() const { return rows_.weight.rows; }
   bool gated() const { return rows_.gated; }
-  size_t bytes() const { return weight_->bytes() + bias_.bytes(); }  // on the device
+  size_t bytes() const { return weight_->bytes() + scale_.bytes() + bias_.bytes(); }  // on the device
 
  private:
   SpmmCudaPlan() = default;
 
-  Status upload_vector(const float* vector, const float* gate_vector, CudaBuffer* buffer) const;
+  Status upload_scale(const SpmmOptions& options);
+  Status upload_bias(const SpmmOptions& options);
 
   std::shared_ptr<const CudaDevice> device_;
   const SpmmCudaKernel* kernel_ = nullptr;
   WeightRows rows_ = {};  // their data only while the plan is made
   Activation activation_ = Activation::kNone;
   std::unique_ptr<const SpmmCudaWeight> weight_;
-  CudaBuffer bias_;
+  std::vector<float> host_scale_;  // of the packed rows, where values are int8
+  CudaBuffer scale_, bias_;
 };
 
 // The CUDA rows of kernels.def; also where this build or machine cannot run them.

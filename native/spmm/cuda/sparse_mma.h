@@ -2,12 +2,14 @@
 //
 // The weight is operand A of mma.sp (only A may be sparse), x operand B ("col": x as it is stored, [tokens][in]), so the sums of a warp are
 // y transposed: rows are outputs, columns tokens. The floor is 2 * 128 * kTokens * in operations of a tile over the rate of the sparse
-// tensor cores; all else must hide behind the mma.sp. What comes closest to it is shared memory: in a step of 32 inputs a warp with 64
+// tensor cores; all else must hide behind the mma.sp. What comes closest to it is shared memory: in a step a warp with 64
 // outputs x 64 tokens reads 50 lines of 128 bytes for 32 mma.sp, which take a multiprocessor of sm_80 64 cycles; with 32 tokens 34 for 32
 // cycles.
 //
-// Legend: i = m16 tiles of outputs of a warp, j = its n8 tiles of tokens, s = the steps of 32 inputs in a k tile (64 inputs).
+// Legend: i = m16 tiles of outputs of a warp, j = its n8 tiles of tokens, s = the two steps of a k tile (128 bytes of x).
 #pragma once
+
+#include <type_traits>
 
 #include "../../cuda/ptx.h"
 #include "finish.h"
@@ -19,6 +21,9 @@ namespace sk {
 template <class T, int kRowTiles_, int kTokensOfTile, int kWarpsOut_, int kWarpsTokens_, int kStages_, int kBlocks_>
 struct SparseMmaShape {
   using Values = T;
+  using Sum = std::conditional_t<std::is_same_v<T, int8_t>, int32_t, float>;
+  static constexpr int kElementBytes = sizeof(T), kTileBytes = tile_bytes(kElementBytes);
+  static constexpr int kMetadataRows = kElementBytes == 1 ? 16 : 32;  // that a word of metadata of each lane serves
   static constexpr int kRowTiles = kRowTiles_, kTokens = kTokensOfTile, kStages = kStages_, kBlocks = kBlocks_;
   static constexpr int kWarpsOut = kWarpsOut_, kWarpsTokens = kWarpsTokens_, kThreads = 32 * kWarpsOut * kWarpsTokens;
   static constexpr int kBlockRows = kRowTiles * kTileRows, kI = kBlockRows / kWarpsOut / 16, kJ = kTokens / kWarpsTokens / 8;
@@ -26,7 +31,7 @@ struct SparseMmaShape {
   static constexpr int kSumPitch = kBlockRows + 4;  // floats: lanes of a store then fall into different banks
   static constexpr int kSharedBytes = kStages * kStageBytes;
   static_assert(kTokens * kSumPitch * 4 <= kSharedBytes, "the sums fit where the stages were");
-  static_assert(kI % 2 == 0 && kTileRows % (kI * 16) == 0, "a word of metadata serves two m16 tiles, a warp stays in one tile");
+  static_assert(kI % 2 == 0 && kTileRows % (kI * 16) == 0, "a word of metadata may serve two m16 tiles, a warp stays in one tile");
 };
 
 template <int kSelector>
@@ -37,11 +42,16 @@ template <int kSelector>
 __device__ inline void multiply_add(BHalf, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
   ptx::mma_sp_bf16<kSelector>(d, a, b, metadata);
 }
+template <int kSelector>
+__device__ inline void multiply_add(int8_t, int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
+  ptx::mma_sp_s8(d, a, b, metadata);
+}
 
 // What one thread copies of each k tile: chunks of 16 bytes of the weight's tile, as it is, and of the rows of x.
 template <class Shape>
 class TileLoader {
-  static constexpr int kWeightChunks = kTileBytes / 16, kRowsAtOnce = Shape::kThreads / 8, kRows = Shape::kTokens / kRowsAtOnce;
+  static constexpr int kTileBytes = Shape::kTileBytes, kWeightChunks = kTileBytes / 16, kRowsAtOnce = Shape::kThreads / 8,
+                       kRows = Shape::kTokens / kRowsAtOnce;
   static_assert(kRowsAtOnce % 8 == 0, "all rows of a thread have the same order of chunks");
 
  public:
@@ -51,7 +61,7 @@ class TileLoader {
       weight_[t] = static_cast<const char*>(p.tiles) + (row_block * p.k_tiles + first_tile) * kTileBytes + threadIdx.x * 16;
     });
     const int token = threadIdx.x / 8, chunk = threadIdx.x % 8;
-    left_ = static_cast<int>(p.in * 2 - first_tile * kTileRowBytes) - chunk * 16;
+    left_ = static_cast<int>(p.in * Shape::kElementBytes - first_tile * kTileRowBytes) - chunk * 16;
     x_to_ = token * kTileRowBytes + (chunk ^ token % 8) * 16;  // a row is a line; see kernel.h for the order of the chunks of the weight
     const char* x = static_cast<const char*>(p.x) + first_tile * kTileRowBytes + chunk * 16;
     unrolled<kRows>([&](auto r) {
@@ -87,7 +97,7 @@ class TileLoader {
   bool present_[kRows];
 };
 
-// Where the rows that a lane names to ldmatrix, and its metadata, lie in a stage. A step of 32 inputs further is one bit of the chunk's
+// Where the rows that a lane names to ldmatrix, and its metadata, lie in a stage. The second step is one bit of the chunk's
 // number, so an exclusive or.
 template <class Shape>
 struct Fragments {
@@ -96,18 +106,18 @@ struct Fragments {
   __device__ Fragments() {
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const int warp_row = warp % Shape::kWarpsOut * Shape::kI * 16, b_row = warp / Shape::kWarpsOut * Shape::kJ * 8 + lane % 8;
-    const int tile = warp_row / kTileRows * kTileBytes, a_row = warp_row % kTileRows + lane % 16;
+    const int tile = warp_row / kTileRows * Shape::kTileBytes, a_row = warp_row % kTileRows + lane % 16;
     a[0] = tile + a_row / 2 * 128 + a_row % 2 * 64 + ((lane / 16) ^ (a_row / 2 % 4)) * 16;
     b[0] = Shape::kXAt + b_row * kTileRowBytes + ((lane / 8) ^ (b_row % 8)) * 16;
     a[1] = a[0] ^ 32;
     b[1] = b[0] ^ 64;
-    metadata = tile + kTileValueBytes + warp_row % kTileRows / 32 * 256 + lane * 4;
+    metadata = tile + kTileValueBytes + warp_row % kTileRows / Shape::kMetadataRows * 256 + lane * 4;
   }
 };
 
 // sum += the product of one k tile.
 template <class Shape>
-__device__ inline void multiply_tile(const Fragments<Shape>& at, uint32_t stage, float (&sum)[Shape::kI][Shape::kJ][4]) {
+__device__ inline void multiply_tile(const Fragments<Shape>& at, uint32_t stage, typename Shape::Sum (&sum)[Shape::kI][Shape::kJ][4]) {
   using Values = typename Shape::Values;
   unrolled<2>([&](auto s) {
     const uint32_t a_at = stage + at.a[s], b_at = stage + at.b[s], metadata_at = stage + at.metadata;
@@ -117,10 +127,12 @@ __device__ inline void multiply_tile(const Fragments<Shape>& at, uint32_t stage,
       uint32_t even[4], odd[4];
       ptx::ldmatrix_x4<pair * 2048>(even, a_at);
       ptx::ldmatrix_x4<pair * 2048 + 1024>(odd, a_at);
-      const uint32_t metadata = ptx::load_shared<pair * 256 + s * 128>(metadata_at);
+      constexpr int kWord = pair * (32 / Shape::kMetadataRows) * 256 + s * 128;
+      const uint32_t metadata = ptx::load_shared<kWord>(metadata_at);
+      const uint32_t odd_metadata = Shape::kMetadataRows == 32 ? metadata : ptx::load_shared<kWord + 256>(metadata_at);
       unrolled<Shape::kJ>([&](auto j) {
         multiply_add<0>(Values(), sum[2 * pair][j], even, b[j], metadata);
-        multiply_add<1>(Values(), sum[2 * pair + 1][j], odd, b[j], metadata);
+        multiply_add<1>(Values(), sum[2 * pair + 1][j], odd, b[j], odd_metadata);
       });
     });
   });
@@ -129,7 +141,7 @@ __device__ inline void multiply_tile(const Fragments<Shape>& at, uint32_t stage,
 // The sums of the k tiles [first, last) in registers.
 template <class Shape>
 __device__ inline void sum_tiles(const SpmmCudaProduct& p, int64_t first_row, int64_t first_token, int64_t first, int64_t last,
-                                 uint32_t shared, float (&sum)[Shape::kI][Shape::kJ][4]) {
+                                 uint32_t shared, typename Shape::Sum (&sum)[Shape::kI][Shape::kJ][4]) {
   const Fragments<Shape> at;
   TileLoader<Shape> loader(p, first_row, first_token, first);
   int to_load = static_cast<int>(last - first);
@@ -151,18 +163,26 @@ __device__ inline void sum_tiles(const SpmmCudaProduct& p, int64_t first_row, in
   ptx::cp_async_wait<0>();
 }
 
-// The sums to shared memory [tokens][packed rows]: a row of y is then a row there, or two parts of one.
+// The sums, times the scales of their rows, to shared memory [tokens][packed rows]: a row of y is then a row there, or two parts of one.
 template <class Shape>
-__device__ inline void gather_sums(const float (&sum)[Shape::kI][Shape::kJ][4], float* to) {
+__device__ inline void gather_sums(const SpmmCudaProduct& p, int64_t first_row, const typename Shape::Sum (&sum)[Shape::kI][Shape::kJ][4],
+                                   float* to) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, g = lane / 4, t = lane % 4;
   __syncthreads();  // nobody reads what was there
-  float* corner = to + (warp / Shape::kWarpsOut * Shape::kJ * 8 + 2 * t) * Shape::kSumPitch + warp % Shape::kWarpsOut * Shape::kI * 16 + g;
+  const int row = warp % Shape::kWarpsOut * Shape::kI * 16 + g;
+  float* corner = to + (warp / Shape::kWarpsOut * Shape::kJ * 8 + 2 * t) * Shape::kSumPitch + row;
 #pragma unroll
   for (int i = 0; i < Shape::kI; ++i)
 #pragma unroll
-    for (int j = 0; j < Shape::kJ; ++j)
+    for (int half = 0; half < 2; ++half) {
+      const int at = i * 16 + half * 8;
+      float scale = 1;
+      if constexpr (std::is_same_v<typename Shape::Values, int8_t>) scale = p.scale[first_row + row + at];
 #pragma unroll
-      for (int e = 0; e < 4; ++e) corner[(j * 8 + e % 2) * Shape::kSumPitch + i * 16 + e / 2 * 8] = sum[i][j][e];
+      for (int j = 0; j < Shape::kJ; ++j)
+#pragma unroll
+        for (int e = 0; e < 2; ++e) corner[(j * 8 + e) * Shape::kSumPitch + at] = static_cast<float>(sum[i][j][2 * half + e]) * scale;
+    }
   __syncthreads();
 }
 
@@ -187,11 +207,11 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) sparse_mma(co
   const int64_t first_row = static_cast<int64_t>(blockIdx.x) * Shape::kBlockRows,
                 first_token = static_cast<int64_t>(blockIdx.y) * Shape::kTokens;
   const int64_t first = p.k_tiles * blockIdx.z / p.splits, last = p.k_tiles * (blockIdx.z + 1) / p.splits;
-  float sum[Shape::kI][Shape::kJ][4] = {};
+  typename Shape::Sum sum[Shape::kI][Shape::kJ][4] = {};
   sum_tiles<Shape>(p, first_row, first_token, first, last, ptx::shared_address(shared), sum);
 
   float* sums = reinterpret_cast<float*>(shared);
-  gather_sums<Shape>(sum, sums);
+  gather_sums<Shape>(p, first_row, sum, sums);
   if (p.splits == 1)
     finish_sums(p, Shape::kBlockRows, first_row, first_token, Shape::kTokens, sums);
   else

@@ -24,10 +24,11 @@ class SpmmCudaWeight {
   virtual size_t bytes() const = 0;
 };
 
-// Packs, rounds to the type of the values and uploads; the device has the weight when these return. Cells keep what is not zero, tiles
-// expect at most 2 of 4.
 using WeightPtr = std::unique_ptr<const SpmmCudaWeight>;
-Status tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, DType values, WeightPtr* weight);
-Status cells_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, DType values, WeightPtr* weight);
+
+// Packs, rounds to the type of `values` (without data; its scale must outlive the weight) and uploads; the device has the weight when these
+// return. Cells keep what is not zero, tiles expect at most 2 of 4.
+Status tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values, WeightPtr* weight);
+Status cells_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values, WeightPtr* weight);
 
 }  // namespace sk
