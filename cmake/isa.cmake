@@ -10,8 +10,8 @@ else()
   set(SK_ISAS scalar scalar16)
 endif()
 
-# Adds a verb to sk_native: native/<verb>/ with the given sources and, where it has kernels.def, <isa>.cc for every ISA of this processor
-# family (object library <verb>_isa); native/<verb>/cuda/kernels.cu where there is nvcc; native/napi/<verb>_napi.cc
+# Adds a verb to sk_native: native/<verb>/ with the given sources and, where it has kernels.def, <isa>.cc and <isa>_<part>.cc for every ISA
+# of this processor family (object library <verb>_isa); native/<verb>/cuda/kernels.cu where there is nvcc; native/napi/<verb>_napi.cc
 # and, if it is there, <verb>_cuda_napi.cc to the boundary.
 function(sk_add_verb verb)
   list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/native/${verb}/)
@@ -30,9 +30,10 @@ function(sk_add_verb verb)
   endif()
   set_property(GLOBAL APPEND PROPERTY SK_ISA_VERBS ${verb})
   foreach(isa IN LISTS SK_ISAS)
-    set(source ${PROJECT_SOURCE_DIR}/native/${verb}/${isa}.cc)
-    list(APPEND sources ${source})
-    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${SK_ISA_FLAGS_${isa}}")
+    file(GLOB parts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/native/${verb}/${isa}_*.cc)
+    list(APPEND parts ${PROJECT_SOURCE_DIR}/native/${verb}/${isa}.cc)
+    list(APPEND sources ${parts})
+    set_source_files_properties(${parts} PROPERTIES COMPILE_OPTIONS "${SK_ISA_FLAGS_${isa}}")
   endforeach()
   add_library(${verb}_isa OBJECT ${sources})
   target_sources(sk_native PRIVATE $<TARGET_OBJECTS:${verb}_isa>)

@@ -26,10 +26,10 @@ function check(configuration: string, build: string): string[] {
     const rows = kernelRows(verb, read(`native/${verb}/kernels.def`));
     if (objects.length === 0) return [`${configuration}: CMake built no object of ${verb}_isa; see sk_add_verb in CMakeLists.txt`];
     return objects.flatMap((object) => {
-      const isa = basename(object).split('.', 1)[0] ?? '';
-      const expected = rows.filter((row) => row.isa === isa).map((row) => row.symbol);
+      const file = basename(object).split('.', 1)[0] ?? '';
+      const expected = rows.filter((row) => row.file === file).map((row) => row.symbol);
       const faults = faultsOf(parseNm(run('nm', '--demangle', object)), expected);
-      return faults.map((fault) => `${configuration}: native/${verb}/${isa}.cc: ${fault}`);
+      return faults.map((fault) => `${configuration}: native/${verb}/${file}.cc: ${fault}`);
     });
   });
 }

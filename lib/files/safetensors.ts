@@ -112,8 +112,16 @@ export function writeSafetensors(
  * ```
  */
 export function readSafetensors(bytes: Uint8Array): Safetensors {
+  return readChecked(bytes, false);
+}
+
+/** As {@link readSafetensors}; a file without a checksum is an error where one is needed. */
+export function readChecked(bytes: Uint8Array, checksumNeeded: boolean): Safetensors {
   const { strings, entries, body } = readHeader(byteArray(bytes, 'bytes'));
   const { [CHECKSUM_KEY]: checksum, [METADATA_KEY]: described, ...metadata } = strings;
+  if (checksum === undefined && checksumNeeded) {
+    throw new SparseKernelsError('ERR_SK_CHECKSUM', 'expected a checksum but the file has none: it is damaged, or was written by others');
+  }
   if (checksum !== undefined) {
     const { [CHECKSUM_KEY]: _, ...summed } = strings;
     const computed = crcOf(entries, summed, body);

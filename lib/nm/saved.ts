@@ -2,7 +2,7 @@
 import { SparseKernelsError } from '../errors.js';
 import { pack, unpack } from '../files/packed.js';
 import type { PackedTensor, PackFormat } from '../files/packed-format.js';
-import { readSafetensors, writeSafetensors } from '../files/safetensors.js';
+import { readChecked, writeSafetensors } from '../files/safetensors.js';
 import type { FileTensor } from '../files/tensor.js';
 import type { TensorLike } from '../tensor.js';
 import { describe } from '../validate.js';
@@ -32,7 +32,7 @@ export function writePlan(saved: SavedOptions, dims: readonly [number, number], 
 
 /** The options that make the plan again. What they mean is checked by the plan itself. */
 export function readPlan(bytes: Uint8Array): PlanOptions {
-  const { tensors, metadata } = readSafetensors(bytes);
+  const { tensors, metadata } = readChecked(bytes, true);
   const { version, ...saved } = parse(metadata[KEY]);
   if (version !== VERSION) {
     throw new SparseKernelsError(

@@ -27,7 +27,7 @@ export interface PlanOptions {
   /**
    * `'int8'`: products of 8-bit integers (W8A8), for dtype int8 and a pattern `'N:M'` without `rows`. x is quantised in every run, for each
    * token by itself (dynamic, symmetric): `scale = max|x| / 127`. Sums are exact in int32. A token with NaN or infinity gives NaN.
-   * Default `'float'`: x keeps its numbers. On device `'cuda'` so far.
+   * Default `'float'`: x keeps its numbers.
    */
   readonly activations?: 'float' | 'int8';
   /** float32 [out], with an int8 `weight` only: the weight is `scale * weight`. */
@@ -70,7 +70,7 @@ export interface PlanOptions {
 }
 
 /** The options of a plan that its bytes keep beside the arrays. */
-export type SavedOptions = Pick<PlanOptions, 'pattern' | 'rows' | 'venom' | 'block' | 'activation' | 'tokens'> & {
+export type SavedOptions = Pick<PlanOptions, 'pattern' | 'rows' | 'venom' | 'block' | 'activation' | 'activations' | 'tokens'> & {
   readonly dtype: WeightType;
 };
 
@@ -143,6 +143,7 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     ...(o.rows !== undefined && { rows: o.rows }),
     ...(o.venom !== undefined && { venom: o.venom }),
     ...(o.block !== undefined && { block: o.block }),
+    ...(int8Activations && { activations: 'int8' as const }),
   };
   return { settings, pattern: o.pattern, saved };
 }

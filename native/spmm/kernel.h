@@ -31,8 +31,11 @@ struct PackedWeight {
   int panel_vectors;        // width of full panels of x
 };
 
+// For products of bytes (by_bytes) the quads of a row group lie in the order of the rows, and field j of a word at bits 8 * (j % 4) +
+// b * (j / 4): the four fields of a quad are bits of the four bytes of the word.
 struct PackedNm : PackedWeight {
   int n, m;
+  bool by_bytes;
   const void* values;      // [out_padded * in_padded / m * n] of the kernel's value type
   const uint32_t* fields;  // [out_padded * in_padded / m * n / F]
 };
@@ -77,7 +80,8 @@ struct SpmmTile {
   const PackedWeight* weight;  // of the kernel's format
   int64_t first_row;           // of the row block
   int64_t rows;                // rows of the row block, padded to lanes
-  const float* x;              // many: panel [in_padded][W]; few: [tokens][in_padded]; 64-byte aligned
+  const float* x;              // many: panel [in_padded][W]; few: [tokens][in_padded]; 64-byte aligned. int8 activations: SpmmQuantise
+  const float* x_scale;        // of int8 activations: [W] or [tokens]
   int64_t tokens;              // valid tokens in x
   float* acc;                  // 64-byte aligned. many: [row groups][L quads][W]; few: [row groups][1, 2 or 4 tokens][L rows]
 };
@@ -104,18 +108,31 @@ struct SpmmMoves {
   void (*finish_few[3])(const SpmmTile& tile, const SpmmEpilogue& epilogue);
 };
 
+// x as int8: x[t, i] = scale[t] * q[t, i], q in -127 .. 127. Entries as of SpmmMoves.
+constexpr int kInt8RowPad = 16;  // bytes that few() reads beyond a row
+struct SpmmQuantise {
+  int panel_bytes;  // of a panel, for each input and token
+  void (*measure[3])(const void* x, int64_t tokens, int64_t in, float* scale);
+  // To a panel, k range [k0, k1): of int16 [in_padded][vectors * lanes], in pairs of vectors as add_pairs() takes them; or as in
+  // int8_pairs.h.
+  void (*pack[3])(const void* x, const float* scale, int64_t tokens, int64_t in, int64_t k0, int64_t k1, int vectors, int16_t* panel);
+  // To rows of int8 [tokens][in_padded + kInt8RowPad].
+  void (*rows[3])(const void* x, const float* scale, int64_t tokens, int64_t in, int64_t in_padded, int8_t* rows);
+};
+
 struct SpmmKernel {
   const char* name;  // spmm_f32_2x4_avx2
   int n, m;          // n = 0: any; m = 0: unstructured, or bands
   int height;        // of bands; 0: none
   int lanes;
-  int panel_vectors;  // widest panel, in vectors
-  int few_tokens;     // most tokens of one call of few(), 0 where there is none
-  const SpmmMoves* moves;
+  int panel_vectors;       // widest panel, in vectors
+  int few_tokens;          // most tokens of one call of few(), 0 where there is none
+  const SpmmMoves* moves;  // null: those of the other kernels of the ISA
   // Broadcast weights over a panel of panel_vectors, 4 or 2 vectors of tokens, 1 too if there is no few(): acc = S * panel, all k blocks.
   void (*many)(const SpmmTile& tile, int vectors);
   // Outputs in lanes, weights streamed once: 1 .. few_tokens tokens. Null: many() does these too.
   void (*few)(const SpmmTile& tile);
+  const SpmmQuantise* quantise;  // of int8 activations, else null
 };
 
 }  // namespace sk

@@ -22,10 +22,16 @@ RowInBlock locate(const PackedNm& p, int64_t row, int64_t k, int64_t inputs) {
   const int64_t first = row / p.row_block * p.row_block;
   const int64_t rows = std::min(p.row_block, p.out_padded - first);
   const int64_t lane = (row - first) % p.lanes;
-  const int64_t quad = lane % 4 * (p.lanes / 4) + lane / 4;
+  const int64_t quad = p.by_bytes ? lane : lane % 4 * (p.lanes / 4) + lane / 4;
   const int64_t kept = inputs / p.m * p.n;
   const int64_t group = first * (p.in_padded / p.m * p.n) + rows * (k / p.m * p.n) + (row - first - lane) * kept;
   return {group + quad * 4, group / fields + lane};
+}
+
+// Where in its word the field of kept weight j lies.
+int64_t field_shift(const PackedNm& p, int bits, int64_t j) {
+  const int64_t field = j % (32 / bits);
+  return p.by_bytes ? field % 4 * 8 + field / 4 * bits : field * bits;
 }
 
 // Calls visit(k, inputs) for each k block.
@@ -75,7 +81,7 @@ Status pack_row(const WeightRows& rows, const float* dense, const PackedNm& p, c
         const float x = position[i] < size ? group[position[i]] : 0;
         if (!values.write(at.value + j / 4 * p.lanes * 4 + j % 4, x, inverse_scale))
           status = too_large(rows, row, first + position[i], values.type);
-        fields[at.word + j / per_word * p.lanes] |= static_cast<uint32_t>(position[i]) << (j % per_word * bits);
+        fields[at.word + j / per_word * p.lanes] |= static_cast<uint32_t>(position[i]) << field_shift(p, bits, j);
       }
     }
   });
@@ -92,14 +98,19 @@ int nm_field_bits(int m) { return m == 4 ? 2 : m <= 16 ? 4 : 8; }
 // twice the length in the same 16 KB of L1.
 int nm_panel_vectors(int n, int m, int most) { return 4 * n <= m ? std::min(4, most) : most; }
 
-void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed) {
+void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed, int panel_bytes) {
   const int64_t in = rows.weight.columns;
   const int64_t fields = 32 / nm_field_bits(m);
   const int64_t unit = m * fields / std::gcd<int64_t>(n, fields);
-  // 64 inputs of a panel of eight vectors of eight lanes are 16 KB: they stay in L1 beside the weights.
-  const int64_t k_block = round_up(panel_vectors > 4 ? 64 : 128, unit);
-  *packed = {
-      {rows.lanes, in, round_up(in, unit), rows.weight.rows, rows.count(), k_block, row_block, panel_vectors}, n, m, nullptr, nullptr};
+  // 64 inputs of a panel of eight vectors of eight lanes are 16 KB: they stay in L1 beside the weights. So do those of six bytes, but
+  // fewer.
+  const int64_t k_block = round_up(panel_vectors > 4 || panel_bytes > 4 ? 64 : 128, unit);
+  *packed = {{rows.lanes, in, round_up(in, unit), rows.weight.rows, rows.count(), k_block, row_block, panel_vectors},
+             n,
+             m,
+             panel_bytes > 0,
+             nullptr,
+             nullptr};
 }
 
 bool nm_kept(const PackedNm& packed, int64_t* kept) {
@@ -126,7 +137,7 @@ void nm_unpack(const PackedNm& p, const PackedValues& values, const WeightRows& 
       const RowInBlock at = locate(p, row, k, inputs);
       for (int64_t j = 0; j < inputs / p.m * p.n; ++j) {
         const uint32_t word = p.fields[at.word + j / per_word * p.lanes];
-        const int64_t i = k + j / p.n * p.m + ((word >> (j % per_word * bits)) & (p.m - 1));
+        const int64_t i = k + j / p.n * p.m + ((word >> field_shift(p, bits, j)) & (p.m - 1));
         if (i < p.in) to[i] = values.read(at.value + j / 4 * p.lanes * 4 + j % 4, row);
       }
     });

@@ -15,8 +15,8 @@ int nm_field_bits(int m);
 // Width of full panels, in vectors, for a kernel that takes at most `most`.
 int nm_panel_vectors(int n, int m, int most);
 
-// Fills in everything of the layout but the two pointers.
-void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed);
+// Fills in everything of the layout but the two pointers. panel_bytes: of int8 activations (SpmmQuantise), else 0.
+void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed, int panel_bytes = 0);
 
 // Elements of values; the fields are this many / (32 / bits) words. False: the size overflows.
 [[nodiscard]] bool nm_kept(const PackedNm& packed, int64_t* kept);

@@ -20,11 +20,11 @@ constexpr SpmmMoves kMoves = {{&pack_panel<V, float>, &pack_panel<V, Half>, &pac
 template <class V, class T, int kN, int kM, int kWidest>
 constexpr SpmmKernel spmm_kernel(const char* name) {
   if constexpr (kM == 1)  // bands of kN rows
-    return {name, 0, 0, kN, V::kLanes, kTileWidth<V>, 4, &kMoves<V>, &band_many<V, T>, &band_few<V, T>};
+    return {name, 0, 0, kN, V::kLanes, kTileWidth<V>, 4, &kMoves<V>, &band_many<V, T>, &band_few<V, T>, nullptr};
   else if constexpr (kM == 0)
-    return {name, 0, 0, 0, V::kLanes, kWidest, 0, &kMoves<V>, &csr_tokens<V, T, kWidest>, nullptr};
+    return {name, 0, 0, 0, V::kLanes, kWidest, 0, &kMoves<V>, &csr_tokens<V, T, kWidest>, nullptr, nullptr};
   else
-    return {name, kN, kM, 0, V::kLanes, kWidest, 4, &kMoves<V>, &many_tokens<V, T, kM, kN, kWidest>, &few_tokens<V, T, kM, kN>};
+    return {name, kN, kM, 0, V::kLanes, kWidest, 4, &kMoves<V>, &many_tokens<V, T, kM, kN, kWidest>, &few_tokens<V, T, kM, kN>, nullptr};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "spmm.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 #include "../core/parallel.h"
@@ -13,6 +14,10 @@ namespace sk {
 #define SK_SPMM_AVX2(row, type, n, m) extern const SpmmKernel spmm_##row##_avx2;
 #define SK_SPMM_SCALAR(row, type, n, m) extern const SpmmKernel spmm_##row##_scalar;
 #define SK_SPMM_SCALAR16(row, type, n, m) extern const SpmmKernel spmm_##row##_scalar16;
+#define SK_SPMM_AVX512_INT8(row, n, m) extern const SpmmKernel spmm_##row##_avx512;
+#define SK_SPMM_AVX2_INT8(row, n, m) extern const SpmmKernel spmm_##row##_avx2;
+#define SK_SPMM_SCALAR_INT8(row, n, m) extern const SpmmKernel spmm_##row##_scalar;
+#define SK_SPMM_SCALAR16_INT8(row, n, m) extern const SpmmKernel spmm_##row##_scalar16;
 #include "kernels.def"
 
 namespace {
@@ -37,6 +42,10 @@ const Row kRows[] = {
 #define SK_SPMM_AVX2(row, type, n, m) {&spmm_##row##_avx2, dtype_of<type>, Isa::kAvx2},
 #define SK_SPMM_SCALAR(row, type, n, m) {&spmm_##row##_scalar, dtype_of<type>, Isa::kScalar},
 #define SK_SPMM_SCALAR16(row, type, n, m) {&spmm_##row##_scalar16, dtype_of<type>, Isa::kScalar16},
+#define SK_SPMM_AVX512_INT8(row, n, m) {&spmm_##row##_avx512, DType::kInt8, Isa::kAvx512},
+#define SK_SPMM_AVX2_INT8(row, n, m) {&spmm_##row##_avx2, DType::kInt8, Isa::kAvx2},
+#define SK_SPMM_SCALAR_INT8(row, n, m) {&spmm_##row##_scalar, DType::kInt8, Isa::kScalar},
+#define SK_SPMM_SCALAR16_INT8(row, n, m) {&spmm_##row##_scalar16, DType::kInt8, Isa::kScalar16},
 #include "kernels.def"
 };
 
@@ -50,7 +59,15 @@ const char* name_of(DType type) {
   return "";
 }
 
+// The moves of the kernel's ISA.
+const SpmmMoves* moves_of(const Row& row) {
+  const auto has = [&](const Row& other) { return other.isa == row.isa && other.kernel->moves != nullptr; };
+  return std::find_if(std::begin(kRows), std::end(kRows), has)->kernel->moves;
+}
+
 constexpr int kMostM = 256;
+// Of int8 activations: 2^17 products of at most 127 * 127 each stay below 2^31.
+constexpr int64_t kMostInt8Kept = 1 << 17;
 constexpr int64_t kMostRows = 1 << 20;
 
 // Largest packed copy of x that run() makes at a time. Longer runs go in batches; each streams the weight from memory once.
@@ -98,22 +115,29 @@ Status check_options(const SpmmOptions& options) {
 
 Status SpmmPlan::create(const SpmmOptions& asked, std::shared_ptr<const SpmmPlan>* result) {
   if (Status status = check_options(asked); !status.ok()) return status;
-  if (asked.int8_activations) return Status(Code::kIsa, "expected int8 activations only on device 'cuda'");
   SpmmOptions options = asked;
   const Format format = format_of(options);
   if (format == Format::kNm && options.m == 2) options.n = 2, options.m = 4;  // what is 1:2 is 2:4
   if (format == Format::kUnstructured && options.values == DType::kInt8)
     return Status(Code::kValue, "expected an unstructured weight to be stored as float32, float16 or bfloat16");
+  if (options.int8_activations && (format != Format::kNm || options.values != DType::kInt8))
+    return Status(Code::kValue, "expected int8 activations with an int8 weight of a pattern N:M");
+  if (options.int8_activations && ceil_div(options.weight.columns, options.m) * options.n > kMostInt8Kept)
+    return Status(Code::kShape, "expected int8 activations to meet at most " + std::to_string(kMostInt8Kept) +
+                                    " kept weights of a row, whose sums fit in int32, but received " +
+                                    std::to_string(ceil_div(options.weight.columns, options.m) * options.n));
   std::shared_ptr<SpmmPlan> plan(new SpmmPlan);
   const auto fits = [&](const Row& row) {
     const SpmmKernel& k = *row.kernel;
-    if (row.values != options.values || (k.height > 0) != (format == Format::kBands)) return false;
+    if (row.values != options.values || (k.quantise != nullptr) != options.int8_activations || (k.height > 0) != (format == Format::kBands))
+      return false;
     if (format == Format::kBands) return options.rows % k.height == 0;
     return format == Format::kUnstructured ? k.m == 0 : k.m == options.m && (k.n == 0 || k.n == options.n);
   };
   const Row* row = nullptr;
   if (Status status = choose_kernel(kRows, options.isa, fits, &row); !status.ok()) return status;
   plan->kernel_ = row->kernel;
+  plan->moves_ = moves_of(*row);
   plan->threads_ = options.threads > 0 ? options.threads : 1024;
   plan->activation_ = options.activation;
   plan->values_type_ = options.values;
@@ -143,7 +167,7 @@ Status SpmmPlan::pack_vectors(const SpmmOptions& options) {
 Status SpmmPlan::pack_nm(const SpmmOptions& options) {
   const int m = options.m, n = options.n;
   const int vectors = nm_panel_vectors(n, m, kernel_->panel_vectors);
-  nm_layout(n, m, rows_, vectors, row_block(options, vectors), &nm_);
+  nm_layout(n, m, rows_, vectors, row_block(options, vectors), &nm_, kernel_->quantise ? kernel_->quantise->panel_bytes : 0);
   weight_ = &nm_;
   int64_t kept;
   if (!nm_kept(nm_, &kept)) return Status(Code::kMemory, "the packed weight does not fit in memory");
@@ -193,7 +217,7 @@ void SpmmPlan::cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const 
   int64_t first = 0, x = 0;
   while (first < tokens && (input->strips.empty() || most_floats - x >= width * weight_->in_padded)) {
     const int64_t left = tokens - first;
-    SpmmInput::Strip strip = {first, 0, 0, x};
+    SpmmInput::Strip strip = {first, 0, 0, x, x};
     if (left <= few) {
       strip.tokens = left > kernel.few_tokens ? ceil_div(left, 2) : left;
     } else {
@@ -202,7 +226,15 @@ void SpmmPlan::cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const 
       strip.vectors = vectors >= weight_->panel_vectors ? weight_->panel_vectors : narrow;
       strip.tokens = std::min<int64_t>(left, strip.vectors * kernel.lanes);
     }
-    x += (strip.vectors ? strip.vectors * kernel.lanes : strip.tokens) * weight_->in_padded;
+    const int64_t columns = strip.vectors ? strip.vectors * kernel.lanes : strip.tokens;
+    if (kernel.quantise) {
+      strip.x += round_up(columns, 16);
+      x = strip.x +
+          round_up(columns * (strip.vectors ? kernel.quantise->panel_bytes * weight_->in_padded : weight_->in_padded + kInt8RowPad), 64) /
+              4;
+    } else {
+      x += columns * weight_->in_padded;
+    }
     first += strip.tokens;
     input->strips.push_back(strip);
   }
@@ -211,19 +243,36 @@ void SpmmPlan::cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const 
 }
 
 void SpmmPlan::pack_strips(const void* x, DType x_type, const SpmmInput& input, int slots, float* packed_x) const {
+  const SpmmQuantise* quantise = kernel_->quantise;
+  const int type = static_cast<int>(x_type);
+  if (quantise) {
+    parallel_for(static_cast<int64_t>(input.strips.size()), slots, [&](int64_t task, int) {
+      const SpmmInput::Strip& strip = input.strips[static_cast<size_t>(task)];
+      float* scale = packed_x + strip.scale;
+      quantise->measure[type](at(x, x_type, strip.first * weight_->in), strip.tokens, weight_->in, scale);
+      std::fill(scale + strip.tokens, packed_x + strip.x, 0.0f);  // of missing tokens
+    });
+  }
   const int64_t k_blocks = ceil_div(weight_->in_padded, weight_->k_block);
   const int64_t tasks = std::min<int64_t>(k_blocks, 2 * slots);  // of each strip
   parallel_for(static_cast<int64_t>(input.strips.size()) * tasks, slots, [&](int64_t task, int) {
     const SpmmInput::Strip& strip = input.strips[static_cast<size_t>(task / tasks)];
     const void* from = at(x, x_type, strip.first * weight_->in);
     float* to = packed_x + strip.x;
+    const float* scale = packed_x + strip.scale;
     const int64_t part = task % tasks;
     if (strip.vectors) {
       const int64_t k0 = k_blocks * part / tasks * weight_->k_block;
       const int64_t k1 = std::min(k_blocks * (part + 1) / tasks * weight_->k_block, weight_->in_padded);
-      kernel_->moves->pack[static_cast<int>(x_type)](from, strip.tokens, weight_->in, k0, k1, strip.vectors, to);
+      if (quantise)
+        quantise->pack[type](from, scale, strip.tokens, weight_->in, k0, k1, strip.vectors, reinterpret_cast<int16_t*>(to));
+      else
+        moves_->pack[type](from, strip.tokens, weight_->in, k0, k1, strip.vectors, to);
     } else if (part == 0) {
-      kernel_->moves->widen[static_cast<int>(x_type)](from, strip.tokens, weight_->in, weight_->in_padded, to);
+      if (quantise)
+        quantise->rows[type](from, scale, strip.tokens, weight_->in, weight_->in_padded, reinterpret_cast<int8_t*>(to));
+      else
+        moves_->widen[type](from, strip.tokens, weight_->in, weight_->in_padded, to);
     }
   });
 }
@@ -238,17 +287,17 @@ Status SpmmPlan::multiply_strips(const SpmmInput& input, const float* packed_x, 
     if (cancelled()) return;
     const SpmmInput::Strip& strip = input.strips[static_cast<size_t>(task % count)];  // innermost: they share a row block's weights in L3
     const int64_t row = task / count * weight_->row_block;
-    const SpmmTile tile = {
-        weight_, row, std::min(weight_->row_block, weight_->out_padded - row), packed_x + strip.x, strip.tokens, accumulators + slot * acc};
+    const int64_t rows = std::min(weight_->row_block, weight_->out_padded - row);
+    const SpmmTile tile = {weight_, row, rows, packed_x + strip.x, packed_x + strip.scale, strip.tokens, accumulators + slot * acc};
     const int64_t first = strip.first * weight_->out;
     const SpmmEpilogue epilogue = {scale_.as<float>(), bias_.as<float>(),           activation_,
                                    rows_.gated,        at(residual, y_type, first), at(y, y_type, first)};
     if (strip.vectors) {
       kernel.many(tile, strip.vectors);
-      kernel.moves->finish_many[static_cast<int>(y_type)](tile, strip.vectors, epilogue);
+      moves_->finish_many[static_cast<int>(y_type)](tile, strip.vectors, epilogue);
     } else {
       kernel.few(tile);
-      kernel.moves->finish_few[static_cast<int>(y_type)](tile, epilogue);
+      moves_->finish_few[static_cast<int>(y_type)](tile, epilogue);
     }
   });
   return cancelled() ? Status(Code::kAborted, "the run was aborted") : Status();
@@ -319,7 +368,8 @@ std::vector<KernelRow> spmm_kernels() {
     const std::string pattern = kernel->height   ? "rows of " + std::to_string(kernel->height)
                                 : kernel->m == 0 ? "unstructured"
                                                  : (kernel->n == 0 ? "N" : std::to_string(kernel->n)) + ":" + std::to_string(kernel->m);
-    rows.push_back({kernel->name, "spmm", name_of(values), pattern, isa_name(isa), kernel->lanes, isa_supported(isa)});
+    rows.push_back(
+        {kernel->name, "spmm", kernel->quantise ? "w8a8" : name_of(values), pattern, isa_name(isa), kernel->lanes, isa_supported(isa)});
   }
   return rows;
 }

@@ -4,7 +4,8 @@
 //   gated:    act(gate_bias[o] + sum of gate[o, i] * x[t, i]) * (bias[o] + sum of s[o, i] * x[t, i]) + residual[t, o]
 //
 // x [tokens, in], s and gate [out, in], y and residual [tokens, out], all row-major; bias and residual may be left out.
-// x and y are float32, float16 or bfloat16; s is stored as one of these or as int8 with a scale for each row. Sums are float32.
+// x and y are float32, float16 or bfloat16; s is stored as one of these or as int8 with a scale for each row. Sums are float32; where x is
+// quantised to int8 too, with a scale for each token, they are int32 and exact.
 // S is N:M sparse along `in`: of every m consecutive weights of a row at most n are non-zero; or rows share their columns; or it is
 // unstructured. kernel.h draws the layouts.
 // Nothing is read outside x [tokens * in] or written outside y [tokens * out].
@@ -49,8 +50,9 @@ struct SpmmOptions {
 struct SpmmInput {
   struct Strip {
     int64_t first, tokens;
-    int vectors;  // of its panel; 0: rows for few()
-    int64_t x;    // offset of its floats
+    int vectors;    // of its panel; 0: rows for few()
+    int64_t x;      // offset of its floats
+    int64_t scale;  // of those of its tokens, where x is int8
   };
   std::vector<Strip> strips;
   int64_t tokens = 0, floats = 0;
@@ -102,6 +104,7 @@ class SpmmPlan {
   int64_t accumulator_floats() const;
 
   const SpmmKernel* kernel_ = nullptr;
+  const SpmmMoves* moves_ = nullptr;      // of its ISA
   const PackedWeight* weight_ = nullptr;  // nm_, csr_ or bands_
   WeightRows rows_ = {};                  // their data only while the plan is made
   PackedNm nm_ = {};

@@ -33,9 +33,11 @@ function match(file: string, part: string): Record<string, string> | undefined {
   return names;
 }
 
-/** The files compiled with the flags of an ISA, and the headers of their own folder that they reach. */
+/** The files compiled with the flags of an ISA (`avx2.cc`, `avx2_int8.cc`), and the headers of their own folder that they reach. */
 export function isaFilesOf(files: readonly string[], isas: readonly string[], uses: readonly Use[]): Set<string> {
-  const reached = new Set(files.filter((file) => /^native\/[^/]+\/\w+\.cc$/.test(file) && isas.includes(basename(file, '.cc'))));
+  const reached = new Set(
+    files.filter((file) => /^native\/[^/]+\/\w+\.cc$/.test(file) && isas.includes(basename(file, '.cc').split('_')[0] ?? '')),
+  );
   for (const file of reached) {
     for (const { from, to } of uses) if (from === file && dirname(to) === dirname(file)) reached.add(to);
   }

@@ -63,11 +63,55 @@ describe('types of the weight', () => {
   });
 });
 
+describe('int8 activations', () => {
+  const layer = (o: object = {}) => nm.plan({ weight: int8, scale: Float32Array.of(0.5, 2), pattern: '2:4', activations: 'int8', ...o });
+  test('x in steps of 1/127 of the largest of its token', () => {
+    const y = layer().runSync(Float32Array.of(127, 2, 3.5, 4.5, -254, 0, 1, 3)); // 3.5 and 4.5 are 4 steps; 1 and 3 of 2: 0 and 2 steps
+    expect(y.data).toEqual(Float32Array.of((127 + 8) / 2, (6 + 16) * 2, -254 / 2, 4 * 4 * 2));
+    expect(layer().kernel).toMatch(/_w8a8_2x4_/);
+  });
+  test('tokens of zeros, with NaN, with infinity, and one beside them', () => {
+    const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
+    for (const padding of [0, 60]) {
+      const tokens = [0, 0, 0, 0, 1, nan, 1, 1, 1, 1, -infinity, 1, 127, 1, 1, 1, ...new Array(4 * padding).fill(0)];
+      const y = layer().runSync({ data: Float32Array.from(tokens), dims: [4 + padding, 4] });
+      expect([...y.data.subarray(0, 8)]).toEqual([0, 0, nan, nan, nan, nan, 64.5, 14]);
+    }
+  });
+  test('numbers near the ends of float32', () => {
+    const [large, small] = [3.4e38, 1e-40];
+    const y = layer({ scale: Float32Array.of(2 ** -20, 2 ** -20) }).runSync({
+      data: Float32Array.of(large, 0, 0, 0, small, 0, 0, 0),
+      dims: [2, 4],
+    });
+    expect((y.data[0] as number) / large).toBeCloseTo(2 ** -20, 10);
+    expect(Math.abs(y.data[2] as number)).toBeLessThan(1e-40);
+  });
+  test('as many kept weights of a row as int32 can sum', () => {
+    const inputs = 2 ** 18;
+    const data = Int8Array.from({ length: inputs }, (_, i) => (i % 4 < 2 ? 127 : 0));
+    const scale = Float32Array.of(1);
+    const wide = (columns: number) => layer({ weight: { data: new Int8Array(columns), dims: [1, columns] }, scale });
+    const y = layer({ weight: { data, dims: [1, inputs] }, scale }).runSync(new Float32Array(inputs).fill(-127));
+    expect(y.data[0]).toBe(-(2 ** 17) * 127 * 127);
+    expect(() => wide(inputs + 1)).toThrow(
+      expect.objectContaining({ code: 'ERR_SK_SHAPE', message: expect.stringMatching(/131072 kept/) }),
+    );
+  });
+  test('a plan in bytes keeps them', () => {
+    const again = nm.deserialize(layer().serialize());
+    expect(again.kernel).toBe(layer().kernel);
+  });
+});
+
 const plan = (o: object) => () => nm.plan({ weight, pattern: '2:4', ...o });
 const int8: TensorLike = { data: Int8Array.from(weight.data), dims: [2, 4] };
 const withWeight = (value: number) => ({ data: Float32Array.of(value, 0, 0, 0, 0, 0, 0, 0), dims: [2, 4] });
 test.each<[string, () => unknown, string, RegExp]>([
   ['unstructured int8', plan({ pattern: 'unstructured', dtype: 'int8' }), 'ERR_SK_OPTION', /unstructured weight to be float32, float16/],
+  ['int8 activations with float weights', plan({ activations: 'int8' }), 'ERR_SK_OPTION', /only with dtype int8/],
+  ['int8 activations, rows', plan({ activations: 'int8', dtype: 'int8', rows: 4 }), 'ERR_SK_OPTION', /without rows/],
+  ['unknown activations', plan({ activations: 'int4' }), 'ERR_SK_OPTION', /activations to be one of float, int8/],
   ['unknown dtype', plan({ dtype: 'int4' }), 'ERR_SK_OPTION', /dtype to be one of float32, float16, bfloat16, int8/],
   ['float64 weight', plan({ weight: { data: new Float64Array(8), dims: [2, 4] } }), 'ERR_SK_DTYPE', /float64/],
   ['int8 weight without a scale', plan({ weight: int8 }), 'ERR_SK_OPTION', /scale/],

@@ -108,7 +108,7 @@ export function compareWithOracle(
   using plan = nm.plan({
     weight: stored.weight,
     ...(stored.scale && { scale: stored.scale }),
-    dtype: row.dtype as 'float32',
+    ...(row.dtype === 'w8a8' ? { dtype: 'int8', activations: 'int8' } : { dtype: row.dtype as 'float32' }),
     ...(m === 0 ? (rows > 1 ? { pattern: 'block', block: [rows, 3] } : { pattern: 'unstructured' }) : { pattern: `${n}:${m}`, rows }),
     isa: row.isa,
     ...(bias && { bias }),
@@ -121,7 +121,9 @@ export function compareWithOracle(
 
   const held = plan.toDense().data;
   const dense = denseOf(stored, held.subarray(0, outputs * inputs), inputs);
-  const x = fill(tokens * inputs, 1).map((v) => (half ? roundTo(half, v) : v));
+  const given = fill(tokens * inputs, 1).map((v) => (half ? roundTo(half, v) : v));
+  if (row.dtype === 'w8a8' && pass === 'exact integers') stepsOfOne(given, inputs);
+  const x = row.dtype === 'w8a8' ? quantiseTokens(given, inputs) : given; // what the products are of
   const linear = { x, tokens, inputs, outputs };
   let expected = denseLinear({ ...linear, weight: dense, bias, activation: gate ? 'none' : activation });
   let tolerance = dotTolerance(inputs, maxAbs(x), maxAbs(dense), bias ? maxAbs(bias) : 0) + 4e-7 * maxAbs(expected);
@@ -135,8 +137,8 @@ export function compareWithOracle(
   if (residual) expected = expected.map((y, i) => y + (residual[i] as number));
   if (pass === 'exact integers') tolerance = 0;
   const run = half
-    ? runHalf(plan, x, half, [tokens, inputs], outputs, residual)
-    : runFloat(plan, place, x, [tokens, inputs], outputs, residual);
+    ? runHalf(plan, given, half, [tokens, inputs], outputs, residual)
+    : runFloat(plan, place, given, [tokens, inputs], outputs, residual);
   if (!half) return firstMismatch(run, expected, tolerance);
   const ulp = half === 'float16' ? 2 ** -10 : 2 ** -7;
   if (pass === 'random') return firstMismatch(run, expected, tolerance + (ulp / 2) * maxAbs(expected) + 2 ** -24);
@@ -179,11 +181,31 @@ function storedWeight(pruned: Float32Array, row: KernelInfo, pass: Pass, { input
   const dims = [outputs, inputs];
   const weight: TensorLike = { data: pruned, dims };
   if (row.dtype === 'float32') return { weight, stored: pruned };
-  if (row.dtype !== 'int8') return { weight, stored: pruned.map((w) => roundTo(row.dtype as HalfType, w)) };
+  if (row.dtype !== 'int8' && row.dtype !== 'w8a8') return { weight, stored: pruned.map((w) => roundTo(row.dtype as HalfType, w)) };
   if (pass === 'random') return { weight };
   const scale = Float32Array.from({ length: outputs }, (_, o) => 2 ** (o % 3)); // integers stay integers
   const stored = pruned.map((w, i) => w * (scale[Math.floor(i / inputs)] as number));
   return { weight: { data: Int8Array.from(pruned), dims }, scale, stored };
+}
+
+/** Integers that are quantised to themselves: the largest magnitude of each token is 127. */
+function stepsOfOne(x: Float32Array, inputs: number): void {
+  for (let i = 0; i < x.length; i += inputs) x[i + ((i * 7) % inputs)] = i % 2 ? 127 : -127;
+}
+
+/** Every token in 127 steps of its largest magnitude, to nearest, in single precision as it is defined; ties to even. */
+function quantiseTokens(x: Float32Array, inputs: number): Float32Array {
+  const quantised = new Float32Array(x.length);
+  for (let first = 0; first < x.length; first += inputs) {
+    const scale = Math.fround(maxAbs(x.subarray(first, first + inputs)) / 127);
+    for (let i = first; i < first + inputs && scale > 0; i++) {
+      const steps = Math.fround((x[i] as number) * Math.fround(1 / scale));
+      const near = Math.floor(steps);
+      const up = steps - near > 0.5 || (steps - near === 0.5 && near % 2 !== 0);
+      quantised[i] = (near + Number(up)) * scale;
+    }
+  }
+  return quantised;
 }
 
 /** Symmetric quantisation for each output: at most half a step from the weight, zeros stay zeros. */

@@ -1,6 +1,6 @@
 /** Plans as bytes: they come back with the same bits, and whatever the bytes, they load or fail with a code of ours. */
 import fc from 'fast-check';
-import { nm, type SparseKernelsError, type TensorLike } from 'sparse-kernels';
+import { files, nm, type SparseKernelsError, type TensorLike } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
 import { pruneBySorting } from '../reference/nm.js';
 import { uniform } from '../support/random.js';
@@ -18,6 +18,7 @@ const plans: Record<string, nm.PlanOptions> = {
   'float16 3:8': { weight: of(pruned(3, 8, 1)), pattern: '3:8', dtype: 'float16' },
   'bfloat16 1:16': { weight: of(pruned(1, 16, 1)), pattern: '1:16', dtype: 'bfloat16' },
   'int8 2:4': { weight: of(pruned(2, 4, 1)), pattern: '2:4', dtype: 'int8', bias },
+  'W8A8 4:8': { weight: of(pruned(4, 8, 1)), pattern: '4:8', dtype: 'int8', activations: 'int8' },
   unstructured: { weight: of(uniform(out * inputs, 6).map((w) => (w > 0.4 ? w : 0))), pattern: 'unstructured', dtype: 'float16' },
   'rows that share columns': { weight: of(bands), pattern: '1:2', rows: 4, tokens: 1 },
   blocks: { weight: of(bands), pattern: 'block', block: [4, 1], dtype: 'int8' },
@@ -41,6 +42,12 @@ test('options of the machine are those of the caller', () => {
   expect(() => nm.deserialize(bytes, { isa: 'mmx' as never })).toThrow(expect.objectContaining({ code: 'ERR_SK_OPTION' }));
 });
 
+/** What can still be read, with a checksum of its own. */
+function summedAgain(bytes: Uint8Array): Uint8Array {
+  const { tensors, metadata } = files.readSafetensors(bytes);
+  return files.writeSafetensors(Object.fromEntries(tensors), { metadata, checksum: true });
+}
+
 describe('bytes that are no plan', () => {
   const bytes = nm.plan(plans.SwiGLU as nm.PlanOptions).serialize();
   test('every length but the whole', () => {
@@ -54,6 +61,9 @@ describe('bytes that are no plan', () => {
     const unsummed = Uint8Array.from(text.replace('sparse-kernels.crc32', 'sparse-kernels.crc99'), (c) => c.charCodeAt(0));
     expect(() => nm.deserialize(later)).toThrow(expect.objectContaining({ code: 'ERR_SK_CHECKSUM' }));
     expect(() => nm.deserialize(unsummed)).toThrow(
+      expect.objectContaining({ code: 'ERR_SK_CHECKSUM', message: expect.stringMatching(/has none/) }),
+    );
+    expect(() => nm.deserialize(summedAgain(unsummed))).toThrow(
       expect.objectContaining({ code: 'ERR_SK_VERSION', message: expect.stringMatching(/2/) }),
     );
   });
@@ -67,7 +77,7 @@ describe('bytes that are no plan', () => {
         if (!checked) mutant[at] = 'S'.charCodeAt(0);
         for (const [place, byte] of changes) mutant[place % mutant.length] = byte;
         try {
-          nm.deserialize(mutant).runSync(x);
+          nm.deserialize(checked ? mutant : summedAgain(mutant)).runSync(x);
         } catch (error) {
           expect((error as SparseKernelsError).code).toMatch(/^ERR_SK_(FILE|CHECKSUM|VERSION)$/);
         }

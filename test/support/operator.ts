@@ -4,7 +4,7 @@ import * as ort from 'onnxruntime-node';
 
 const { onnx } = onnxProto;
 const { FLOAT, INT, STRING } = onnx.AttributeProto.AttributeType;
-const elementTypes: Record<string, number> = { float32: 1, int32: 6, bool: 9 };
+const elementTypes: Record<string, number> = { float32: 1, uint8: 2, int8: 3, int32: 6, bool: 9 };
 
 export interface Operator {
   op: string;
@@ -16,12 +16,14 @@ export interface Operator {
   attributes: Record<string, number | string>;
   /** Attributes that are floats even where their value is whole. */
   floats?: string[];
+  /** Type of the outputs. Default float32. */
+  outputType?: 'float32' | 'int32';
   /** Outputs written into given tensors. */
   into?: Record<string, ort.Tensor>;
 }
 
 export async function runOperator(o: Operator): Promise<Record<string, ort.Tensor>> {
-  const { domain = '', opset, inputs, outputs, attributes, floats = [], into = {} } = o;
+  const { domain = '', opset, inputs, outputs, attributes, floats = [], into = {}, outputType = 'float32' } = o;
   const given = Object.entries(inputs).filter((entry): entry is [string, ort.Tensor] => entry[1] !== undefined);
   const info = (name: string, elemType: number, dims?: readonly number[]) => ({
     name,
@@ -48,7 +50,7 @@ export async function runOperator(o: Operator): Promise<Record<string, ort.Tenso
         },
       ],
       input: given.map(([name, tensor]) => info(name, elementTypes[tensor.type] as number, tensor.dims)),
-      output: outputs.filter((name) => name !== '').map((name) => info(name, 1)),
+      output: outputs.filter((name) => name !== '').map((name) => info(name, elementTypes[outputType] as number)),
     },
   }).finish();
   const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 3 });

@@ -1,0 +1,65 @@
+// AVX-512 (BW) words for products of 8-bit integers. dot_portable.h says what each word means.
+#pragma once
+
+#include "vec_avx512.h"
+
+namespace sk {
+namespace {
+
+struct Avx512Dot : Avx512 {
+  using I32 = __m512i;
+  using Bytes = __m512i;
+  using Pair = __m512i;
+
+  static inline I32 zero_i32() { return _mm512_setzero_si512(); }
+  static inline I32 load_i32(const void* p) { return _mm512_load_si512(p); }
+  static inline void store_i32(void* p, I32 a) { _mm512_store_si512(p, a); }
+  static inline F32 to_float(I32 a) { return _mm512_cvtepi32_ps(a); }
+
+  static inline void store_shorts(int16_t* p, F32 low, F32 high) {
+    store_i32(p, _mm512_packs_epi32(_mm512_cvtps_epi32(low), _mm512_cvtps_epi32(high)));
+  }
+  static inline void widen_bytes(const int8_t* p, int16_t* to) {
+    store_i32(to, _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
+  }
+  static inline Pair splat_pair(const int16_t* p) {
+    int bits;
+    __builtin_memcpy(&bits, p, 4);
+    return _mm512_set1_epi32(bits);
+  }
+  static inline void add_pairs(const int16_t* a, const int16_t* b, Pair w, I32& low, I32& high) {
+    const __m512i va = load_i32(a), vb = load_i32(b);
+    low = add_products(low, _mm512_unpacklo_epi16(va, vb), w);
+    high = add_products(high, _mm512_unpackhi_epi16(va, vb), w);
+  }
+
+  static inline void add_pair(const int16_t* ab, Pair w, I32& acc) { acc = add_products(acc, w, load_i32(ab)); }
+  static inline U32 to_steps_u32(F32 a) { return _mm512_cvtps_epi32(a); }
+
+  static inline void store_bytes(int8_t* p, F32 a) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));
+  }
+  static inline Bytes load_bytes(const int8_t* p) { return _mm512_loadu_si512(p); }
+  static inline Bytes load_window(const int8_t* p) { return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+  static inline Bytes pick(Bytes window, U32 index) { return _mm512_shuffle_epi8(window, index); }
+  // As in AVX2, which has vpsignb: |x| * (w with the sign of x).
+  static inline I32 dot_bytes(I32 acc, Bytes x, Bytes w) {
+    const __m512i signed_w = _mm512_mask_sub_epi8(w, _mm512_movepi8_mask(x), _mm512_setzero_si512(), w);
+    return add_quads(acc, _mm512_abs_epi8(x), signed_w);
+  }
+
+ private:
+  // acc + the two products of each 32-bit lane; acc + the four products of |x| and w. VNNI has instructions for them.
+#if defined(__AVX512VNNI__)
+  static inline I32 add_products(I32 acc, __m512i x, __m512i w) { return _mm512_dpwssd_epi32(acc, x, w); }
+  static inline I32 add_quads(I32 acc, __m512i x, __m512i w) { return _mm512_dpbusd_epi32(acc, x, w); }
+#else
+  static inline I32 add_products(I32 acc, __m512i x, __m512i w) { return _mm512_add_epi32(acc, _mm512_madd_epi16(x, w)); }
+  static inline I32 add_quads(I32 acc, __m512i x, __m512i w) {
+    return _mm512_add_epi32(acc, _mm512_madd_epi16(_mm512_maddubs_epi16(x, w), _mm512_set1_epi16(1)));
+  }
+#endif
+};
+
+}  // namespace
+}  // namespace sk

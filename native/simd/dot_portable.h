@@ -1,0 +1,116 @@
+// Words for products of 8-bit integers, and what they mean: every ISA adds them to its own vocabulary with exactly this meaning.
+//
+// All integers lie in -127 .. 127, so that sums are exact: two products are at most 2 * 127 * 127 = 32258 in magnitude, which 16 bits hold.
+#pragma once
+
+#include "vec_portable.h"
+
+namespace sk {
+namespace {
+
+template <int kLaneCount>
+struct PortableDotTypes;
+
+template <>
+struct PortableDotTypes<4> {
+  typedef int32_t I32 __attribute__((vector_size(16)));
+  typedef int16_t I16 __attribute__((vector_size(8)));
+};
+
+template <>
+struct PortableDotTypes<16> {
+  typedef int32_t I32 __attribute__((vector_size(64)));
+  typedef int16_t I16 __attribute__((vector_size(32)));
+};
+
+template <int kLaneCount>
+struct PortableDot : Portable<kLaneCount> {
+  static constexpr int kLanes = kLaneCount;
+  using F32 = typename Portable<kLaneCount>::F32;
+  using U32 = typename Portable<kLaneCount>::U32;
+  using I32 = typename PortableDotTypes<kLaneCount>::I32;
+  using Bytes = U32;  // four in each lane
+
+  static inline I32 zero_i32() { return I32{}; }
+  static inline I32 load_i32(const void* p) {  // p is aligned to the vector
+    I32 a;
+    __builtin_memcpy(&a, p, sizeof(a));
+    return a;
+  }
+  static inline void store_i32(void* p, I32 a) { __builtin_memcpy(p, &a, sizeof(a)); }
+  static inline F32 to_float(I32 a) { return __builtin_convertvector(a, F32); }
+
+  // Numbers of 2L tokens, the first L and the last L, as 16-bit integers in the order that add_pairs() wants. Rounded to nearest, ties to
+  // even. p is aligned to the vector.
+  static inline void store_shorts(int16_t* p, F32 low, F32 high) {
+    for (int l = 0; l < kLanes; ++l) {
+      p[l] = static_cast<int16_t>(rounded(low[l]));
+      p[kLanes + l] = static_cast<int16_t>(rounded(high[l]));
+    }
+  }
+  // 2L bytes to 16-bit integers; `to` is aligned to the vector.
+  static inline void widen_bytes(const int8_t* p, int16_t* to) {
+    for (int i = 0; i < 2 * kLanes; ++i) to[i] = p[i];
+  }
+  // Two 16-bit integers, repeated.
+  struct Pair {
+    int32_t first, second;
+  };
+  static inline Pair splat_pair(const int16_t* p) { return {p[0], p[1]}; }
+  // low += w[0] * a + w[1] * b for the first L tokens, high the same for the last L.
+  static inline void add_pairs(const int16_t* a, const int16_t* b, Pair w, I32& low, I32& high) {
+    low += w.first * shorts(a) + w.second * shorts(b);
+    high += w.first * shorts(a + kLanes) + w.second * shorts(b + kLanes);
+  }
+
+  // The same for one vector that holds two numbers of each of L tokens.
+  static inline void add_pair(const int16_t* ab, Pair w, I32& acc) {
+    for (int l = 0; l < kLanes; ++l) acc[l] += w.first * ab[2 * l] + w.second * ab[2 * l + 1];
+  }
+  // Integers, rounded as above.
+  static inline U32 to_steps_u32(F32 a) {
+    U32 i;
+    for (int l = 0; l < kLanes; ++l) i[l] = static_cast<uint32_t>(rounded(a[l]));
+    return i;
+  }
+
+  // L bytes, rounded as above.
+  static inline void store_bytes(int8_t* p, F32 a) {
+    for (int l = 0; l < kLanes; ++l) p[l] = static_cast<int8_t>(rounded(a[l]));
+  }
+  static inline Bytes load_bytes(const int8_t* p) {  // 4L of them
+    Bytes a;
+    __builtin_memcpy(&a, p, sizeof(a));
+    return a;
+  }
+  // 16 bytes, repeated in every 128-bit part.
+  static inline Bytes load_window(const int8_t* p) {
+    Bytes a;
+    for (int part = 0; part < kLanes / 4; ++part) __builtin_memcpy(reinterpret_cast<char*>(&a) + 16 * part, p, 16);
+    return a;
+  }
+  // Byte i of the result: the byte of the window that the low four bits of byte i of the index name; 0 where its bit 7 is set.
+  static inline Bytes pick(Bytes window, U32 index) {
+    alignas(64) uint8_t from[4 * kLanes], at[4 * kLanes], picked[4 * kLanes];
+    __builtin_memcpy(from, &window, sizeof(from));
+    __builtin_memcpy(at, &index, sizeof(at));
+#pragma GCC unroll 1
+    for (int i = 0; i < 4 * kLanes; ++i) picked[i] = at[i] & 0x80 ? uint8_t{0} : from[at[i] & 15];
+    Bytes a;
+    __builtin_memcpy(&a, picked, sizeof(a));
+    return a;
+  }
+  // acc + the four products of each lane.
+  static inline I32 dot_bytes(I32 acc, Bytes x, Bytes w) {
+    for (int shift = 24; shift >= 0; shift -= 8) acc += ((I32)(x << shift) >> 24) * ((I32)(w << shift) >> 24);
+    return acc;
+  }
+
+ private:
+  using I16 = typename PortableDotTypes<kLaneCount>::I16;
+  static inline I32 shorts(const int16_t* p) { return __builtin_convertvector(*reinterpret_cast<const I16*>(p), I32); }
+  static inline int rounded(float a) { return static_cast<int>(__builtin_rintf(a)); }
+};
+
+}  // namespace
+}  // namespace sk

@@ -1,0 +1,89 @@
+// Before the loop nests of int8 activations: x, in any of its element types, becomes integers in -127 .. 127, x[t, i] = scale[t] * q[t, i],
+// scale[t] = max |x[t, .]| / 127. A token with NaN or infinity gets the scale NaN, so that its outputs are NaN; its integers are harmless.
+#pragma once
+
+#include "element.h"
+
+namespace sk {
+namespace {
+
+template <class V, class X>
+static void measure_tokens(const void* x_data, int64_t tokens, int64_t in, float* scales) {
+  using F32 = typename V::F32;
+  constexpr int kLanes = V::kLanes;
+  const auto magnitude = V::set1_u32(0x7FFFFFFF);
+  const X* x = static_cast<const X*>(x_data);
+  for (int64_t t = 0; t < tokens; ++t, x += in) {
+    F32 largest = V::zero(), not_finite = V::zero();  // 0 * x is NaN where x is NaN or infinite
+    for (int64_t k = 0; k < in; k += kLanes) {
+      const F32 a = k + kLanes <= in ? load_any<V>(x + k) : load_some<V>(x + k, in - k);
+      largest = V::max(V::float_of(V::and_u32(V::bits_of(a), magnitude)), largest);
+      not_finite = V::fma(a, V::zero(), not_finite);
+    }
+    alignas(64) float most[kLanes], fault[kLanes];
+    V::store(most, largest);
+    V::store(fault, not_finite);
+    float scale = 0, faults = 0;
+    for (int l = 0; l < kLanes; ++l) {
+      scale = most[l] > scale ? most[l] : scale;
+      faults += fault[l];
+    }
+    scales[t] = faults == 0 ? scale / 127 : __builtin_nanf("");
+  }
+}
+
+// Lies in -127 .. 127 whatever a is: max() gives its second operand where the first is NaN. A scale of 0 leads here too.
+template <class V>
+inline typename V::F32 to_steps(typename V::F32 a, typename V::F32 inverse) {
+  const auto below = V::max(V::zero() - V::max(a * inverse, V::set1(-127)), V::set1(-127));
+  return V::zero() - below;
+}
+
+// L floats each of 2L tokens -> L rows of 2L integers. Not inlined: all element types share it.
+template <class V>
+__attribute__((noinline)) static void quantise_block(const float (&block)[2 * V::kLanes][V::kLanes], const float* inverse, int16_t* panel,
+                                                     int64_t width) {
+  constexpr int kLanes = V::kLanes;
+  typename V::F32 low[kLanes], high[kLanes];
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) low[i] = V::load(block[i]), high[i] = V::load(block[kLanes + i]);
+  V::transpose(low);
+  V::transpose(high);
+  const auto inverse_low = V::load(inverse), inverse_high = V::load(inverse + kLanes);
+  for (int i = 0; i < kLanes; ++i) V::store_shorts(panel + i * width, to_steps<V>(low[i], inverse_low), to_steps<V>(high[i], inverse_high));
+}
+
+// x [tokens, in] -> panel [in_padded][W] of int16, k range [k0, k1) of multiples of L; missing tokens and inputs become 0.
+template <class V, class X>
+static void quantise_panel(const void* x_data, const float* scales, int64_t tokens, int64_t in, int64_t k0, int64_t k1, int vectors,
+                           int16_t* panel) {
+  constexpr int kLanes = V::kLanes;
+  const int64_t width = static_cast<int64_t>(vectors) * kLanes;
+  for (int v = 0; v < vectors; v += 2) {
+    const int64_t first = v * kLanes, rows = tokens - first;
+    alignas(64) float inverse[2 * kLanes];
+    for (int i = 0; i < 2 * kLanes; ++i) inverse[i] = i < rows ? 1 / scales[first + i] : 0;
+    for (int64_t k = k0; k < k1; k += kLanes) {
+      alignas(64) float block[2 * kLanes][kLanes];
+      const X* x = static_cast<const X*>(x_data) + first * in + k;
+      for (int i = 0; i < 2 * kLanes; ++i, x += in)
+        V::store(block[i], i >= rows ? V::zero() : k + kLanes <= in ? load_any<V>(x) : load_some<V>(x, in - k));
+      quantise_block<V>(block, inverse, panel + k * width + first, width);
+    }
+  }
+}
+
+// x [tokens, in] -> rows of int8 [tokens][in_padded + kInt8RowPad].
+template <class V, class X>
+static void quantise_rows(const void* x_data, const float* scales, int64_t tokens, int64_t in, int64_t in_padded, int8_t* rows) {
+  const X* x = static_cast<const X*>(x_data);
+  for (int64_t t = 0; t < tokens; ++t, x += in, rows += in_padded + kInt8RowPad) {
+    const auto inverse = V::set1(1 / scales[t]);
+    for (int64_t k = 0; k < in_padded; k += V::kLanes)
+      V::store_bytes(rows + k, to_steps<V>(k + V::kLanes <= in ? load_any<V>(x + k) : load_some<V>(x + k, in - k), inverse));
+    for (int i = 0; i < kInt8RowPad; ++i) rows[in_padded + i] = 0;
+  }
+}
+
+}  // namespace
+}  // namespace sk

@@ -1,0 +1,34 @@
+// What the int8 file of an ISA instantiates: how x is quantised, and a row of kernels.def.
+#pragma once
+
+#include "int8_few_tokens.h"
+#include "int8_many_tokens.h"
+#include "int8_pairs.h"
+#include "int8_panel.h"
+
+namespace sk {
+namespace {
+
+template <class V>
+constexpr SpmmQuantise kQuantise = {2,
+                                    {&measure_tokens<V, float>, &measure_tokens<V, Half>, &measure_tokens<V, BHalf>},
+                                    {&quantise_panel<V, float>, &quantise_panel<V, Half>, &quantise_panel<V, BHalf>},
+                                    {&quantise_rows<V, float>, &quantise_rows<V, Half>, &quantise_rows<V, BHalf>}};
+
+template <class V>
+constexpr SpmmQuantise kQuantisePairs = {kPairsOfFour,
+                                         {&measure_tokens<V, float>, &measure_tokens<V, Half>, &measure_tokens<V, BHalf>},
+                                         {&quantise_pairs<V, float>, &quantise_pairs<V, Half>, &quantise_pairs<V, BHalf>},
+                                         {&quantise_rows<V, float>, &quantise_rows<V, Half>, &quantise_rows<V, BHalf>}};
+
+template <class V, int kN, int kM, int kWidest>
+constexpr SpmmKernel int8_kernel(const char* name) {
+  if constexpr (kM == 4 && kN == 2)
+    return {name, 2, 4, 0, V::kLanes, 4, 4, nullptr, &int8_pairs<V>, &int8_few_tokens<V, 4, 2>, &kQuantisePairs<V>};
+  else
+    return {name,         kN, kM, 0, V::kLanes, kWidest, 4, nullptr, &int8_many_tokens<V, kM, kN, kWidest>, &int8_few_tokens<V, kM, kN>,
+            &kQuantise<V>};
+}
+
+}  // namespace
+}  // namespace sk
