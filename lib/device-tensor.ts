@@ -103,3 +103,68 @@ export function deviceOperand(value: DeviceTensor, name: string, types: readonly
   }
   return elementCount(value.dims.slice(0, -1), name);
 }
+
+/** Things by name, some of which may not be given. */
+type Named<K, T> = { readonly [N in keyof K]: T | undefined };
+/** For each that is given another thing. */
+type Each<T, R> = { readonly [N in keyof T]: undefined extends T[N] ? R | undefined : R };
+
+/** Calls the addon with the memory of several tensors, which stays until the promise settles. */
+export function useAll<T extends Named<T, DeviceTensor>, R>(
+  tensors: T,
+  work: (arrays: Each<T, NativeDeviceArray>) => Promise<R>,
+): Promise<R> {
+  const arrays: Record<string, NativeDeviceArray | undefined> = {};
+  const next = ([first, ...rest]: [string, DeviceTensor | undefined][]): Promise<R> => {
+    if (first === undefined) return work(arrays as Each<T, NativeDeviceArray>);
+    const [name, tensor] = first;
+    if (tensor === undefined) return next(rest);
+    return tensor.use((array) => {
+      arrays[name] = array;
+      return next(rest);
+    });
+  };
+  return next(Object.entries<DeviceTensor | undefined>(tensors));
+}
+
+/** New tensors that `work` fills; where it fails they are freed. */
+export async function filled<T extends Named<T, DeviceTensor>>(results: T, work: (results: T) => Promise<unknown>): Promise<T> {
+  try {
+    await work(results);
+    return results;
+  } catch (error) {
+    disposeAll(results);
+    throw error;
+  }
+}
+
+/** What `work` makes on the device of copies of host tensors, as host tensors; nothing of it stays on the device. */
+export async function throughDevice<T extends Named<T, TensorLike>, R extends Named<R, DeviceTensor>>(
+  operands: T,
+  work: (there: Each<T, DeviceTensor>) => Promise<R>,
+): Promise<Each<R, Tensor>> {
+  const there: Record<string, DeviceTensor | undefined> = {};
+  try {
+    const copied = await Promise.allSettled(
+      Object.entries<TensorLike | undefined>(operands).map(async ([name, value]) => {
+        if (value !== undefined) there[name] = await toDevice(value, 'cuda');
+      }),
+    );
+    for (const copy of copied) if (copy.status === 'rejected') throw copy.reason;
+    const results = await work(there as Each<T, DeviceTensor>);
+    try {
+      const back: Record<string, Tensor> = {};
+      for (const [name, result] of Object.entries<DeviceTensor | undefined>(results))
+        if (result) back[name] = (await result.to('cpu')) as Tensor;
+      return back as Each<R, Tensor>;
+    } finally {
+      disposeAll(results);
+    }
+  } finally {
+    disposeAll(there);
+  }
+}
+
+function disposeAll<T extends Named<T, DeviceTensor>>(tensors: T): void {
+  for (const tensor of Object.values<DeviceTensor | undefined>(tensors)) tensor?.dispose();
+}

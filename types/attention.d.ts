@@ -78,13 +78,20 @@ export interface NativeAttendPlan {
   readonly listed: number;
 }
 
-/** q, k and v of the plan's dtype, output and lse float32, whole and on the device. */
+/** q, k and v of the plan's dtype, states and results float32, whole and on the device: native/attend/cuda/plan.h. */
 export interface NativeAttendCudaOperands extends NativeAttendModifiers {
   q: NativeDeviceArray;
   k: NativeDeviceArray;
   v: NativeDeviceArray;
+  initialOutput: NativeDeviceArray | undefined;
+  initialLse: NativeDeviceArray | undefined;
   output: NativeDeviceArray;
   lse: NativeDeviceArray;
+  rowMax: NativeDeviceArray | undefined;
+  /** int32 [batch, ceil(keys / pageTokens)]; then k and v are `pages` pages. */
+  pageTable: NativeDeviceArray | undefined;
+  pages: number;
+  pageTokens: number;
 }
 
 export interface NativeAttendCudaPlan {

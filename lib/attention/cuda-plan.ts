@@ -1,21 +1,30 @@
 import type { NativeAttendCudaPlan } from '../../types/attention.js';
-import { DeviceTensor, toDevice } from '../device-tensor.js';
+import { DeviceTensor, filled, throughDevice, toDevice, useAll } from '../device-tensor.js';
 import { rangeError, typeError } from '../errors.js';
 import { cancellable, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
-import { type TensorLike, tensor } from '../tensor.js';
+import { type TensorLike, typedArray } from '../tensor.js';
 import { describe, options } from '../validate.js';
 import { modifiersOf } from './operands.js';
 import { settingsOf } from './settings.js';
 import type { AttentionResult, CudaPlanOptions, Layout, Pattern, RunOptions } from './types.js';
 
-const runKeys = ['queryPositions', 'keyPositions', 'keyLengths', 'keyBias', 'logWeight', 'sink', 'signal'] as const;
+const runKeys = [
+  ...(['queryPositions', 'keyPositions', 'keyLengths', 'keyBias', 'logWeight', 'sink', 'rowMax', 'signal'] as const),
+  ...(['initial', 'pageTable'] as const),
+] as const;
 
-/** Options of {@link CudaPlan.run}, all in host memory. */
-export type CudaRunOptions = Pick<
-  RunOptions,
-  'queryPositions' | 'keyPositions' | 'keyLengths' | 'keyBias' | 'logWeight' | 'sink' | 'signal'
->;
+/** Options of {@link CudaPlan.run}: in host memory, but `initial` where q is, and `pageTable` where you like. */
+export interface CudaRunOptions extends Omit<RunOptions, 'initial'> {
+  /** A result to continue from: the same as merging with it afterwards. */
+  readonly initial?: AttentionResult | CudaAttentionResult;
+  /**
+   * Where the keys lie in pages: int32 [batch, ceil(T / page size)], the page of each run of so many keys. k and v are then
+   * [pages, kvHeads, page size, headDim] ('BSHD': [pages, page size, kvHeads, headDim]). Entries below 0 are pages that a sequence does not
+   * have, and their keys are not there. What lies on the device is not looked into: there an entry that is no page is one below 0.
+   */
+  readonly pageTable?: Int32Array | DeviceTensor<'int32'>;
+}
 
 /** An {@link AttentionResult} that stays on the device. */
 export interface CudaAttentionResult {
@@ -23,6 +32,17 @@ export interface CudaAttentionResult {
   readonly output: DeviceTensor<'float32'>;
   /** float32 [batch, heads, N], natural logarithm. */
   readonly lse: DeviceTensor<'float32'>;
+  /** float32 [batch, heads, N], where it was asked for. */
+  readonly rowMax?: DeviceTensor<'float32'>;
+}
+
+interface Operands {
+  readonly q: DeviceTensor;
+  readonly k: DeviceTensor;
+  readonly v: DeviceTensor;
+  readonly initialOutput: DeviceTensor | undefined;
+  readonly initialLse: DeviceTensor | undefined;
+  readonly pageTable: DeviceTensor | undefined;
 }
 
 /**
@@ -99,67 +119,75 @@ export class CudaPlan {
     runOptions: CudaRunOptions = {},
   ): Promise<CudaAttentionResult | AttentionResult> {
     return this.#handle.use(async (plan) => {
-      if (q instanceof DeviceTensor) return this.#runOnDevice(plan, q, k as DeviceTensor, v as DeviceTensor, runOptions);
-      const there: Promise<DeviceTensor>[] = [];
-      try {
-        for (const [value, name] of [
-          [q, 'q'],
-          [k, 'k'],
-          [v, 'v'],
-        ] as const) {
-          there.push(toDevice(tensor(value as TensorLike, name, [this.dtype]), 'cuda'));
-        }
-        const [qs, ks, vs] = (await Promise.all(there)) as [DeviceTensor, DeviceTensor, DeviceTensor];
-        const { output, lse } = await this.#runOnDevice(plan, qs, ks, vs, runOptions);
-        try {
-          return { output: await output.to('cpu'), lse: await lse.to('cpu') };
-        } finally {
-          output.dispose();
-          lse.dispose();
-        }
-      } finally {
-        for (const one of await Promise.allSettled(there)) if (one.status === 'fulfilled') one.value.dispose();
+      const { initial, pageTable, ...o } = options<CudaRunOptions>(runOptions, 'options', runKeys);
+      const given = { q, k, v, initialOutput: initial?.output, initialLse: initial?.lse };
+      const table = pageTable instanceof DeviceTensor ? pageTable : pageTable && this.#table(pageTable, k);
+      if (!(q instanceof DeviceTensor)) {
+        return (await throughDevice({ ...given, pageTable: table } as Record<keyof Operands, TensorLike>, (there) =>
+          this.#runOnDevice(plan, there, o),
+        )) as AttentionResult;
       }
+      using copied = table === undefined || table instanceof DeviceTensor ? undefined : await toDevice(table, 'cuda');
+      return this.#runOnDevice(plan, { ...given, pageTable: copied ?? table } as Operands, o);
     });
   }
 
-  async #runOnDevice(
-    plan: NativeAttendCudaPlan,
-    q: DeviceTensor,
-    k: DeviceTensor,
-    v: DeviceTensor,
-    runOptions: CudaRunOptions,
-  ): Promise<CudaAttentionResult> {
-    const o = options<CudaRunOptions>(runOptions, 'options', runKeys);
-    const { queryLength, keyLength } = this.pattern;
-    this.#check(q, 'q', this.heads, queryLength);
-    this.#check(k, 'k', this.kvHeads, keyLength);
-    this.#check(v, 'v', this.kvHeads, keyLength);
-    const modifiers = modifiersOf(this, o);
-    return cancellable(o.signal, async (token) => {
-      const output = new DeviceTensor('float32', q.dims);
-      const lse = new DeviceTensor('float32', [this.batch, this.heads, queryLength]);
-      try {
-        await q.use((q) =>
-          k.use((k) => v.use((v) => output.use((output) => lse.use((lse) => plan.run({ q, k, v, output, lse, ...modifiers }, token))))),
-        );
-      } catch (error) {
-        output.dispose();
-        lse.dispose();
-        throw error;
-      }
-      return { output, lse };
-    });
-  }
-
-  #check(value: DeviceTensor, name: string, heads: number, tokens: number): void {
-    const { batch, headDim } = this;
-    if (!(value instanceof DeviceTensor) || value.type !== this.dtype) {
-      throw typeError('ERR_SK_DTYPE', `expected ${name} to be a ${this.dtype} tensor on the device, as q is`);
+  async #runOnDevice(plan: NativeAttendCudaPlan, operands: Operands, o: RunOptions): Promise<CudaAttentionResult> {
+    const { batch, heads, kvHeads, pattern, dtype } = this;
+    const { q, k, v, initialOutput, initialLse, pageTable } = operands;
+    const states = [batch, heads, pattern.queryLength];
+    const dims = this.#dims(batch, heads, pattern.queryLength);
+    this.#check(q, 'q', dtype, dims);
+    const [pages, pageTokens] = pageTable ? this.#pages(k) : [batch, pattern.keyLength];
+    for (const [name, value] of Object.entries({ k, v })) this.#check(value, name, dtype, this.#dims(pages, kvHeads, pageTokens));
+    if (pageTable) this.#check(pageTable, 'pageTable', 'int32', [batch, Math.ceil(pattern.keyLength / pageTokens)]);
+    if (initialOutput || initialLse) {
+      this.#check(initialOutput, 'initial.output', 'float32', dims);
+      this.#check(initialLse, 'initial.lse', 'float32', states);
     }
-    const wanted = this.layout === 'BHSD' ? [batch, heads, tokens, headDim] : [batch, tokens, heads, headDim];
+    const modifiers = modifiersOf(this, o);
+    return cancellable(o.signal, (token) => {
+      const output = new DeviceTensor('float32', dims);
+      const results = {
+        output,
+        lse: new DeviceTensor('float32', states),
+        ...(o.rowMax && { rowMax: new DeviceTensor('float32', states) }),
+      };
+      return filled(results, () =>
+        useAll({ ...operands, ...results, rowMax: results.rowMax }, (arrays) =>
+          plan.run({ ...arrays, ...modifiers, pages, pageTokens }, token),
+        ),
+      );
+    });
+  }
+
+  #dims(batch: number, heads: number, tokens: number): number[] {
+    return this.layout === 'BHSD' ? [batch, heads, tokens, this.headDim] : [batch, tokens, heads, this.headDim];
+  }
+
+  #check(value: DeviceTensor | undefined, name: string, type: string, wanted: readonly number[]): void {
+    if (!(value instanceof DeviceTensor) || value.type !== type) {
+      throw typeError('ERR_SK_DTYPE', `expected ${name} to be a ${type} tensor on the device, as q is`);
+    }
     if (String(value.dims) === String(wanted)) return;
     throw rangeError('ERR_SK_SHAPE', `expected ${name} to be ${describe(wanted)} but received dims ${describe(value.dims)}`);
+  }
+
+  /** How many pages k has, and of how many tokens. */
+  #pages(k: DeviceTensor | TensorLike): [pages: number, tokens: number] {
+    const [pages = 0, first = 0, second = 0] = k.dims;
+    const tokens = this.layout === 'BHSD' ? second : first;
+    if (k.dims.length === 4 && tokens > 0) return [pages, tokens];
+    throw rangeError('ERR_SK_SHAPE', `expected k of 4 axes and pages of at least one token but received dims ${describe(k.dims)}`);
+  }
+
+  /** A page table of the host, checked. */
+  #table(table: Int32Array, k: DeviceTensor | TensorLike): TensorLike {
+    const [pages, tokens] = this.#pages(k);
+    const data = typedArray(table, 'int32', 'pageTable');
+    const wrong = data.find((page) => page >= pages);
+    if (wrong === undefined) return { data, dims: [this.batch, data.length / this.batch], type: 'int32' };
+    throw rangeError('ERR_SK_OPTION', `expected pageTable to name pages below ${pages}, of ${tokens} tokens, but received ${wrong}`);
   }
 
   /** Frees the lists as soon as no run is under way; later use throws `ERR_SK_DISPOSED`. Calling it twice is fine. */

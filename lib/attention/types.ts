@@ -107,7 +107,7 @@ export interface PlanOptions extends AttentionShape, AttentionRules {
 export interface CudaPlanOptions extends Omit<PlanOptions, 'dtype' | 'device' | 'isa' | 'threads'> {
   /** Element type of q, k and v. Sums and results are float32, weights (the exponentials) are of this type. */
   readonly dtype: 'float16' | 'bfloat16';
-  /** A CUDA device. `headDim` is at most 128 there. */
+  /** A CUDA device. */
   readonly device: 'cuda';
 }
 

@@ -1,5 +1,5 @@
 import type { NativeDeviceMap, NativeMapmmCudaPlan } from '../../types/conv.js';
-import { DeviceTensor, deviceOperand, toDevice } from '../device-tensor.js';
+import { DeviceTensor, deviceOperand, throughDevice, useAll } from '../device-tensor.js';
 import { rangeError } from '../errors.js';
 import { cancellable, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
@@ -89,9 +89,9 @@ export class CudaLayer {
         throw rangeError('ERR_SK_SHAPE', `expected x to have ${this.inChannels} channels but received ${input.channels}`);
       }
       expectMapOf(input, map.input);
-      using there = await toDevice({ data: input.features, dims: [rowsOf(input), input.channels] }, 'cuda');
-      using y = await this.#runOnDevice(plan, there, map, signal);
-      return withFeatures(map.output, (await y.to('cpu')).data as Float32Array, this.outChannels) as X;
+      const features = { data: input.features, dims: [rowsOf(input), input.channels] };
+      const { y } = await throughDevice({ x: features }, async ({ x }) => ({ y: await this.#runOnDevice(plan, x, map, signal) }));
+      return withFeatures(map.output, y.data as Float32Array, this.outChannels) as X;
     });
   }
 
@@ -103,7 +103,7 @@ export class CudaLayer {
       }
       const y = new DeviceTensor(x.type, [rowsOf(map.output), this.outChannels]);
       const type = types.indexOf(x.type as 'float32');
-      await x.use((xs) => y.use((ys) => plan.run(deviceMap(map), xs, type, ys, type, token)));
+      await useAll({ x, y }, (there) => plan.run(deviceMap(map), there.x, type, there.y, type, token));
       return y;
     });
   }

@@ -1,5 +1,5 @@
-import type { NativeDeviceArray, NativeSpmmCudaPlan } from '../../types/native.js';
-import { DeviceTensor, deviceOperand, toDevice } from '../device-tensor.js';
+import type { NativeSpmmCudaPlan } from '../../types/native.js';
+import { DeviceTensor, deviceOperand, throughDevice, useAll } from '../device-tensor.js';
 import { rangeError, typeError } from '../errors.js';
 import { cancellable, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
@@ -89,10 +89,10 @@ export class CudaPlan {
       if (out !== undefined) throw typeError('ERR_SK_TYPE', 'expected out only with an x on the device');
       if (residual instanceof DeviceTensor) throw typeError('ERR_SK_TYPE', 'expected a residual on the device only with an x there');
       const operands = hostOperands(x, residual, this.inFeatures, this.outFeatures);
-      using there = await toDevice(operands.x, 'cuda');
-      using added = operands.residual && (await toDevice(operands.residual, 'cuda'));
-      using y = await this.#runOnDevice(plan, there, undefined, added, signal);
-      return (await y.to('cpu')) as CudaOutputOf<X>;
+      const { y } = await throughDevice(operands, async (there) => ({
+        y: await this.#runOnDevice(plan, there.x, undefined, there.residual, signal),
+      }));
+      return y as CudaOutputOf<X>;
     });
   }
 
@@ -115,9 +115,7 @@ export class CudaPlan {
         throw rangeError('ERR_SK_SHAPE', `expected residual to hold ${tokens} tokens but received dims [${residual.dims.join(', ')}]`);
       }
       const [xType, yType] = [dtypeNumber(x.type as ActivationType), dtypeNumber(y.type as ActivationType)];
-      const run = (xs: NativeDeviceArray, ys: NativeDeviceArray, added?: NativeDeviceArray) =>
-        plan.run(xs, xType, tokens, ys, yType, token, added);
-      await x.use((xs) => y.use((ys) => (residual ? residual.use((added) => run(xs, ys, added)) : run(xs, ys))));
+      await useAll({ x, y, residual }, (there) => plan.run(there.x, xType, tokens, there.y, yType, token, there.residual));
       return y;
     });
   }

@@ -43,19 +43,40 @@ class AttendCudaPlanObject : public PlanObject<AttendCudaPlanObject, AttendCudaP
   }
 
  private:
-  // run({ q, k, v, output, lse, ... }, cancelToken | undefined) -> Promise<void>; those are DeviceArrays, the others arrays of the host
+  // run({ q, k, v, output, lse, ... }, cancelToken | undefined) -> Promise<void>; those, initialOutput, initialLse, rowMax and pageTable
+  // are DeviceArrays, the others arrays of the host
   Napi::Value run(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     const auto plan = live(env);
     const AttendOptions& o = plan->options();
     const Napi::Object in = object(info[0], "operands");
     const DType type = o.dtype == "float16" ? DType::kFloat16 : DType::kBFloat16;
-    const int64_t states = o.batch * o.heads * o.queries, keys = o.batch * o.kv_heads * o.keys;
-    const auto array = [&](const char* name, DType of, int64_t rows, int64_t columns) {
-      return DeviceArray::buffer_of(in.Get(name), of, rows, columns, name);
+    const int64_t states = o.batch * o.heads * o.queries;
+    std::vector<std::shared_ptr<CudaBuffer>> held;
+    const auto array = [&](const char* name, DType of, int64_t rows, int64_t columns) -> const CudaBuffer* {
+      const Napi::Value value = in.Get(name);
+      if (value.IsUndefined()) return nullptr;
+      held.push_back(DeviceArray::buffer_of(value, of, rows, columns, name));
+      return held.back().get();
     };
-    const auto q = array("q", type, states, o.head_dim), k = array("k", type, keys, o.head_dim), v = array("v", type, keys, o.head_dim);
-    const auto output = array("output", DType::kFloat32, states, o.head_dim), lse = array("lse", DType::kFloat32, states, 1);
+    AttendCudaOperands operands = {};
+    int64_t tokens = o.batch * o.keys;
+    if (!in.Get("pageTable").IsUndefined()) {
+      operands.page_tokens = integer(in.Get("pageTokens"), "pageTokens", 1, 1 << 16);
+      operands.pages = integer(in.Get("pages"), "pages", 0, (int64_t{1} << 30) / operands.page_tokens / o.kv_heads);
+      operands.page_table =
+          array("pageTable", DType::kFloat32 /* as large */, o.batch, (o.keys + operands.page_tokens - 1) / operands.page_tokens);
+      tokens = operands.pages * operands.page_tokens;
+    }
+    operands.q = array("q", type, states, o.head_dim);
+    operands.k = array("k", type, tokens * o.kv_heads, o.head_dim), operands.v = array("v", type, tokens * o.kv_heads, o.head_dim);
+    operands.output = array("output", DType::kFloat32, states, o.head_dim), operands.lse = array("lse", DType::kFloat32, states, 1);
+    if (!operands.q || !operands.k || !operands.v || !operands.output || !operands.lse)
+      throw type_error(env, "expected q, k, v, output and lse");
+    operands.row_max = array("rowMax", DType::kFloat32, states, 1);
+    operands.initial_lse = array("initialLse", DType::kFloat32, states, 1);
+    if (operands.initial_lse) operands.initial_output = array("initialOutput", DType::kFloat32, states, o.head_dim);
+    if (operands.initial_lse && !operands.initial_output) throw type_error(env, "expected initialOutput with initialLse");
     std::vector<Input> inputs;
     AttendCudaExtras extras;
     extras.query_positions_length = optional_input<int32_t>(in, "queryPositions", {o.queries, o.batch * o.queries}, &inputs);
@@ -70,7 +91,7 @@ class AttendCudaPlanObject : public PlanObject<AttendCudaPlanObject, AttendCudaP
     optional_input<float>(in, "sink", {o.heads}, &inputs);
     extras.log_weight = in.Get("logWeight").ToNumber().FloatValue();
     return run_async(env, inputs, {}, CancelToken::flag_of(info[1]),
-                     [plan, q, k, v, output, lse, extras](const void* const* in, void* const*, const std::atomic<bool>* cancel) {
+                     [plan, held, operands, extras](const void* const* in, void* const*, const std::atomic<bool>* cancel) {
                        if (cancel && cancel->load(std::memory_order_relaxed)) return Status(Code::kAborted, "the run was aborted");
                        AttendCudaExtras x = extras;
                        x.query_positions = static_cast<const int32_t*>(in[0]);
@@ -78,7 +99,7 @@ class AttendCudaPlanObject : public PlanObject<AttendCudaPlanObject, AttendCudaP
                        x.key_lengths = static_cast<const int32_t*>(in[2]);
                        x.key_bias = static_cast<const float*>(in[3]);
                        x.sink = static_cast<const float*>(in[4]);
-                       return plan->run(*q, *k, *v, x, *output, *lse);
+                       return plan->run(operands, x);
                      });
   }
 

@@ -18,6 +18,10 @@ export interface AttentionCase {
   positions?: 'query' | 'key' | 'both';
   keyLengths?: number[];
   rowMax?: boolean;
+  /** Tokens of a page, in the tests that know pages. */
+  pageTokens?: number;
+  /** Continues from a result over other keys, in the tests that know it. */
+  initial?: boolean;
 }
 
 const size = (queryLength: number, keyLength: number, blockSize: [number, number]) => ({ queryLength, keyLength, blockSize });
@@ -184,7 +188,7 @@ export const attentionCases: readonly AttentionCase[] = [
   { name: 'block of queries beyond 64 rows', pattern: patterns.dense(size(150, 70, [100, 64])), headDim: 8, heads: 1 },
 ];
 
-/** Against the blocks of the CUDA kernels: 64 rows, chunks of 64 keys, head dims of 64 and 128, parts of 256 keys and more. */
+/** Against the blocks of the CUDA kernels: 64 rows, chunks of 64 keys (32 of heads above 128), head dims of 64, 128 and 256, parts of 256 keys and more. */
 export const attentionCudaCases: readonly AttentionCase[] = [
   { name: 'one block', pattern: patterns.dense(size(64, 64, [64, 64])), headDim: 64, heads: 1 },
   {
@@ -219,5 +223,80 @@ export const attentionCudaCases: readonly AttentionCase[] = [
     kvHeads: 2,
     rules: { causal: true },
     sink: true,
+  },
+  {
+    name: 'large heads, causal',
+    pattern: patterns.dense({ ...size(70, 101, [64, 64]), causal: true }),
+    headDim: 256,
+    heads: 2,
+    kvHeads: 1,
+    rules: { causal: true },
+    sink: true,
+  },
+  {
+    name: 'large heads, 160 dims and columns',
+    pattern: patterns.verticalSlash({ ...size(65, 99, [64, 32]), slashes: [0, 40], verticals: [0, 7, 31, 64] }),
+    headDim: 160,
+    heads: 1,
+    rules: { causal: true, softcap: 3 },
+    layout: 'BSHD',
+    rowMax: true,
+  },
+  {
+    name: 'row maxima over many parts, from a result',
+    pattern: patterns.dense(size(2, 2100, [2, 128])),
+    headDim: 64,
+    heads: 4,
+    kvHeads: 2,
+    sink: true,
+    logWeight: 0.5,
+    rowMax: true,
+    initial: true,
+  },
+  {
+    name: 'from a result, some rows without keys',
+    pattern: patterns.dense(size(70, 20, [64, 64])),
+    headDim: 40,
+    heads: 2,
+    rules: { causal: true },
+    initial: true,
+  },
+  {
+    name: 'window and sinks over whole chunks',
+    pattern: patterns.dense({ ...size(64, 512, [64, 128]), causal: true }),
+    headDim: 64,
+    heads: 1,
+    rules: { causal: true, window: 200, sinkTokens: 64 },
+  },
+  ...(['BHSD', 'BSHD'] as const).map((layout) => ({
+    name: `pages, ragged, ${layout}`,
+    pattern: patterns.dense(size(3, 150, [3, 16])),
+    headDim: 128,
+    heads: 4,
+    kvHeads: 2,
+    batch: 3,
+    keyLengths: [150, 77, 0],
+    rules: { causal: true },
+    layout,
+    pageTokens: 16,
+  })),
+  {
+    name: 'pages of 7, listed pages and tokens',
+    pattern: { ...decode(300, [299, 0, 20]), blockSize: [1, 7], tiles: patterns.rows([[40, 1, 9]]) },
+    headDim: 64,
+    heads: 8,
+    kvHeads: 1,
+    rules: { causal: true },
+    bias: 'kv',
+    pageTokens: 7,
+  },
+  {
+    name: 'pages over many parts, large heads',
+    pattern: patterns.dense(size(1, 1200, [1, 32])),
+    headDim: 192,
+    heads: 2,
+    kvHeads: 1,
+    pageTokens: 32,
+    rowMax: true,
   },
 ];

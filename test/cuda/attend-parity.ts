@@ -1,4 +1,4 @@
-import { attention, type CudaKernelInfo } from 'sparse-kernels';
+import { attention, type CudaKernelInfo, type TensorLike } from 'sparse-kernels';
 import { type AttentionCase, attentionCases, attentionCudaCases } from '../cases/attention.js';
 import { attendOperands } from '../kernels/attend-operands.js';
 import type { Check } from '../kernels/check.js';
@@ -7,9 +7,9 @@ import { firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
 import { type HalfType, roundTo } from '../reference/round.js';
 import { smallIntegers, uniform } from '../support/random.js';
 
-/** The cases of the CPU whose heads are not too large, and those made for the blocks of the device. */
+/** The cases of the CPU and those made for the blocks of the device. */
 export function* attendChecks(row: CudaKernelInfo): Iterable<Check> {
-  for (const c of [...attentionCases, ...attentionCudaCases].filter(({ headDim }) => headDim <= 128)) {
+  for (const c of [...attentionCases, ...attentionCudaCases]) {
     yield { name: c.name, run: async () => (await compare(c, row, smallIntegers)) ?? compare(c, row, uniform) };
   }
 }
@@ -19,12 +19,20 @@ async function compare(c: AttentionCase, row: CudaKernelInfo, fill: typeof unifo
   const { shape, q, k, v, run, dense, headsFirst } = attendOperands(c, dtype, fill);
   using plan = attention.plan({ ...shape, dtype, device: 'cuda' });
   if (plan.kernel !== row.name) throw new Error(`expected kernel ${row.name} but ${plan.kernel} was chosen`);
-  const actual = await plan.run(q, k, v, run);
+  const initial = c.initial ? randomState(c) : undefined;
+  const paged = c.pageTokens ? inPages(c, dtype, k, v) : { k, v };
+  const actual = await plan.run(q, paged.k, paged.v, {
+    ...run,
+    rowMax: c.rowMax ?? false,
+    ...(initial && { initial }),
+    ...('pageTable' in paged && { pageTable: paged.pageTable }),
+  });
 
   // The tensor cores multiply queries that hold scale / softcap * log2(e), rounded.
   const factor = Math.fround(Math.fround(Math.fround(dense.scale) / Math.fround(dense.softcap ?? 1)) * Math.fround(Math.LOG2E));
   const scaled = Float64Array.from(dense.q, (x) => roundTo(dtype, Math.fround(x * factor)));
-  const expected = denseAttention({ ...dense, q: scaled, scale: Math.LN2 * (dense.softcap ?? 1) });
+  const state = initial && { output: initial.output.data as Float32Array, lse: initial.lse.data as Float32Array };
+  const expected = denseAttention({ ...dense, q: scaled, scale: Math.LN2 * (dense.softcap ?? 1), initial: state });
   // Beside that a score has the error of float32, and a weight is rounded: to half a unit, and the sum of weights by no more.
   const scoreError = 2 ** -23 * ((c.headDim + 8) * maxAbs(scaled) * maxAbs(dense.k) * (dense.softcap ?? 1) + 64);
   const weightError = dtype === 'float16' ? 2 ** -11 : 2 ** -8;
@@ -33,6 +41,51 @@ async function compare(c: AttentionCase, row: CudaKernelInfo, fill: typeof unifo
       headsFirst(actual.output.data as Float32Array),
       expected.output,
       2 * (scoreError + weightError) * maxAbs(dense.v) + 1e-30,
-    ) ?? firstMismatch(actual.lse.data as Float32Array, expected.lse, 2 * (scoreError + weightError))
+    ) ??
+    firstMismatch(actual.lse.data as Float32Array, expected.lse, 2 * (scoreError + weightError)) ??
+    (actual.rowMax ? firstMismatch(actual.rowMax.data as Float32Array, expected.rowMax, 2 * scoreError) : null)
   );
+}
+
+/** A result over other keys; every third row has none. */
+function randomState({ batch = 1, heads, headDim, pattern: { queryLength }, layout = 'BHSD' }: AttentionCase) {
+  if (layout !== 'BHSD') throw new Error('no case has it');
+  const states = [batch, heads, queryLength];
+  const rows = batch * heads * queryLength;
+  const lse = uniform(rows, 7).map((x, row) => (row % 3 === 2 ? Number.NEGATIVE_INFINITY : 3 * x));
+  return {
+    output: { type: 'float32', data: uniform(rows * headDim, 8), dims: [...states, headDim] },
+    lse: { type: 'float32', data: lse, dims: states },
+  } as const;
+}
+
+/** The tokens of each sequence in pages of one pool, in any order, all else NaN; pages that a sequence does not have are -1. */
+function inPages(c: AttentionCase, dtype: HalfType, k: TensorLike, v: TensorLike) {
+  const { batch = 1, heads, kvHeads = heads, headDim: d, pageTokens = 1, layout = 'BHSD' } = c;
+  const { keyLength } = c.pattern;
+  const perSequence = Math.ceil(keyLength / pageTokens);
+  const pages = batch * perSequence + 3;
+  const pageOf = (b: number, i: number) => ((b * perSequence + i + 1) * (pages - 1)) % pages; // a permutation
+  const has = (b: number, i: number) => i * pageTokens < (c.keyLengths?.[b] ?? keyLength);
+  const pageTable = Int32Array.from({ length: batch * perSequence }, (_, at) => {
+    const [b, i] = [Math.floor(at / perSequence), at % perSequence];
+    return has(b, i) ? pageOf(b, i) : -1;
+  });
+  const at = (b: number, h: number, token: number, tokens: number) =>
+    (layout === 'BHSD' ? (b * kvHeads + h) * tokens + token : (b * tokens + token) * kvHeads + h) * d;
+  const pool = ({ data }: TensorLike) => {
+    const to = new Uint16Array(pages * pageTokens * kvHeads * d).fill(dtype === 'float16' ? 0x7e00 : 0x7fc0);
+    for (let b = 0; b < batch; b++) {
+      for (let token = 0; token < (c.keyLengths?.[b] ?? keyLength); token++) {
+        for (let h = 0; h < kvHeads; h++) {
+          const from = at(b, h, token, keyLength);
+          const page = pageOf(b, Math.floor(token / pageTokens));
+          to.set((data as Uint16Array).subarray(from, from + d), at(page, h, token % pageTokens, pageTokens));
+        }
+      }
+    }
+    const dims = layout === 'BHSD' ? [pages, kvHeads, pageTokens, d] : [pages, pageTokens, kvHeads, d];
+    return { data: to, dims, type: dtype };
+  };
+  return { k: pool(k), v: pool(v), pageTable };
 }

@@ -19,6 +19,8 @@ export interface DenseAttention {
   bias?(b: number, kvHead: number, j: number): number;
   logWeight?: number | undefined;
   sink?: ArrayLike<number> | undefined;
+  /** A result over other keys to continue from: as output and lse below. */
+  initial?: { output: ArrayLike<number>; lse: ArrayLike<number> } | undefined;
 }
 
 /** Output [batch, heads, queries, headDim]; lse and rowMax [batch, heads, queries]. */
@@ -49,16 +51,21 @@ export function denseAttention(a: DenseAttention): DenseResult {
           s += (a.bias?.(b, kvHead, j) ?? 0) + (a.logWeight ?? 0);
           if (s !== Number.NEGATIVE_INFINITY) scores.push([s, at]);
         }
-        if (scores.length === 0) continue;
-        const max = Math.max(...scores.map(([s]) => s));
-        const sum = scores.reduce((total, [s]) => total + Math.exp(s - max), 0);
+        const before = a.initial?.lse[row] ?? Number.NEGATIVE_INFINITY;
+        rowMax[row] = Math.max(...scores.map(([s]) => s));
+        const max = Math.max(rowMax[row] as number, before);
+        if (max === Number.NEGATIVE_INFINITY) continue;
+        const sum = scores.reduce((total, [s]) => total + Math.exp(s - max), Math.exp(before - max));
         const whole = sum + (a.sink === undefined ? 0 : Math.exp((a.sink[h] as number) - max));
         for (const [s, at] of scores) {
           const p = Math.exp(s - max) / whole;
           for (let x = 0; x < d; x++) output[row * d + x] = (output[row * d + x] as number) + p * (a.v[at + x] as number);
         }
+        if (a.initial && before !== Number.NEGATIVE_INFINITY) {
+          const p = Math.exp(before - max) / whole;
+          for (let x = row * d; x < (row + 1) * d; x++) output[x] = (output[x] as number) + p * (a.initial.output[x] as number);
+        }
         lse[row] = max + Math.log(sum);
-        rowMax[row] = max;
       }
     }
   }

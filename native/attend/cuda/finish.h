@@ -7,21 +7,36 @@
 
 namespace sk {
 
-constexpr float kLog2E = 1.44269504088896341f, kLn2 = 0.693147180559945309f;
+// Where the output of a row goes: sums * factor + initial * initial_factor.
+struct RowEnd {
+  float* to;
+  const float* initial;  // null: none
+  float factor, initial_factor;
 
-// Writes lse (`writes`); returns where the output of a row goes and what its sums are multiplied by. max in units of log2, -infinity for a
-// row without keys; sum of weights relative to 2^max.
-__device__ inline float* finish_row(const AttendCudaRun& run, const AttendCudaTask& task, int row, float max, float sum, bool writes,
-                                    float* factor) {
+  __device__ float output(int dim, float sum) const { return initial ? sum * factor + initial[dim] * initial_factor : sum * factor; }
+};
+
+// Writes lse and row_max (`writes`). max in units of log2, -infinity for a row without keys; sum of weights relative to 2^max.
+__device__ inline RowEnd finish_row(const AttendCudaRun& run, const AttendCudaTask& task, int row, float max, float sum, bool writes) {
   const int head = task.head + row / task.queries, query = task.query + row % task.queries;
-  const bool empty = max == -INFINITY;
-  const float top = max + run.log_weight * kLog2E;
-  float total = sum;
-  if (writes)
-    run.lse[(static_cast<int64_t>(task.batch) * run.heads + head) * run.queries + query] = empty ? -INFINITY : (top + log2f(sum)) * kLn2;
-  if (run.sink && !empty) total += exp2f(run.sink[head] * kLog2E - top);
-  *factor = empty ? 0.0f : 1 / total;
-  return run.output + task.batch * run.q_batch + head * run.q_head + query * run.q_token;
+  const int64_t state = (static_cast<int64_t>(task.batch) * run.heads + head) * run.queries + query;
+  const int64_t at = task.batch * run.q_batch + head * run.q_head + query * run.q_token;
+  const float own = max + run.log_weight * kLog2E;
+  const float before = run.initial_lse ? run.initial_lse[state] * kLog2E : -INFINITY;
+  const float top = fmaxf(own, before);  // weights are relative to it from here on
+  if (writes && run.row_max) run.row_max[state] = own * kLn2;
+  RowEnd end = {run.output + at, nullptr, 0, 0};
+  if (top == -INFINITY) {
+    if (writes) run.lse[state] = -INFINITY;
+    return end;
+  }
+  const float scale = exp2f(own - top), initial = exp2f(before - top);
+  float total = sum * scale + initial;
+  if (writes) run.lse[state] = (top + log2f(total)) * kLn2;
+  if (run.sink) total += exp2f(run.sink[head] * kLog2E - top);
+  end.factor = scale / total;
+  if (initial > 0) end.initial = run.initial_output + at, end.initial_factor = initial / total;
+  return end;
 }
 
 // Grid: tasks; those without parts, and parts but the first, have nothing to do. A warp for each row.
@@ -35,14 +50,13 @@ __global__ void merge_parts(const __grid_constant__ AttendCudaRun run) {
     for (int part = 0; part < task.parts; ++part) top = fmaxf(top, maxes[part * rows]);
     for (int part = 0; part < task.parts; ++part)
       if (maxes[part * rows] != -INFINITY) sum += sums[part * rows] * exp2f(maxes[part * rows] - top);
-    float factor;
-    float* to = finish_row(run, task, row, top, sum, lane == 0, &factor);
+    const RowEnd end = finish_row(run, task, row, top, sum, lane == 0);
     for (int dim = lane; dim < run.head_dim; dim += 32) {
       float output = 0;
       for (int part = 0; part < task.parts; ++part)
         if (maxes[part * rows] != -INFINITY)
           output += run.part_output[(task.partial + part * rows + row) * run.head_dim + dim] * exp2f(maxes[part * rows] - top);
-      to[dim] = output * factor;
+      end.to[dim] = end.output(dim, output);
     }
   }
 }

@@ -6,7 +6,7 @@
 namespace sk {
 
 constexpr int kCudaRows = 64;  // of a task at most: four warps of 16
-constexpr int kCudaKeys = 64;  // of a chunk
+constexpr float kLog2E = 1.44269504088896341f, kLn2 = 0.693147180559945309f;
 
 // Rows that read the same keys: row r is query `query + r % queries` of head `head + r / queries`. With parts > 1 the task has only a part
 // of their keys, and its sums go to rows partial .. partial + heads * queries - 1 of the workspace.
@@ -33,6 +33,11 @@ struct AttendCudaRun {
   int64_t q_batch, q_head, q_token, k_batch, k_head, k_token;
   const void *q, *k, *v;  // float16 or bfloat16
 
+  // Keys in pages: token t of a batch entry is row table[batch * pages_batch + t / page_tokens] * page_rows + t % page_tokens of k and v,
+  // of k_token elements. Entries that are not below `pages` are keys that are not there.
+  const int32_t* page_table;  // null: dense
+  int32_t page_tokens, page_rows, pages, pages_batch;
+
   bool causal;
   int32_t window, sink_tokens;     // window 0: none
   float scale, softcap;            // softcap 0: none
@@ -46,7 +51,10 @@ struct AttendCudaRun {
   float log_weight;
   const float* sink;  // [heads]; null: none
 
+  const float *initial_output, *initial_lse;  // as output and lse; null: none
+
   float *output, *lse;                       // as q, and [batch, heads, queries]
+  float* row_max;                            // as lse; null: not wanted
   float *part_output, *part_max, *part_sum;  // of tasks with parts: [partial rows][head_dim], [partial rows] each
 };
 
@@ -58,7 +66,5 @@ struct AttendCudaKernel {
   // The parts of tasks into one.
   int (*merge)(const AttendCudaRun& run, void* stream);
 };
-
-constexpr int kCudaMostHeadDim = 128;
 
 }  // namespace sk

@@ -18,7 +18,8 @@ cudaError_t launch(const AttendCudaRun& run, cudaStream_t stream) {
 template <class T>
 int attend(const AttendCudaRun& run, void* opaque) {
   const auto stream = static_cast<cudaStream_t>(opaque);
-  return run.head_dim <= 64 ? launch<T, 64>(run, stream) : launch<T, 128>(run, stream);
+  if (run.head_dim <= 64) return launch<T, 64>(run, stream);
+  return run.head_dim <= 128 ? launch<T, 128>(run, stream) : launch<T, 256>(run, stream);
 }
 
 int merge(const AttendCudaRun& run, void* opaque) {

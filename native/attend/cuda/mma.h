@@ -15,6 +15,19 @@ __device__ inline void ldmatrix_x4_trans(uint32_t (&r)[4], uint32_t address) {
                : "memory");
 }
 
+template <int kOffset>
+__device__ inline void store_shared4(uint32_t address, const uint32_t (&r)[4]) {
+  asm volatile("st.shared.v4.u32 [%0 + %5], {%1, %2, %3, %4};\n" ::"r"(address), "r"(r[0]), "r"(r[1]), "r"(r[2]), "r"(r[3]), "n"(kOffset)
+               : "memory");
+}
+template <int kOffset>
+__device__ inline void load_shared4(uint32_t (&r)[4], uint32_t address) {
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4 + %5];\n"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(address), "n"(kOffset)
+               : "memory");
+}
+
 // d = a * b + c, 16 x 16 times 16 x 8. c is given apart so that a sum may begin with any value at no cost.
 __device__ inline void mma(Half, float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1, float c0, float c1, float c2, float c3) {
   asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %11, %12, %13};\n"
@@ -29,6 +42,12 @@ __device__ inline void mma(BHalf, float (&d)[4], const uint32_t (&a)[4], uint32_
 template <class T>
 __device__ inline void mma(T type, float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   mma(type, d, a, b0, b1, d[0], d[1], d[2], d[3]);
+}
+
+// As cp_async16, from a constant further on.
+template <int kTo, int kFrom>
+__device__ inline void cp_async16_at(uint32_t to, const void* from) {
+  asm volatile("cp.async.cg.shared.global [%0 + %2], [%1 + %3], 16;\n" ::"r"(to), "l"(from), "n"(kTo), "n"(kFrom) : "memory");
 }
 
 // base + index * bytes, in one instruction.

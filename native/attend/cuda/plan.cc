@@ -53,9 +53,8 @@ Status AttendCudaPlan::create(std::shared_ptr<const CudaDevice> device, const At
                               std::shared_ptr<const AttendCudaPlan>* result) {
   const auto row =
       std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.kernel != nullptr && options.dtype == r.dtype; });
-  if (row == std::end(kRows) || options.head_dim > kCudaMostHeadDim)
-    return Status(Code::kIsa, "expected dtype 'float16' or 'bfloat16' and a headDim of at most " + std::to_string(kCudaMostHeadDim) +
-                                  " on device 'cuda' but received " + options.dtype + " and " + std::to_string(options.head_dim));
+  if (row == std::end(kRows))
+    return Status(Code::kIsa, "expected dtype 'float16' or 'bfloat16' on device 'cuda' but received " + options.dtype);
   if (options.keys > (int64_t{1} << 30) - 1) return Status(Code::kShape, "expected fewer than 2^30 keys on device 'cuda'");
   AttendOptions on_host = options;  // checks sizes and lists
   on_host.isa.clear();
@@ -137,9 +136,9 @@ Status AttendCudaPlan::upload_tasks() {
   return status.ok() ? device_->synchronize() : status;
 }
 
-Status AttendCudaPlan::run(const CudaBuffer& q, const CudaBuffer& k, const CudaBuffer& v, const AttendCudaExtras& extras,
-                           const CudaBuffer& output, const CudaBuffer& lse) const {
+Status AttendCudaPlan::run(const AttendCudaOperands& operands, const AttendCudaExtras& extras) const {
   const AttendOptions& o = options();
+  const auto floats = [](const CudaBuffer* buffer) { return buffer ? buffer->as<float>() : nullptr; };
   AttendCudaRun run = {};
   run.tasks = tasks_.as<AttendCudaTask>(), run.task_count = task_count_;
   run.tiles = tiles_, run.full_tiles = full_tiles_, run.columns = columns_;
@@ -150,7 +149,16 @@ Status AttendCudaPlan::run(const CudaBuffer& q, const CudaBuffer& k, const CudaB
   run.q_batch = o.heads * o.queries * o.head_dim, run.k_batch = o.kv_heads * o.keys * o.head_dim;
   run.q_head = (o.tokens_outside ? 1 : o.queries) * o.head_dim, run.q_token = (o.tokens_outside ? o.heads : 1) * o.head_dim;
   run.k_head = (o.tokens_outside ? 1 : o.keys) * o.head_dim, run.k_token = (o.tokens_outside ? o.kv_heads : 1) * o.head_dim;
-  run.q = q.as<void>(), run.k = k.as<void>(), run.v = v.as<void>();
+  run.q = operands.q->as<void>(), run.k = operands.k->as<void>(), run.v = operands.v->as<void>();
+  if (operands.page_table) {
+    run.page_table = operands.page_table->as<int32_t>();
+    run.pages = static_cast<int32_t>(operands.pages), run.page_tokens = static_cast<int32_t>(operands.page_tokens);
+    run.pages_batch = static_cast<int32_t>(ceil_div(o.keys, operands.page_tokens));
+    run.page_rows = static_cast<int32_t>((o.tokens_outside ? 1 : o.kv_heads) * operands.page_tokens);
+    run.k_batch = 0;
+    if (!o.tokens_outside) run.k_head = operands.page_tokens * o.head_dim;
+  }
+  run.initial_output = floats(operands.initial_output), run.initial_lse = floats(operands.initial_lse);
   run.causal = o.causal;
   run.window = static_cast<int32_t>(o.window), run.sink_tokens = static_cast<int32_t>(o.sink_tokens);
   run.scale = o.scale, run.softcap = o.softcap;
@@ -158,7 +166,7 @@ Status AttendCudaPlan::run(const CudaBuffer& q, const CudaBuffer& k, const CudaB
   run.key_positions_batch = static_cast<int32_t>(extras.key_positions_length > o.keys ? o.keys : 0);
   run.key_bias_rows = static_cast<int32_t>(extras.key_bias_rows);
   run.log_weight = extras.log_weight;
-  run.output = output.as<float>(), run.lse = lse.as<float>();
+  run.output = floats(operands.output), run.lse = floats(operands.lse), run.row_max = floats(operands.row_max);
 
   CudaBuffer positions[2], lengths, bias, sink, workspace;
   Status status = send(device_, extras.query_positions, extras.query_positions_length, &positions[0], &run.query_positions);

@@ -10,7 +10,18 @@
 
 namespace sk {
 
-// Operands of a run beside q, k and v, in host memory; they stay until the device has been waited for. Meaning as in AttendOperands.
+// What a run reads and writes on the device; each of its size at least, as the caller has checked. Null: not given, not wanted.
+struct AttendCudaOperands {
+  const CudaBuffer *q, *k, *v;                     // q [batch, heads, queries, head_dim] (or tokens outside), of the plan's dtype
+  const CudaBuffer *initial_output, *initial_lse;  // float32, as output and lse
+  const CudaBuffer *output, *lse, *row_max;        // float32, as q and [batch, heads, queries]
+  // Keys in pages: k and v are [pages, kv_heads, page_tokens, head_dim] (or tokens outside), the table int32
+  // [batch, ceil(keys / page_tokens)]; its entries are checked on the device.
+  const CudaBuffer* page_table;
+  int64_t pages, page_tokens;
+};
+
+// Operands of a run in host memory; they stay until the device has been waited for. Meaning as in AttendOperands.
 struct AttendCudaExtras {
   const int32_t* query_positions = nullptr;
   int64_t query_positions_length = 0;  // queries or batch * queries
@@ -29,10 +40,8 @@ class AttendCudaPlan {
   // options.isa and options.threads have no meaning here.
   static Status create(std::shared_ptr<const CudaDevice> device, const AttendOptions& options, std::shared_ptr<const AttendCudaPlan>* plan);
 
-  // q [batch, heads, queries, head_dim] (or tokens outside), k and v of the plan's dtype, output as q and lse [batch, heads, queries] in
-  // float32, all of that size at least. Puts the work on the device's stream and waits for it.
-  Status run(const CudaBuffer& q, const CudaBuffer& k, const CudaBuffer& v, const AttendCudaExtras& extras, const CudaBuffer& output,
-             const CudaBuffer& lse) const;
+  // Puts the work on the device's stream and waits for it.
+  Status run(const AttendCudaOperands& operands, const AttendCudaExtras& extras) const;
 
   const AttendCudaKernel& kernel() const { return *kernel_; }
   const AttendOptions& options() const { return lists_->options(); }

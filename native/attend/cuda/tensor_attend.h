@@ -6,8 +6,9 @@
 // weights are a product with ones; and a row's max moves only when a weight reaches 2, which one bit of it tells, so sums are hardly ever
 // rescaled.
 //
-// With kDim = 128, of the instructions of a chunk in the middle of a list about two thirds are mma, exp2 and memory's (PTX, counted by
-// test/cuda/attend-counters.test.ts).
+// With kDim = 128, of the instructions of a chunk in the middle of a list three quarters are mma, exp2 and memory's (PTX, counted by
+// test/cuda/attend-counters.test.ts). With kDim = 256 the sums take most registers: chunks are half as long, and the queries are in shared
+// memory.
 //
 // Legend: lane 4g + t of a warp has rows g and g + 8 of its 16; j = n8 tiles of keys, kb = pairs of them (16 keys), n = pairs of n8 tiles
 // of dims, s = steps of 16 dims. Scores are in units of log2.
@@ -27,10 +28,13 @@ __device__ constexpr uint32_t pair_of_ones(BHalf) { return 0x3f803f80; }
 template <class T, int kDim>
 class AttendWarp {
   using Shape = AttendShape<kDim>;
-  static constexpr int kJ = kCudaKeys / 8, kKb = kCudaKeys / 16, kN = kDim / 16, kS = kDim / 16;
+  using Chunk = ChunkKeys<Shape::kKeys>;
+  static constexpr int kJ = Shape::kKeys / 8, kKb = Shape::kKeys / 16, kN = kDim / 16, kS = kDim / 16;
+  static constexpr bool kQueriesStay = Shape::kQueryBytes == 0;  // in registers
 
  public:
-  __device__ AttendWarp(const AttendCudaRun& run, const AttendCudaTask& task, int32_t length) : run_(run), task_(task) {
+  // queries: shared memory for fragments.
+  __device__ AttendWarp(const AttendCudaRun& run, const AttendCudaTask& task, int32_t length, uint32_t queries) : run_(run), task_(task) {
     const int lane = threadIdx.x % 32, g = lane / 4;
     first_row_ = static_cast<int>(threadIdx.x) / 32 * 16 + g;
     const int rows = task.heads * task.queries;
@@ -39,20 +43,22 @@ class AttendWarp {
       const int row = min(first_row_ + 8 * i, rows - 1);
       sight_[i] = sight_of(run, task, length, task.query + row % task.queries);
     });
+    queries_at_ = queries + threadIdx.x * 16;
     load_queries(rows);
     k_at_ = ptx::kept<uint32_t>((lane % 8 + lane / 16 * 8) * Shape::kRowBytes + lane / 8 % 2 * 16);
     v_at_ = ptx::kept<uint32_t>(Shape::kTileBytes + lane % 16 * Shape::kRowBytes + lane / 16 * 16);
+    move_always_ = ptx::kept(kAboveOne);
   }
 
   __device__ bool idle() const { return idle_; }
 
   // Folds a chunk into the sums.
-  __device__ void chunk(uint32_t stage, const ChunkTokens& tokens, int buffer) {
+  __device__ void chunk(uint32_t stage, const Chunk& chunk, int buffer, uint32_t flags) {
     float score[kJ][4];
     multiply_keys(stage + k_at_, score);
-    if (!(tokens.flags_of(buffer) & ChunkTokens::kPlain)) general(tokens, buffer, score);
-    uint32_t weight[kKb][4], any = weigh(score, weight);
-    if (__any_sync(0xffffffffu, fresh_ || any & kAboveOne)) {
+    if (!(flags & Chunk::kPlain)) general(chunk.sight[buffer], score);
+    uint32_t weight[kKb][4];
+    if (__any_sync(0xffffffffu, weigh(score, weight) & kAboveOne)) {
       rescale(score);
       weigh(score, weight);
     }
@@ -65,19 +71,17 @@ class AttendWarp {
     unrolled<2>([&](auto i) {
       const int row = first_row_ + 8 * i;
       if (row >= rows) return;
-      const float sum = weights_[2 * i], max = seen_[i] ? max_[i] : -INFINITY;
-      float factor = 1;
-      float* to;
-      if (task_.parts > 1) {
-        to = run_.part_output + (task_.partial + row) * run_.head_dim;
-        if (t == 0) run_.part_max[task_.partial + row] = max, run_.part_sum[task_.partial + row] = sum;
-      } else {
-        to = finish_row(run_, task_, row, max, sum, t == 0, &factor);
-      }
+      const float sum = weights_[2 * i], max = seen_[i] || sum != 0 ? -below_[i] : -INFINITY;  // NaN goes on
+      RowEnd end = {run_.part_output + (task_.partial + row) * run_.head_dim, nullptr, 1, 0};
+      if (task_.parts == 1)
+        end = finish_row(run_, task_, row, max, sum, t == 0);
+      else if (t == 0)
+        run_.part_max[task_.partial + row] = max, run_.part_sum[task_.partial + row] = sum;
       unrolled<2 * kN>([&](auto n) {
         const int dim = n * 8 + 2 * t;
         if (dim < run_.head_dim)
-          *reinterpret_cast<float2*>(to + dim) = make_float2(output_[n][2 * i] * factor, output_[n][2 * i + 1] * factor);
+          *reinterpret_cast<float2*>(end.to + dim) =
+              make_float2(end.output(dim, output_[n][2 * i]), end.output(dim + 1, output_[n][2 * i + 1]));
       });
     });
   }
@@ -87,41 +91,60 @@ class AttendWarp {
   __device__ void load_queries(int rows) {
     const int t = threadIdx.x % 4;
     const float scale = (run_.softcap == 0 ? run_.scale : run_.scale / run_.softcap) * kLog2E;
+    const T* q[2];
     unrolled<2>([&](auto i) {
       const int row = first_row_ + 8 * i;
-      const T* q = static_cast<const T*>(run_.q) + task_.batch * run_.q_batch + (task_.head + row / task_.queries) * run_.q_head +
-                   (task_.query + row % task_.queries) * run_.q_token;
-      unrolled<2 * kS>([&](auto half_step) {
-        const int dim = half_step * 8 + 2 * t;
+      q[i] = row >= rows ? nullptr
+                         : static_cast<const T*>(run_.q) + task_.batch * run_.q_batch + (task_.head + row / task_.queries) * run_.q_head +
+                               (task_.query + row % task_.queries) * run_.q_token;
+    });
+    unrolled<kS>([&](auto s) {
+      uint32_t a[4];
+      unrolled<4>([&](auto r) {
+        const int dim = s * 16 + r / 2 * 8 + 2 * t;
         float low = 0, high = 0;
-        if (row < rows && dim < run_.head_dim) {
-          const uint32_t pair = *reinterpret_cast<const uint32_t*>(q + dim);  // rows are whole pieces of 16 bytes
+        if (q[r % 2] && dim < run_.head_dim) {
+          const uint32_t pair = *reinterpret_cast<const uint32_t*>(q[r % 2] + dim);  // rows are whole pieces of 16 bytes
           low = widen_from(T{static_cast<uint16_t>(pair)}), high = widen_from(T{static_cast<uint16_t>(pair >> 16)});
         }
-        query_[half_step / 2][half_step % 2 * 2 + i] = ptx::pack(T(), low * scale, high * scale);
+        a[r] = ptx::pack(T(), low * scale, high * scale);
       });
+      if constexpr (kQueriesStay)
+        unrolled<4>([&](auto r) { query_[s][r] = a[r]; });
+      else
+        ptx::store_shared4<s * Shape::kThreads * 16>(queries_at_, a);
     });
+  }
+
+  template <int kStep>
+  __device__ void query(uint32_t (&a)[4]) const {
+    if constexpr (kQueriesStay)
+      unrolled<4>([&](auto r) { a[r] = query_[kStep][r]; });
+    else
+      ptx::load_shared4<kStep * Shape::kThreads * 16>(a, queries_at_);  // what this lane has written
   }
 
   __device__ void multiply_keys(uint32_t at, float (&score)[kJ][4]) const {
     unrolled<kS>([&](auto s) {
+      uint32_t a[4];
+      query<s>(a);
       unrolled<kKb>([&](auto kb) {
         uint32_t b[4];
         ptx::ldmatrix_x4<kb * 16 * Shape::kRowBytes + s * 32>(b, at);
         unrolled<2>([&](auto half) {
           float (&d)[4] = score[2 * kb + half];
           if constexpr (s == 0)
-            ptx::mma(T(), d, query_[s], b[2 * half], b[2 * half + 1], -max_[0], -max_[0], -max_[1], -max_[1]);
+            ptx::mma(T(), d, a, b[2 * half], b[2 * half + 1], below_[0], below_[0], below_[1], below_[1]);
           else
-            ptx::mma(T(), d, query_[s], b[2 * half], b[2 * half + 1]);
+            ptx::mma(T(), d, a, b[2 * half], b[2 * half + 1]);
         });
       });
     });
   }
 
-  // Weights in pairs, as fragments of A, and all their bits in one word.
-  __device__ static uint32_t weigh(const float (&score)[kJ][4], uint32_t (&weight)[kKb][4]) {
-    uint32_t any = 0;
+  // Weights in pairs, as fragments of A, and all their bits in one word; those of kAboveOne are set as long as any chunk must move the max.
+  __device__ uint32_t weigh(const float (&score)[kJ][4], uint32_t (&weight)[kKb][4]) const {
+    uint32_t any = move_always_;
     unrolled<kKb>([&](auto kb) {
       unrolled<2>([&](auto half) {
         const float* four = score[2 * kb + half];
@@ -148,27 +171,23 @@ class AttendWarp {
   }
 
   // Soft cap and bias, and -infinity where a row does not see a key.
-  __device__ void general(const ChunkTokens& tokens, int buffer, float (&score)[kJ][4]) const {
-    const int t = threadIdx.x % 4, kv_head = task_.head / (run_.heads / run_.kv_heads);
-    const bool uncut = tokens.flags_of(buffer) & ChunkTokens::kUncut;
-    const int32_t* positions = run_.key_positions ? run_.key_positions + task_.batch * run_.key_positions_batch : nullptr;
-    const float* bias = run_.key_bias
-                            ? run_.key_bias + static_cast<int64_t>((task_.batch * run_.kv_heads + kv_head) % run_.key_bias_rows) * run_.keys
-                            : nullptr;
+  __device__ void general(const KeySight* keys, float (&score)[kJ][4]) const {
+    const int t = threadIdx.x % 4;
+    if (run_.softcap != 0) {
+      const float cap = run_.softcap * kLog2E;
+      unrolled<kJ>([&](auto j) {
+        unrolled<4>([&](auto e) {
+          float& s = score[j][e];
+          s = cap * (1 - __fdividef(2, 1 + ptx::exp2(2 * (s - below_[e / 2])))) + below_[e / 2];  // tanh
+        });
+      });
+    }
     unrolled<kJ>([&](auto j) {
       unrolled<2>([&](auto e) {
-        const int slot = 8 * j + 2 * t + e;
-        const int32_t token = tokens.token[buffer][slot], position = positions && token >= 0 ? positions[token] : token;
-        const float add = bias && token >= 0 ? bias[token] * kLog2E : 0.0f;
+        const KeySight key = keys[8 * j + 2 * t + e];
         unrolled<2>([&](auto i) {
           float& s = score[j][2 * i + e];
-          if (run_.softcap != 0) {
-            const float raw = (s + max_[i]) * (1 / kLog2E);
-            s = run_.softcap * kLog2E * tanhf(raw) - max_[i];
-          }
-          const bool sees =
-              token >= 0 && (uncut || (position <= sight_[i].high && (position >= sight_[i].low || position < run_.sink_tokens)));
-          s = sees ? s + add : -INFINITY;
+          s = key.position <= sight_[i].high && key.reach >= sight_[i].low ? s + key.bias : -INFINITY;
         });
       });
     });
@@ -184,12 +203,12 @@ class AttendWarp {
       const bool moves = top > (seen_[i] ? 0.0f : -INFINITY);
       const float by = moves ? top : 0.0f, factor = moves && seen_[i] ? ptx::exp2(-by) : 1.0f;
       seen_[i] |= moves;
-      max_[i] += by;
+      below_[i] -= by;
       unrolled<kJ>([&](auto j) { score[j][2 * i] -= by, score[j][2 * i + 1] -= by; });
       unrolled<2 * kN>([&](auto n) { output_[n][2 * i] *= factor, output_[n][2 * i + 1] *= factor; });
       weights_[2 * i] *= factor, weights_[2 * i + 1] *= factor;
     });
-    fresh_ = !(seen_[0] && seen_[1]);
+    if (seen_[0] && seen_[1] && !run_.row_max) move_always_ = 0;
   }
 
   const AttendCudaRun& run_;
@@ -197,18 +216,21 @@ class AttendWarp {
   Sight sight_[2];
   int first_row_;
   bool idle_, seen_[2] = {false, false};
-  bool fresh_ = true;  // a row has seen no key yet
-  float max_[2] = {0, 0};
-  uint32_t query_[kS][4], k_at_, v_at_;
+  uint32_t move_always_;     // kAboveOne: a row has seen no key yet, or its true max is wanted; else 0
+  float below_[2] = {0, 0};  // -max
+  uint32_t query_[kQueriesStay ? kS : 1][4], queries_at_, k_at_, v_at_;
   float output_[2 * kN][4] = {}, weights_[4] = {};
 };
 
 // Grid: tasks.
 template <class T, int kDim>
-__global__ void __launch_bounds__(AttendShape<kDim>::kThreads, 2) tensor_attend(const __grid_constant__ AttendCudaRun run) {
+__global__ void __launch_bounds__(AttendShape<kDim>::kThreads, kDim <= 64    ? 3
+                                                               : kDim <= 128 ? 2
+                                                                             : 1) tensor_attend(const __grid_constant__ AttendCudaRun run) {
   using Shape = AttendShape<kDim>;
+  using Chunk = ChunkKeys<Shape::kKeys>;
   extern __shared__ __align__(16) uint8_t shared[];
-  __shared__ ChunkTokens tokens;
+  __shared__ Chunk chunk;
   __shared__ int32_t plain_low, plain_high;
   const AttendCudaTask& task = run.tasks[blockIdx.x];
   const int32_t length = run.key_lengths ? run.key_lengths[task.batch] : run.keys;
@@ -222,28 +244,29 @@ __global__ void __launch_bounds__(AttendShape<kDim>::kThreads, 2) tensor_attend(
     atomicMin(&plain_high, sight.high);
   }
   __syncthreads();
-  KeyWalk walk(run, task, length, {plain_low, plain_high}, run.head_dim == kDim);
+  KeyWalk<Shape::kKeys> walk(run, task, length, {plain_low, plain_high}, run.head_dim == kDim, run.k_token == kDim);
   const KeyLoader<kDim> loader(run, task);
   const uint32_t base = ptx::shared_address(shared);
   const int chunks = walk.chunks();
-  const bool walks = threadIdx.x < kCudaKeys;
+  const bool walks = threadIdx.x / 32 == blockIdx.x % 4;  // neighbours on a multiprocessor do not burden the same scheduler
 
-  if (walks) walk.next(tokens, 0);
+  if (walks) walk.next(chunk, 0);
   __syncthreads();
-  if (chunks > 0) loader.load(tokens, 0, base);
+  uint32_t flags = 0, next_flags = 0;
+  if (chunks > 0) next_flags = loader.load(chunk, 0, base);
   ptx::cp_async_commit();
-  if (walks) walk.next(tokens, 1);
-  AttendWarp<T, kDim> warp(run, task, length);
+  if (walks) walk.next(chunk, 1);
+  AttendWarp<T, kDim> warp(run, task, length, base + Shape::kStages * Shape::kStageBytes);
 
   uint32_t stage = base, other = base + Shape::kStageBytes;
   for (int c = 0; c < chunks; ++c) {
-    const int buffer = c % ChunkTokens::kBuffers;
+    flags = next_flags;
     ptx::cp_async_wait<0>();
-    __syncthreads();  // the chunk is there, all have left the other stage, and the next chunk's tokens are known
-    if (c + 1 < chunks) loader.load(tokens, (c + 1) % ChunkTokens::kBuffers, other);
+    __syncthreads();  // the chunk is there, all have left the other stage, and the next chunk is known
+    if (c + 1 < chunks) next_flags = loader.load(chunk, (c + 1) % Chunk::kBuffers, other);
     ptx::cp_async_commit();
-    if (walks) walk.next(tokens, (c + 2) % ChunkTokens::kBuffers);
-    if (!warp.idle()) warp.chunk(stage, tokens, buffer);
+    if (walks) walk.next(chunk, (c + 2) % Chunk::kBuffers);
+    if (!warp.idle()) warp.chunk(stage, chunk, c % Chunk::kBuffers, flags);
     const uint32_t swap = stage;
     stage = other, other = swap;
   }
