@@ -16,15 +16,19 @@ struct RowEnd {
   __device__ float output(int dim, float sum) const { return initial ? sum * factor + initial[dim] * initial_factor : sum * factor; }
 };
 
-// Writes lse and row_max (`writes`). max in units of log2, -infinity for a row without keys; sum of weights relative to 2^max.
-__device__ inline RowEnd finish_row(const AttendCudaRun& run, const AttendCudaTask& task, int row, float max, float sum, bool writes) {
+// Weights of a row are relative to 2^reference, which is so much above its max: room for larger ones. Those below 2^-24 are 0 in float16.
+constexpr float kMargin = 2;
+
+// Writes lse and row_max (`writes`). reference: -infinity for a row without keys.
+__device__ inline RowEnd finish_row(const AttendCudaRun& run, const AttendCudaTask& task, int row, float reference, float sum,
+                                    bool writes) {
   const int head = task.head + row / task.queries, query = task.query + row % task.queries;
   const int64_t state = (static_cast<int64_t>(task.batch) * run.heads + head) * run.queries + query;
   const int64_t at = task.batch * run.q_batch + head * run.q_head + query * run.q_token;
-  const float own = max + run.log_weight * kLog2E;
+  const float own = reference + run.log_weight * kLog2E;
   const float before = run.initial_lse ? run.initial_lse[state] * kLog2E : -INFINITY;
   const float top = fmaxf(own, before);  // weights are relative to it from here on
-  if (writes && run.row_max) run.row_max[state] = own * kLn2;
+  if (writes && run.row_max) run.row_max[state] = (own - kMargin) * kLn2;
   RowEnd end = {run.output + at, nullptr, 0, 0};
   if (top == -INFINITY) {
     if (writes) run.lse[state] = -INFINITY;

@@ -84,7 +84,7 @@ class KeyWalk {
     if (runs_) {
       const int first = index_[tile_] * id_keys_ + offset_ - lane_, last = first + kKeys - 1;
       const bool seen = uncut_ || (last <= all_.high && (first >= all_.low || last < run_.sink_tokens));
-      if (alike_ && last < length_ && seen) {
+      if (last < length_ && seen) {
         if (lane_ == 0) chunk.head[buffer] = {Chunk::kPresent | Chunk::kRun | Chunk::kPlain, first};
         offset_ += kKeys;
         if (offset_ >= tile_keys_) offset_ -= tile_keys_, ++tile_;
@@ -128,7 +128,7 @@ class KeyWalk {
     offset_ = at - tile_ * tile_keys_;
     tile_step_ = 32 / tile_keys_;
     offset_step_ = 32 - tile_step_ * tile_keys_;
-    runs_ = dense_ && tile_keys_ % kKeys == 0;
+    runs_ = dense_ && alike_ && tile_keys_ % kKeys == 0;
   }
 
   // Goes 32 keys on.

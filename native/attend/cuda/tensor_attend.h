@@ -3,8 +3,8 @@
 // The floor of a chunk of 64 keys is its 2 * kDim * 16 mma-flops a row or, with few rows, its bytes. An online softmax has about as many
 // other instructions for each score as there are mma for it, so the rest is made small: the scale is in the queries (rounded once more, as
 // the weights are); the product of queries and keys begins with -max instead of 0, so that scores come out ready for exp2; the sums of
-// weights are a product with ones; and a row's max moves only when a weight reaches 2, which one bit of it tells, so sums are hardly ever
-// rescaled.
+// weights are a product with ones; and a row's max moves only when a weight reaches 2, which one bit of it tells, and then to a quarter, so
+// sums are hardly ever rescaled.
 //
 // With kDim = 128, of the instructions of a chunk in the middle of a list three quarters are mma, exp2 and memory's (PTX, counted by
 // test/cuda/attend-counters.test.ts). With kDim = 256 the sums take most registers: chunks are half as long, and the queries are in shared
@@ -71,12 +71,12 @@ class AttendWarp {
     unrolled<2>([&](auto i) {
       const int row = first_row_ + 8 * i;
       if (row >= rows) return;
-      const float sum = weights_[2 * i], max = seen_[i] || sum != 0 ? -below_[i] : -INFINITY;  // NaN goes on
+      const float sum = weights_[2 * i], reference = seen_[i] || sum != 0 ? -below_[i] : -INFINITY;  // NaN goes on
       RowEnd end = {run_.part_output + (task_.partial + row) * run_.head_dim, nullptr, 1, 0};
       if (task_.parts == 1)
-        end = finish_row(run_, task_, row, max, sum, t == 0);
+        end = finish_row(run_, task_, row, reference, sum, t == 0);
       else if (t == 0)
-        run_.part_max[task_.partial + row] = max, run_.part_sum[task_.partial + row] = sum;
+        run_.part_max[task_.partial + row] = reference, run_.part_sum[task_.partial + row] = sum;
       unrolled<2 * kN>([&](auto n) {
         const int dim = n * 8 + 2 * t;
         if (dim < run_.head_dim)
@@ -200,8 +200,8 @@ class AttendWarp {
       unrolled<kJ>([&](auto j) { top = fmaxf(top, fmaxf(score[j][2 * i], score[j][2 * i + 1])); });
       top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 1));
       top = fmaxf(top, __shfl_xor_sync(0xffffffffu, top, 2));
-      const bool moves = top > (seen_[i] ? 0.0f : -INFINITY);
-      const float by = moves ? top : 0.0f, factor = moves && seen_[i] ? ptx::exp2(-by) : 1.0f;
+      const bool moves = top > (seen_[i] ? -kMargin : -INFINITY);
+      const float by = moves ? top + kMargin : 0.0f, factor = moves && seen_[i] ? ptx::exp2(-by) : 1.0f;
       seen_[i] |= moves;
       below_[i] -= by;
       unrolled<kJ>([&](auto j) { score[j][2 * i] -= by, score[j][2 * i + 1] -= by; });
@@ -217,7 +217,7 @@ class AttendWarp {
   int first_row_;
   bool idle_, seen_[2] = {false, false};
   uint32_t move_always_;     // kAboveOne: a row has seen no key yet, or its true max is wanted; else 0
-  float below_[2] = {0, 0};  // -max
+  float below_[2] = {0, 0};  // -(max + kMargin), where weights are relative to
   uint32_t query_[kQueriesStay ? kS : 1][4], queries_at_, k_at_, v_at_;
   float output_[2 * kN][4] = {}, weights_[4] = {};
 };
