@@ -12,11 +12,13 @@ export interface Place {
   row: number;
   tokensOutside?: boolean;
   queries?: number;
+  /** Of an output; default 1e-4. */
+  tolerance?: number;
 }
 
 /** One row of the output against float64. */
 export function compare(side: string, output: Float32Array, p: Place, sees: (key: number) => boolean): string[] {
-  const { d, tokens, queries = tokens } = p;
+  const { d, tokens, queries = tokens, tolerance = 1e-4 } = p;
   const head = Math.floor(p.row / queries);
   const first = Math.floor(head / (p.heads / p.kv)) * tokens;
   const scores: [number, number][] = [];
@@ -31,7 +33,7 @@ export function compare(side: string, output: Float32Array, p: Place, sees: (key
   for (let i = 0; i < d; i++) {
     const wanted = scores.reduce((total, [s, j]) => total + (Math.exp(s - max) / sum) * (p.v[j * d + i] as number), 0);
     const at = p.tokensOutside ? ((p.row % queries) * p.heads + head) * d + i : p.row * d + i;
-    if (!(Math.abs((output[at] as number) - wanted) <= 1e-4)) return [`${side}: output ${at} is ${output[at]}, expected ${wanted}`];
+    if (!(Math.abs((output[at] as number) - wanted) <= tolerance)) return [`${side}: output ${at} is ${output[at]}, expected ${wanted}`];
   }
   return [];
 }

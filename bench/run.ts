@@ -12,7 +12,7 @@ import { suites } from './suites/index.js';
 const isas = new Set(kernels().flatMap((kernel) => (kernel.supported ? kernel.isa : [])));
 const { suite, cases, threads, isa, quick, json, simulate } = parseOptions(process.argv, suites, [...isas]);
 if (simulate) {
-  (await import('./simulate/run.js')).simulate(simulate.glob, json);
+  (await import('./simulate/run.js')).simulate(suite.name, simulate.glob, json);
   process.exit();
 }
 const budget = quick

@@ -1,31 +1,17 @@
-/** A product on the device and the part of it that is simulated: whole tiles, over all inputs, so that the rest is more of the same. */
+/** One run of a plan on the device, and the part of it that is simulated, so that the rest is more of the same. */
 export interface SimulatedCase {
   readonly name: string;
-  readonly tokens: number;
-  readonly in: number;
-  readonly out: number;
-  readonly dtype: 'float16' | 'bfloat16' | 'float32' | 'int8';
-  readonly pattern: string;
-  readonly slice: { readonly tokens: number; readonly out: number };
+  /** A program of this folder and its arguments: computes the part and compares it with an oracle. */
+  readonly program: string;
+  readonly args: readonly (string | number)[];
+  /** The part is simulated on one multiprocessor, so that the plan chooses the blocks that it would choose for the whole. */
+  readonly onOneMultiprocessor: boolean;
+  /** The whole over the part. */
+  readonly scale: number;
+  /** Each operand and the result once. */
+  readonly bytes: number;
+  /** What a dense kernel would do for the same: no library quite reaches the limits of the device. */
+  readonly dense: { readonly multiplyAdds: number; readonly type: 'half' | 'float' | 'int8'; readonly bytes: number };
 }
 
-//     tokens    in   out  dtype  pattern      simulated tokens, out
-const rows: readonly [number, number, number, SimulatedCase['dtype'], string, number, number][] = [
-  [4096, 4096, 4096, 'float16', '2:4', 128, 256],
-  [4096, 8192, 1024, 'float16', '2:4', 128, 256],
-  [768, 768, 768, 'float16', '2:4', 768, 768],
-  [2048, 4096, 11008, 'bfloat16', '2:4', 128, 256],
-  [4096, 4096, 4096, 'int8', '2:4', 128, 256],
-  [16, 4096, 4096, 'float16', '2:4', 16, 4096],
-  [16, 4096, 4096, 'int8', '2:4', 16, 4096],
-  [1, 4096, 4096, 'float16', '2:4', 1, 4096],
-  [512, 4096, 4096, 'float32', '2:4', 128, 64],
-  [512, 4096, 4096, 'float32', '1:8', 128, 64],
-  [512, 4096, 4096, 'float16', '1:8', 128, 64],
-];
-
-export const simulatedCases: readonly SimulatedCase[] = rows.map(([tokens, inFeatures, out, dtype, pattern, sliceTokens, sliceOut]) => ({
-  name: `${{ float16: 'f16', bfloat16: 'bf16', float32: 'f32', int8: 'w8a8' }[dtype]}-${tokens}x${inFeatures}x${out}-${pattern}`,
-  ...{ tokens, in: inFeatures, out, dtype, pattern },
-  slice: { tokens: sliceTokens, out: sliceOut },
-}));
+export const shortTypes = { float16: 'f16', bfloat16: 'bf16', float32: 'f32', int8: 'w8a8' } as const;

@@ -5,6 +5,7 @@ export interface Launch {
   readonly kernel: string;
   readonly grid: readonly number[];
   readonly warp_instructions: number;
+  readonly warp_instructions_by_class: Readonly<Record<string, number>>;
   readonly tensor_instructions: Readonly<Record<string, number>>;
   readonly tensor_multiply_adds: number;
   readonly global_loads: { readonly sectors: number; readonly excess_sectors: number };
@@ -19,6 +20,7 @@ export const a100 = {
   multiprocessors: 108,
   hertz: 1.41e9,
   warpInstructionsPerCycle: 4, // of a multiprocessor, as the next two
+  specialWarpInstructionsPerCycle: 0.5, // 16 lanes
   wavefrontsPerCycle: 1,
   halfMultiplyAddsPerCycle: 1024, // dense, on tensor cores; 2:4 sparse ones count double
   floatMultiplyAddsPerCycle: 64,
@@ -30,15 +32,15 @@ export const a100 = {
 export interface Modelled {
   readonly tensor: number;
   readonly issue: number;
+  /** exp2 and its like. */
+  readonly special: number;
   readonly shared: number;
   readonly l2: number;
   readonly memory: number;
 }
 
-/** The case from the counts of its slice. */
-export function model(benchCase: SimulatedCase, launches: readonly Launch[]): Modelled {
-  const { slice, tokens, out } = benchCase;
-  const scale = ((tokens / slice.tokens) * out) / slice.out;
+/** The case from the counts of its part. */
+export function model({ scale, bytes }: SimulatedCase, launches: readonly Launch[]): Modelled {
   const cycles = a100.multiprocessors * a100.hertz;
   const sum = (count: (launch: Launch) => number) => launches.reduce((total, launch) => total + count(launch), 0) * scale;
   const rate = (launch: Launch) => {
@@ -48,38 +50,20 @@ export function model(benchCase: SimulatedCase, launches: readonly Launch[]): Mo
   return {
     tensor: sum((launch) => launch.tensor_multiply_adds / rate(launch)) / cycles,
     issue: sum((launch) => launch.warp_instructions) / (a100.warpInstructionsPerCycle * cycles),
+    special: sum((launch) => launch.warp_instructions_by_class.special ?? 0) / (a100.specialWarpInstructionsPerCycle * cycles),
     shared: sum((launch) => launch.shared.wavefronts) / (a100.wavefrontsPerCycle * cycles),
     l2: (sum((launch) => launch.global_loads.sectors + launch.global_stores.sectors) * 32) / (a100.l2BytesPerCycle * a100.hertz),
-    memory: bytesOf(benchCase, keptBytes(benchCase)) / a100.memoryBytesPerSecond,
+    memory: bytes / a100.memoryBytesPerSecond,
   };
 }
 
-/** A dense product of the same type that reaches a limit of the device: no library does quite. */
-export function denseLimit(benchCase: SimulatedCase): number {
-  const { tokens, in: inFeatures, out, dtype } = benchCase;
+/** The dense kernel that reaches a limit of the device. */
+export function denseLimit({ dense: { multiplyAdds, type, bytes } }: SimulatedCase): number {
   const half = a100.halfMultiplyAddsPerCycle;
-  const rate = { float32: a100.floatMultiplyAddsPerCycle, float16: half, bfloat16: half, int8: 2 * half }[dtype];
-  const arithmetic = (tokens * inFeatures * out) / (rate * a100.multiprocessors * a100.hertz);
-  return Math.max(arithmetic, bytesOf(benchCase, inFeatures * out * elementBytes(benchCase)) / a100.memoryBytesPerSecond);
+  const rate = { float: a100.floatMultiplyAddsPerCycle, half, int8: 2 * half }[type];
+  return Math.max(multiplyAdds / (rate * a100.multiprocessors * a100.hertz), bytes / a100.memoryBytesPerSecond);
 }
 
 export function slowest(modelled: Modelled): [unit: string, seconds: number] {
   return Object.entries(modelled).reduce((worst, entry) => (entry[1] > worst[1] ? entry : worst), ['', 0]);
-}
-
-function elementBytes({ dtype }: SimulatedCase): number {
-  return { float32: 4, float16: 2, bfloat16: 2, int8: 1 }[dtype];
-}
-
-/** x (of the type that is multiplied) and the weight read once, float32 y written once. */
-function bytesOf(benchCase: SimulatedCase, weightBytes: number): number {
-  const { tokens, in: inFeatures, out } = benchCase;
-  return weightBytes + tokens * inFeatures * elementBytes(benchCase) + tokens * out * 4;
-}
-
-/** Tiles: values and two bits for each. Cells: values and a byte for each. */
-function keptBytes(benchCase: SimulatedCase): number {
-  const [n, m] = benchCase.pattern.split(':').map(Number) as [number, number];
-  const tiles = benchCase.dtype !== 'float32' && m === 4;
-  return ((benchCase.in * n) / m) * benchCase.out * (elementBytes(benchCase) + (tiles ? 0.25 : 1));
 }

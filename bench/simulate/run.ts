@@ -1,4 +1,4 @@
-// npm run bench -- nm --device cuda --simulate: what the CUDA kernels cost, counted by test/gpusim, and what that would mean on a device.
+// npm run bench -- nm|attention|conv --device cuda --simulate: what the CUDA kernels cost, counted by test/gpusim, and what that would mean on a device.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,8 +6,18 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Table from 'cli-table3';
 import picomatch from 'picomatch';
-import { type SimulatedCase, simulatedCases } from './cases.js';
+import { attentionCases } from './attention.js';
+import type { SimulatedCase } from './cases.js';
+import { convCases } from './conv.js';
 import { a100, denseLimit, type Launch, type Modelled, model, slowest } from './model.js';
+import { nmCases } from './nm.js';
+
+/** Of each suite that has some. */
+const cases: Readonly<Record<string, () => readonly SimulatedCase[]>> = {
+  nm: () => nmCases,
+  attention: () => attentionCases,
+  conv: convCases,
+};
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -25,10 +35,10 @@ interface Row {
 }
 
 /** Prints a table, or with `json` one document. */
-export function simulate(glob: string | undefined, json: boolean): void {
+export function simulate(suite: string, glob: string | undefined, json: boolean): void {
   execFileSync('npm', ['run', 'build:cuda-sim'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
   const matches = glob === undefined ? () => true : picomatch(glob);
-  const rows = simulatedCases.filter(({ name }) => matches(name)).map(rowOf);
+  const rows = (cases[suite]?.() ?? []).filter(({ name }) => matches(name)).map(rowOf);
   process.stdout.write(`${json ? JSON.stringify({ model: a100, results: rows }, null, 2) : table(rows)}\n`);
 }
 
@@ -50,23 +60,21 @@ function rowOf(benchCase: SimulatedCase): Row {
   };
 }
 
-/** Runs the slice in a process of its own, which fails unless its result is right. */
+/** Runs the part in a process of its own, which fails unless its result is right. */
 function count(benchCase: SimulatedCase): Launch[] {
-  const { slice, in: inFeatures, dtype, pattern } = benchCase;
   const folder = mkdtempSync(join(tmpdir(), 'bench-simulate-'));
   try {
     const report = join(folder, 'report.json');
     const addon = join(root, 'build/Release/sparse_kernels_sim.node');
-    const whole = slice.tokens * slice.out === benchCase.tokens * benchCase.out;
     const env = {
       ...process.env,
       SK_BINARY: addon,
       GPUSIM_DEVICE: 'a100',
       GPUSIM_REPORT: report,
-      ...(!whole && { GPUSIM_MULTIPROCESSORS: '1' }), // so that the plan chooses the blocks that it would choose for the whole
+      ...(benchCase.onOneMultiprocessor && { GPUSIM_MULTIPROCESSORS: '1' }),
     };
-    const args = [slice.tokens, inFeatures, slice.out, dtype, pattern].map(String);
-    execFileSync(process.execPath, ['--import', 'tsx', 'bench/simulate/product.ts', ...args], { cwd: root, env, stdio: 'inherit' });
+    const args = ['--import', 'tsx', `bench/simulate/${benchCase.program}`, ...benchCase.args.map(String)];
+    execFileSync(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
     return JSON.parse(readFileSync(report, 'utf8'));
   } finally {
     rmSync(folder, { recursive: true });
@@ -82,6 +90,7 @@ function table(rows: readonly Row[]): string {
     'others/mma',
     'tensor',
     'issue',
+    'exp',
     'shared',
     'L2',
     'memory',
@@ -96,18 +105,18 @@ function table(rows: readonly Row[]): string {
   });
   const us = (seconds: number) => (seconds * 1e6).toPrecision(3);
   for (const row of rows) {
-    const { tensor, issue, shared, l2, memory } = row.modelled;
+    const { tensor, issue, special, shared, l2, memory } = row.modelled;
     result.push([
       ...[row.case, row.kernels.join(' + '), row.bankConflicts, row.excessSectors, row.othersPerTensor?.toFixed(2) ?? '-'],
-      ...[tensor, issue, shared, l2, memory].map(us),
+      ...[tensor, issue, special, shared, l2, memory].map(us),
       `${us(row.modelledSeconds)} ${row.limitedBy}`,
       us(row.denseLimitSeconds),
       (row.denseLimitSeconds / row.modelledSeconds).toFixed(2),
     ]);
   }
   return [
-    `A MODEL, not a measurement: counts of test/gpusim, scaled from some tiles to the whole, over the rates of an ${a100.name}.`,
-    'Times in microseconds if each unit were the only limit; the model is the slowest, the dense limit that of a dense product at full rate.',
+    `A MODEL, not a measurement: counts of test/gpusim, scaled from a part to the whole, over the rates of an ${a100.name}.`,
+    'Times in microseconds if each unit were the only limit; the model is the slowest, the dense limit that of a dense kernel at full rate.',
     result.toString(),
   ].join('\n');
 }

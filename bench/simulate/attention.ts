@@ -1,0 +1,61 @@
+import { type SimulatedCase, shortTypes } from './cases.js';
+
+/** Of heads and key-value heads; percent of the causal pairs, by blocks of 128 x 128 or by single keys that 128 queries share. */
+type Prefill = ['dense' | 'blocks' | 'columns', heads: number, kv: number, tokens: number, d: number, percent: number];
+/** One new token over listed pages of 16, or all of them. */
+type Decoding = ['pages', heads: number, kv: number, tokens: number, d: number, percent: number];
+
+/** Lengths at which the authors of block-sparse prefill and of page selection (Quest) report; all against dense attention. */
+const rows: readonly (Prefill | Decoding)[] = [
+  ['dense', 32, 8, 32_768, 128, 100],
+  ['blocks', 32, 8, 32_768, 128, 10],
+  ['blocks', 32, 8, 131_072, 128, 10],
+  ['blocks', 32, 8, 1_048_576, 128, 5],
+  ['columns', 32, 8, 131_072, 128, 10],
+  ['blocks', 24, 24, 32_768, 64, 20],
+  ['pages', 32, 8, 32_768, 128, 100],
+  ['pages', 32, 8, 32_768, 128, 6.25],
+  ['pages', 32, 8, 131_072, 128, 1.5625],
+];
+
+const [PART_QUERIES, PART_KEYS] = [128, 1024];
+
+export const attentionCases: readonly SimulatedCase[] = rows.map((row) => (row[0] === 'pages' ? decoding(row) : prefill(row)));
+
+function nameOf([kind, heads, kv, tokens, d, percent]: Prefill | Decoding): string {
+  return `${shortTypes.float16}-${kind}${percent}-${heads}/${kv}x${tokens}x${d}`;
+}
+
+/** The part: the heads of one key-value head, a block of queries and as many keys as make no list so long that it is split. */
+function prefill(row: Prefill): SimulatedCase {
+  const [kind, heads, kv, tokens, d, percent] = row;
+  const causal = (tokens * (tokens + 1)) / 2;
+  const pairs = (causal * percent) / 100;
+  const listed = kind === 'columns' ? pairs / 128 : pairs / 128 ** 2; // ids of a head
+  const operands = heads * tokens * d * 2 + 2 * kv * tokens * d * 2 + heads * tokens * (d + 1) * 4;
+  return {
+    name: nameOf(row),
+    program: 'attended.ts',
+    args: [kind === 'columns' ? 'columns' : 'blocks', heads / kv, PART_QUERIES, PART_KEYS, d],
+    onOneMultiprocessor: true,
+    scale: (kv * pairs) / (PART_QUERIES * PART_KEYS),
+    bytes: operands + heads * listed * 4,
+    dense: { multiplyAdds: 2 * heads * causal * d, type: 'half', bytes: operands },
+  };
+}
+
+/** The part: one key-value head, whose list is split as it would be beside the others. */
+function decoding(row: Decoding): SimulatedCase {
+  const [, heads, kv, tokens, d, percent] = row;
+  const read = (tokens * percent) / 100;
+  const others = heads * d * 2 + heads * (d + 1) * 4;
+  return {
+    name: nameOf(row),
+    program: 'attended.ts',
+    args: ['pages', heads / kv, 1, read, d],
+    onOneMultiprocessor: false,
+    scale: kv,
+    bytes: 2 * kv * read * d * 2 + others + (read / 16) * 8,
+    dense: { multiplyAdds: 2 * heads * tokens * d, type: 'half', bytes: 2 * kv * tokens * d * 2 + others },
+  };
+}

@@ -1,0 +1,32 @@
+import { conv } from 'sparse-kernels';
+import { type SimulatedCase, shortTypes } from './cases.js';
+import { surface } from './surface.js';
+
+/** Submanifold 3 x 3 x 3 layers on the voxels of a surface: sites of the whole, channels. The part is a smaller surface. */
+const rows: readonly [sites: number, inputs: number, out: number][] = [
+  [100_000, 16, 16],
+  [100_000, 32, 32],
+  [100_000, 64, 64],
+  [50_000, 128, 128],
+  [20_000, 256, 256],
+];
+const PART_WIDTH = 48;
+
+/** Compared with the products of the pairs alone, as one dense product at full rate. */
+export function convCases(): SimulatedCase[] {
+  using map = conv.map(surface(PART_WIDTH, 1), { kernelSize: 3 });
+  const partSites = PART_WIDTH ** 2;
+  return rows.map(([sites, inputs, out]) => {
+    const scale = sites / partSites;
+    const bytes = sites * (inputs + out) * 2 + 27 * inputs * out * 2;
+    return {
+      name: `${shortTypes.float16}-surface-${sites}x${inputs}x${out}`,
+      program: 'convolved.ts',
+      args: [PART_WIDTH, inputs, out],
+      onOneMultiprocessor: true,
+      scale,
+      bytes: bytes + 27 * sites * 4, // the row of each site at each offset
+      dense: { multiplyAdds: map.pairCount * scale * inputs * out, type: 'half', bytes },
+    };
+  });
+}

@@ -1,0 +1,47 @@
+import { type SimulatedCase, shortTypes } from './cases.js';
+
+type Row = [
+  tokens: number,
+  inputs: number,
+  out: number,
+  dtype: keyof typeof shortTypes,
+  pattern: string,
+  partTokens: number,
+  partOut: number,
+];
+
+/** Products with sparse weights against dense ones: parts are whole tiles, over all inputs. */
+const rows: readonly Row[] = [
+  [4096, 4096, 4096, 'float16', '2:4', 128, 256],
+  [4096, 8192, 1024, 'float16', '2:4', 128, 256],
+  [768, 768, 768, 'float16', '2:4', 768, 768],
+  [2048, 4096, 11008, 'bfloat16', '2:4', 128, 256],
+  [4096, 4096, 4096, 'int8', '2:4', 128, 256],
+  [16, 4096, 4096, 'float16', '2:4', 16, 4096],
+  [16, 4096, 4096, 'int8', '2:4', 16, 4096],
+  [1, 4096, 4096, 'float16', '2:4', 1, 4096],
+  [512, 4096, 4096, 'float32', '2:4', 128, 64],
+  [512, 4096, 4096, 'float32', '1:8', 128, 64],
+  [512, 4096, 4096, 'float16', '1:8', 128, 64],
+];
+
+export const nmCases: readonly SimulatedCase[] = rows.map(([tokens, inputs, out, dtype, pattern, partTokens, partOut]) => {
+  const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int8: 1 }[dtype];
+  const [n, m] = pattern.split(':').map(Number) as [number, number];
+  // Tiles: values and two bits for each. Cells: values and a byte for each.
+  const weightBytes = ((inputs * n) / m) * out * (elementBytes + (dtype !== 'float32' && m === 4 ? 0.25 : 1));
+  const others = tokens * inputs * elementBytes + tokens * out * 4; // x of the type that is multiplied, float32 y
+  return {
+    name: `${shortTypes[dtype]}-${tokens}x${inputs}x${out}-${pattern}`,
+    program: 'product.ts',
+    args: [partTokens, inputs, partOut, dtype, pattern],
+    onOneMultiprocessor: partTokens * partOut < tokens * out,
+    scale: ((tokens / partTokens) * out) / partOut,
+    bytes: weightBytes + others,
+    dense: {
+      multiplyAdds: tokens * inputs * out,
+      type: dtype === 'float32' ? 'float' : dtype === 'int8' ? 'int8' : 'half',
+      bytes: inputs * out * elementBytes + others,
+    },
+  };
+});
