@@ -28,6 +28,8 @@ export interface Figures {
   /** Bytes that one call must read of the sparse operand as it is stored, and of the dense one. */
   readonly bytes: number;
   readonly denseBytes: number;
+  /** Peak bytes beside what a call reads and returns, where they were measured: of what is made once (a map), and of the call. */
+  readonly peak?: { readonly made: number; readonly making: number; readonly running: number };
 }
 
 /** A case made ready to run: two sides that compute the same outputs. */
@@ -63,4 +65,5 @@ export interface Measured {
   readonly threads: number;
   readonly oursMs: number;
   readonly peerMs: number;
+  readonly peak: Figures['peak'] | null;
 }

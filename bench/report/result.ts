@@ -1,7 +1,7 @@
 import { median, quantile } from 'simple-statistics';
 import type { Roofline } from '../machine.js';
 import type { Outcome } from '../measure.js';
-import type { BenchCase } from '../suite.js';
+import type { BenchCase, Figures } from '../suite.js';
 
 /** One row of the report. Figures that were not measured, because the case failed its verification, are null. */
 export interface Result {
@@ -37,6 +37,8 @@ export interface Result {
   /** The sparse operand as it is stored, and the dense one. */
   readonly bytes: number | null;
   readonly denseBytes: number | null;
+  /** Bytes of what is made once, and the peaks of making it and of a call beside what it reads and returns. */
+  readonly peak: Figures['peak'] | null;
   readonly verified: boolean;
 }
 
@@ -74,6 +76,7 @@ export function summarize({ suite, case: benchCase, threads }: Entry, outcome: O
     rooflineFraction: round(floorMs / oursMs),
     bytes,
     denseBytes,
+    peak: outcome.peak ?? null,
     verified: true,
   };
 }
@@ -94,6 +97,7 @@ const unmeasured = {
   rooflineFraction: null,
   bytes: null,
   denseBytes: null,
+  peak: null,
 } as const;
 
 /** No measurement here has more than four digits of meaning. */

@@ -1,6 +1,7 @@
 import { conv, type Isa } from 'sparse-kernels';
 import { type ConvCase, type ConvPattern, convCase, convCases, parsePointwise } from '../cases/conv.js';
 import { denseConv, denseMatMul } from '../competitors/onnxruntime.js';
+import { peakBytes } from '../memory.js';
 import { productOracle } from '../oracle.js';
 import { normals, randomSource } from '../random.js';
 import type { Conditions, Contest, Suite, Workload } from '../suite.js';
@@ -27,16 +28,30 @@ export const convSuite: Suite<ConvCase> = {
 
 type Shape = ConvCase['shape'];
 
+/** Whether no case ran in this process yet, whose freed memory would hide a peak. */
+let fresh = true;
+
 /** What both kinds share: a layer of ours on a map, checked at some sites. */
-function layerOn(x: conv.SparseTensor, kernel: number[], { in: inputs, out }: Shape) {
-  const map = conv.map(x, { kernelSize: kernel });
+function layerOn(x: conv.SparseTensor, kernel: number[], shape: Shape) {
+  let map: conv.ConvMap | undefined;
+  const measures = fresh;
+  fresh = false;
+  const making = peakBytes(() => {
+    map = conv.map(x, { kernelSize: kernel });
+  });
+  return layerOf(x, map as unknown as conv.ConvMap, measures ? making : undefined, kernel, shape);
+}
+
+function layerOf(x: conv.SparseTensor, map: conv.ConvMap, making: number | undefined, kernel: number[], { in: inputs, out }: Shape) {
   const volume = map.kernelVolume;
   const weight = { data: normals(out * volume * inputs, 1), dims: [out, ...kernel, inputs] };
   const check = siteOracle(x, map, weight.data, out);
   const side = ({ threads, isa }: Conditions) => {
     const layer = conv.layer({ weight, threads, ...(isa !== undefined && { isa: isa as Isa }) });
-    const y = new Float32Array((x.features.length / inputs) * out);
-    return { layer, run: async () => (await layer.run(x, map, { out: y })).features };
+    const y = new Float32Array((x.features.length / inputs) * out).fill(Number.NaN); // its pages are there
+    const running = peakBytes(() => layer.runSync(x, map, { out: y }));
+    const peak = making === undefined || running === undefined ? undefined : { made: map.bytes, making, running };
+    return { layer, peak, run: async () => (await layer.run(x, map, { out: y })).features };
   };
   const flops = 2 * map.pairCount * inputs * out;
   return { map, weight, check, side, flops, bytes: 4 * (x.features.length / inputs) * (inputs + out) };
@@ -70,25 +85,36 @@ function sparkLayer(shape: Shape): Workload {
 }
 
 function surfaceLayer(shape: Shape, pattern: ConvPattern): Workload {
-  const { size, in: inputs, out } = shape;
+  const { size, in: inputs } = shape;
   const { coords, extent } = terrain(size);
   const voxels = coords.length / 4;
   const x = conv.tensor({ coords, features: normals(voxels * inputs, 2), spatialShape: [extent, extent, extent] });
   const ours = layerOn(x, [3, 3, 3], shape);
+  const product = pattern === 'map' ? undefined : equalProduct(voxels, ours.map.pairCount, shape);
+  const compare = product && productOracle(product);
   return async (conditions) => {
-    const { layer, run } = ours.side(conditions);
-    const figures = { denseFlops: ours.flops, bytes: ours.bytes, denseBytes: ours.bytes };
-    if (pattern === 'map') return mapContest(x, ours.map, { kernel: layer.kernel, run, check: ours.check }, figures);
-    // As many multiply-adds in the shape that suits a MatMul best: one row per voxel, its neighbours side by side.
-    const columns = Math.round((ours.map.pairCount * inputs) / voxels);
-    const product = { tokens: voxels, in: columns, out, x: normals(voxels * columns, 3), weight: normals(out * columns, 4) };
+    const { layer, run, peak } = ours.side(conditions);
+    const figures = { denseFlops: ours.flops, bytes: ours.bytes, denseBytes: ours.bytes, ...(peak && { peak }) };
+    if (product === undefined || compare === undefined)
+      return mapContest(x, ours.map, { kernel: layer.kernel, run, check: ours.check }, figures);
     const peer = await denseMatMul({ ...product, threads: conditions.threads, copies: 1 });
-    const compare = productOracle(product);
+    const runPeer = async () => {
+      for (let turn = 1; turn < product.turns; turn++) await peer.run();
+      return peer.run();
+    };
     return {
-      ...{ kernel: layer.kernel, peer: peer.name, runOurs: run, runPeer: peer.run, flops: ours.flops, ...figures },
+      ...{ kernel: layer.kernel, peer: peer.name, runOurs: run, runPeer, flops: ours.flops, ...figures },
       verify: async () => problems([layer.kernel, ours.check(await run())], [peer.name, compare(await peer.run())]),
     };
   };
+}
+
+/** As many multiply-adds in the shape that suits a MatMul best: one row per voxel, its neighbours side by side. Of many voxels, in turns. */
+function equalProduct(voxels: number, pairs: number, { in: inputs, out }: Shape) {
+  const turns = Math.ceil(voxels / 150_000);
+  const tokens = Math.round(voxels / turns);
+  const columns = Math.round((pairs * inputs) / voxels);
+  return { turns, tokens, in: columns, out, x: normals(tokens * columns, 3), weight: normals(out * columns, 4) };
 }
 
 /** The map is the contestant, its layer the measure. */
@@ -96,7 +122,7 @@ function mapContest(
   x: conv.SparseTensor,
   map: conv.ConvMap,
   layer: { kernel: string; run: () => Promise<Float32Array>; check: (y: Float32Array) => string | undefined },
-  figures: Pick<Contest, 'denseFlops' | 'bytes' | 'denseBytes'>,
+  figures: Pick<Contest, 'denseFlops' | 'bytes' | 'denseBytes' | 'peak'>,
 ): Contest {
   const build = async () => conv.map(x, { kernelSize: 3 });
   const same = (built: conv.ConvMap) => (built.pairCount === map.pairCount ? undefined : 'another number of pairs');
@@ -123,8 +149,16 @@ function cells(batch: number): Uint8Array {
   return mask;
 }
 
+const terrains = new Map<number, { coords: Int32Array; extent: number }>();
+
 /** About so many voxels of a hilly surface: one per column, and those that close the steps between columns. */
 function terrain(voxels: number): { coords: Int32Array; extent: number } {
+  const made = terrains.get(voxels) ?? makeTerrain(voxels);
+  terrains.set(voxels, made);
+  return made;
+}
+
+function makeTerrain(voxels: number): { coords: Int32Array; extent: number } {
   const width = Math.round(Math.sqrt(voxels / 1.35));
   const height = (y: number, x: number) =>
     Math.round(width / 2 + 0.12 * width * (Math.sin(9 * (y / width)) + Math.cos(7 * (x / width)) + 0.5 * Math.sin(23 * ((x + y) / width))));
@@ -144,16 +178,32 @@ function terrain(voxels: number): { coords: Int32Array; extent: number } {
   return { coords, extent };
 }
 
-/** Sums some outputs in float64 from a table of all sites, without the pairs of the map. */
+/** Sums some outputs in float64 from the coordinates of all sites, without the pairs of the map. */
 function siteOracle(x: conv.SparseTensor, map: conv.ConvMap, weight: Float32Array, out: number) {
   const axes = x.spatialShape.length;
   const width = 1 + axes;
-  const rows = new Map<string, number>();
-  for (let row = 0; row * width < x.coords.length; row++) rows.set(x.coords.subarray(row * width, (row + 1) * width).join(), row);
+  const sites = x.coords.length / width;
+  // Sites ascend.
+  const rowOf = (site: readonly number[]): number | undefined => {
+    const order = (row: number) => {
+      for (let i = 0; i < width; i++) {
+        const difference = (x.coords[row * width + i] as number) - (site[i] as number);
+        if (difference !== 0) return difference;
+      }
+      return 0;
+    };
+    let [low, high] = [0, sites];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (order(middle) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low < sites && order(low) === 0 ? low : undefined;
+  };
   const next = randomSource(5);
   const kernel = map.kernelSize as readonly number[];
   const expected = Array.from({ length: 400 }, () => {
-    const [row, o] = [next() % rows.size, next() % out];
+    const [row, o] = [next() % sites, next() % out];
     let [sum, magnitude] = [0, 0];
     for (let k = 0; k < map.kernelVolume; k++) {
       const site = [...x.coords.subarray(row * width, (row + 1) * width)];
@@ -162,7 +212,7 @@ function siteOracle(x: conv.SparseTensor, map: conv.ConvMap, weight: Float32Arra
         site[1 + axis] = (site[1 + axis] as number) + (rest % extent) - (extent - 1) / 2;
         rest = Math.floor(rest / extent);
       }
-      const from = rows.get(site.join());
+      const from = rowOf(site);
       for (let i = 0; from !== undefined && i < x.channels; i++) {
         const term = (x.features[from * x.channels + i] as number) * (weight[(o * map.kernelVolume + k) * x.channels + i] as number);
         sum += term;

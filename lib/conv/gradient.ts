@@ -2,7 +2,8 @@ import { type Isa, isaOption } from '../device.js';
 import { rangeError } from '../errors.js';
 import { cancellable, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
-import { allocate, type Tensor, type TensorLike, tensor } from '../tensor.js';
+import { inSlices } from '../slices.js';
+import { allocate, type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
 import { describe, integer, options } from '../validate.js';
 import type { ConvMap } from './map.js';
 import { type AvgPoolOptions, leastOf, type MaxPoolOptions, reductions, weightsOf } from './pool.js';
@@ -135,15 +136,20 @@ export async function maxPoolGradient(
   const { features, channels } = sparseTensor(x, 'x');
   const gradient = poolOutput(dy, map, channels);
   expectMapOf(x, map.input);
-  const row = leastOf(map, inactive);
   const winner = allocate('int32', gradient.length, 'the winners');
   const unused = allocate('float32', gradient.length, 'the maxima');
-  await cancellable(signal, (token) =>
-    map.handle.use((live) => native.mapReduce(live, features, { reduction: reductions.max, channels, row, winner }, unused, token)),
-  );
   const dx = allocate('float32', features.length, 'the gradient');
-  const settings = { reduction: reductions.maxGradient, channels, row: undefined, winner };
-  await cancellable(signal, (token) => native.mapReduce(map.swapped(), gradient, settings, dx, token));
+  const { length } = gradient;
+  await cancellable(signal, (token) =>
+    map.handle.use(async (live) => {
+      const row = await leastOf(map, inactive);
+      typedArray(features, 'float32', 'x', dx.length); // it may have been transferred away
+      await native.mapReduce(live, features, { reduction: reductions.max, channels, row, winner }, unused, token);
+      typedArray(gradient, 'float32', 'dy', length);
+      const settings = { reduction: reductions.maxGradient, channels, row: undefined, winner };
+      await native.mapReduce(new native.KernelMap({ swapped: live }), gradient, settings, dx, token);
+    }),
+  );
   return withFeatures(map.input, dx, channels);
 }
 
@@ -164,12 +170,21 @@ export async function maxPoolGradient(
 export async function avgPoolGradient(dy: SparseTensor, map: ConvMap, poolOptions: AvgPoolOptions = {}): Promise<SparseTensor> {
   const { divisor, signal } = options<AvgPoolOptions>(poolOptions, 'options', ['divisor', 'signal']);
   const { channels } = sparseTensor(dy, 'dy');
-  const weights = weightsOf(map, divisor);
   const gradient = poolOutput(dy, map, channels);
-  const scaled = weights ? gradient.map((v, i) => v * (weights[Math.floor(i / channels)] as number)) : gradient;
+  const { length } = gradient;
+  const scaled = allocate('float32', length, 'the scaled gradient');
   const dx = allocate('float32', rowsOf(map.input) * channels, 'the gradient');
-  const settings = { reduction: reductions.sum, channels, row: undefined, winner: undefined };
-  await cancellable(signal, (token) => native.mapReduce(map.swapped(), scaled, settings, dx, token));
+  await cancellable(signal, (token) =>
+    map.handle.use(async (live) => {
+      const weights = await weightsOf(map, divisor);
+      await inSlices(length, channels, (first, end) => {
+        typedArray(gradient, 'float32', 'dy', length); // it may have been transferred away
+        for (let i = first; i < end; i++) scaled[i] = (gradient[i] as number) * (weights?.[Math.floor(i / channels)] ?? 1);
+      });
+      const settings = { reduction: reductions.sum, channels, row: undefined, winner: undefined };
+      await native.mapReduce(new native.KernelMap({ swapped: live }), scaled, settings, dx, token);
+    }),
+  );
   return withFeatures(map.input, dx, channels);
 }
 

@@ -1,7 +1,8 @@
 import { rangeError } from '../errors.js';
 import { cancellable } from '../handle.js';
 import { native } from '../native.js';
-import { allocate, type Tensor } from '../tensor.js';
+import { inSlices } from '../slices.js';
+import { allocate, type Tensor, typedArray } from '../tensor.js';
 import { oneOf, options } from '../validate.js';
 import type { ConvMap } from './map.js';
 import { expectMapOf, rowsOf, type Sites } from './sites.js';
@@ -50,16 +51,27 @@ export interface AvgPoolOptions {
  */
 export async function maxPool(x: SparseTensor, map: ConvMap, poolOptions: MaxPoolOptions = {}): Promise<SparseTensor> {
   const { inactive, signal } = options<MaxPoolOptions>(poolOptions, 'options', ['inactive', 'signal']);
-  const least = leastOf(map, inactive);
-  return reduce(x, map, { reduction: reductions.max, row: least }, signal);
+  return reduce(x, map, reductions.max, () => leastOf(map, inactive), signal);
 }
 
 /** Where the maximum of every output starts. */
-export function leastOf(map: ConvMap, inactive: MaxPoolOptions['inactive'] = 'skip'): Float32Array {
+export async function leastOf(map: ConvMap, inactive: MaxPoolOptions['inactive'] = 'skip'): Promise<Float32Array> {
   const zero = oneOf(inactive, 'inactive', ['skip', 'zero']) === 'zero';
   const counts = map.countInputs();
-  const inside = zero ? windowSizes(map) : counts;
-  return Float32Array.from(counts, (count, row) => (count === 0 || count < (inside[row] as number) ? 0 : Number.NEGATIVE_INFINITY));
+  const inside = zero ? windowSize(map) : undefined;
+  return perRow(counts.length, (row) => {
+    const count = counts[row] as number;
+    return count === 0 || (inside !== undefined && count < inside(row)) ? 0 : Number.NEGATIVE_INFINITY;
+  });
+}
+
+/** A number for every output row, without holding the event loop. */
+async function perRow(rows: number, of: (row: number) => number): Promise<Float32Array> {
+  const numbers = allocate('float32', rows, 'a number for each output');
+  await inSlices(rows, 1, (first, end) => {
+    for (let row = first; row < end; row++) numbers[row] = of(row);
+  });
+  return numbers;
 }
 
 /**
@@ -79,40 +91,51 @@ export function leastOf(map: ConvMap, inactive: MaxPoolOptions['inactive'] = 'sk
  */
 export async function avgPool(x: SparseTensor, map: ConvMap, poolOptions: AvgPoolOptions = {}): Promise<SparseTensor> {
   const { divisor, signal } = options<AvgPoolOptions>(poolOptions, 'options', ['divisor', 'signal']);
-  return reduce(x, map, { reduction: reductions.sum, row: weightsOf(map, divisor) }, signal);
+  return reduce(x, map, reductions.sum, () => weightsOf(map, divisor), signal);
 }
 
 /** What the sum of every output is multiplied by. */
-export function weightsOf(map: ConvMap, divisor: AvgPoolOptions['divisor'] = 'active'): Float32Array | undefined {
+export async function weightsOf(map: ConvMap, divisor: AvgPoolOptions['divisor'] = 'active'): Promise<Float32Array | undefined> {
+  const rows = rowsOf(map.output);
   switch (oneOf(divisor, 'divisor', ['active', 'inside', 'kernel', 'none'])) {
     case 'none':
       return undefined;
     case 'kernel':
-      return new Float32Array(rowsOf(map.output)).fill(1 / map.kernelVolume);
-    case 'inside':
-      return Float32Array.from(windowSizes(map), (size) => 1 / size);
-    default:
-      return Float32Array.from(map.countInputs(), (count) => (count === 0 ? 0 : 1 / count));
+      return perRow(rows, () => 1 / map.kernelVolume);
+    case 'inside': {
+      const size = windowSize(map);
+      return perRow(rows, (row) => 1 / size(row));
+    }
+    default: {
+      const counts = map.countInputs();
+      return perRow(rows, (row) => 1 / Math.max(1, counts[row] as number));
+    }
   }
 }
 
 async function reduce(
   x: SparseTensor,
   map: ConvMap,
-  settings: { reduction: number; row: Float32Array | undefined },
+  reduction: number,
+  rowOf: () => Promise<Float32Array | undefined>,
   signal: AbortSignal | undefined,
 ): Promise<SparseTensor> {
   const { features, channels } = sparseTensor(x, 'x');
+  const { length } = features;
   expectMapOf(x, map.input);
   const y = allocate('float32', rowsOf(map.output) * channels, 'the output');
   await cancellable(signal, (token) =>
-    map.handle.use((live) => native.mapReduce(live, features, { ...settings, channels, winner: undefined }, y, token)),
+    map.handle.use(async (live) => {
+      const row = await rowOf();
+      typedArray(features, 'float32', 'x', length); // it may have been transferred away
+      await native.mapReduce(live, features, { reduction, row, channels, winner: undefined }, y, token);
+    }),
   );
   return withFeatures(map.output, y, channels);
 }
 
-/** How many cells of each output's window lie inside the grid of the input: a product over the axes. */
-function windowSizes({ geometry, mode, input, output, kernelSize }: ConvMap): Int32Array {
+/** How many cells of an output's window lie inside the grid of the input: a product over the axes. */
+function windowSize({ geometry, mode, input, output, kernelSize }: ConvMap): (row: number) => number {
   if (geometry === undefined || kernelSize === undefined || mode === 'transposed') {
     throw rangeError(
       'ERR_SK_OPTION',
@@ -134,11 +157,11 @@ function windowSizes({ geometry, mode, input, output, kernelSize }: ConvMap): In
     known[axis]?.set(o, count);
     return count;
   };
-  return Int32Array.from({ length: rowsOf(output) }, (_, row) => {
+  return (row) => {
     let size = 1;
     for (let axis = 0; axis < axes; axis++) size *= inside(axis, output.coords[row * (1 + axes) + 1 + axis] as number);
     return size;
-  });
+  };
 }
 
 /**

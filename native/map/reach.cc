@@ -1,19 +1,20 @@
 // Every (input, offset) has at most one output. Under one offset these candidates ascend as the inputs do, so the output sites are the
-// union of sorted lists, and the row of each candidate's output is found by a walk along the sorted outputs.
+// union of sorted lists, and the row of each candidate's output is found by a walk along the sorted outputs. Candidates are cheaper to
+// compute again than to keep: beside the pairs there are never more than the keys of the sites, for their keys are gone when pairs come.
 #include "reach.h"
 
 #include <algorithm>
 #include <atomic>
-#include <limits>
+#include <utility>
 #include <vector>
 
 #include "../core/parallel.h"
+#include "union.h"
 
 namespace sk {
 namespace {
 
-constexpr int64_t kChunk = 4096;       // input rows of one task: their contributions stay in L2
-constexpr int64_t kUnionPart = 16384;  // candidates of one task of the union, roughly
+constexpr int64_t kChunk = 4096;  // input rows of one task: their contributions stay in L2
 
 Status no_memory() { return Status(Code::kMemory, "no memory for the pairs of a map"); }
 
@@ -29,13 +30,16 @@ class Reach {
 
   Status run(AlignedBuffer* out_coords, int64_t* out_rows) {
     if (Status status = prepare(); !status.ok()) return status;
-    if (Status status = candidates(); !status.ok()) return status;
     if (o_.outputs == MapOutputs::kReached) {
-      if (Status status = unite(); !status.ok()) return status;
+      AlignedBuffer keys;
+      if (Status status = candidates(&keys); !status.ok()) return status;
+      if (Status status = unite(keys.as<int64_t>(), starts(), o_.groups, &outputs_, &out_rows_); !status.ok()) return status;
+      keys.release();
       if (Status status = coordinates(out_coords); !status.ok()) return status;
     } else {
       if (Status status = site_keys(o_.out_grid, steps_, o_.out, &outputs_); !status.ok()) return status;
       out_rows_ = o_.out.rows;
+      if (Status status = count_matches(); !status.ok()) return status;
     }
     *out_rows = out_rows_;
     return match();
@@ -97,7 +101,7 @@ class Reach {
     }
   }
 
-  // Calls use(task's group, chunk, first row, rows, key of row r or negative) for every chunk and group, in parallel over chunks.
+  // Calls use(group, chunk, first row, rows, contributions) for every chunk and group, in parallel over chunks.
   template <class Use>
   Status for_each_chunk(Use&& use) {
     std::atomic<bool> failed{false};
@@ -135,104 +139,43 @@ class Reach {
     }
   }
 
-  // keys_ and lists_.in: the candidates of every group, in ascending order.
-  Status candidates() {
+  int64_t* starts() const { return lists_.starts.as<int64_t>(); }
+
+  // begin_ and starts(), from a first pass that counts: count(rows, contributions) of a group and chunk.
+  template <class Count>
+  Status count_pairs(Count&& count) {
     const int64_t chunks = ceil_div(o_.in.rows, kChunk), groups = o_.groups;
-    std::vector<int64_t> counts(static_cast<size_t>(groups * chunks));  // [group][chunk], then where the chunk's candidates begin
-    if (Status status = for_each_chunk([&](int64_t g, int64_t chunk, int64_t, int64_t rows, const int64_t* const* c) {
-          int64_t count = 0;
-          for_each_key(rows, c, [&count](int64_t, int64_t sign, int64_t) { count += sign >= 0; });
-          counts[g * chunks + chunk] = count;
-        });
+    begin_.resize(static_cast<size_t>(groups * chunks));
+    if (!lists_.starts.reserve(static_cast<size_t>(groups + 1) * 8)) return no_memory();
+    if (Status status = for_each_chunk(
+            [&](int64_t g, int64_t chunk, int64_t, int64_t rows, const int64_t* const* c) { begin_[g * chunks + chunk] = count(rows, c); });
         !status.ok())
       return status;
-    if (!lists_.starts.reserve(static_cast<size_t>(groups + 1) * 8)) return no_memory();
-    int64_t* starts = lists_.starts.as<int64_t>();
     int64_t total = 0;
     for (int64_t g = 0; g < groups; ++g) {
-      starts[g] = total;
-      for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-        const int64_t count = counts[g * chunks + chunk];
-        counts[g * chunks + chunk] = total;
-        total += count;
-      }
+      starts()[g] = total;
+      for (int64_t i = g * chunks; i < (g + 1) * chunks; ++i) total += std::exchange(begin_[i], total);
     }
-    starts[groups] = total;
-    // One element more: the loop below writes before it knows whether the candidate counts.
-    if (!keys_.reserve(static_cast<size_t>(total + 1) * 8) || !lists_.in.reserve(static_cast<size_t>(total + 1) * 4) ||
-        !lists_.out.reserve(static_cast<size_t>(total + 1) * 4))
-      return no_memory();
-    return for_each_chunk([&](int64_t g, int64_t chunk, int64_t first, int64_t rows, const int64_t* const* c) {
-      int64_t* keys = keys_.as<int64_t>() + counts[g * chunks + chunk];
-      int32_t* in = lists_.in.as<int32_t>() + counts[g * chunks + chunk];
-      for_each_key(rows, c, [&](int64_t r, int64_t sign, int64_t key) {
-        if (sign < 0) return;
-        *keys++ = key;
-        *in++ = static_cast<int32_t>(first + r);
-      });
-    });
+    starts()[groups] = total;
+    return Status();
   }
 
-  // outputs_: the distinct candidates in ascending order, and a sentinel. Each task unites one range of keys.
-  Status unite() {
-    const int64_t* starts = lists_.starts.as<int64_t>();
-    const int64_t* keys = keys_.as<int64_t>();
-    int64_t longest = 0;
-    for (int64_t g = 1; g < o_.groups; ++g)
-      if (starts[g + 1] - starts[g] > starts[longest + 1] - starts[longest]) longest = g;
-    const int64_t length = starts[longest + 1] - starts[longest];
-    const int64_t parts = std::max<int64_t>(1, std::min(length, starts[o_.groups] / kUnionPart));
-    const auto bound = [&](int64_t g, int64_t part) {  // of a group's candidates before a part
-      if (part == 0) return starts[g];
-      if (part == parts) return starts[g + 1];
-      const int64_t splitter = keys[starts[longest] + length / parts * part];
-      return std::lower_bound(keys + starts[g], keys + starts[g + 1], splitter) - keys;
+  // keys: the candidates of every group, in ascending order.
+  Status candidates(AlignedBuffer* keys) {
+    const int64_t chunks = ceil_div(o_.in.rows, kChunk);
+    const auto count = [this](int64_t rows, const int64_t* const* c) {
+      int64_t found = 0;
+      for_each_key(rows, c, [&found](int64_t, int64_t sign, int64_t) { found += sign >= 0; });
+      return found;
     };
-    std::vector<AlignedBuffer> found(static_cast<size_t>(parts));
-    std::vector<int64_t> counts(static_cast<size_t>(parts));
-    std::atomic<bool> failed{false};
-    parallel_for(parts, 1024, [&](int64_t part, int) {
-      int64_t size = 0;
-      for (int64_t g = 0; g < o_.groups; ++g) size += bound(g, part + 1) - bound(g, part);
-      auto* scratch = static_cast<int64_t*>(thread_scratch(static_cast<size_t>(2 * size + o_.groups + 1) * 8));
-      if (scratch == nullptr) {
-        failed.store(true);
-        return;
-      }
-      int64_t *from = scratch, *to = scratch + size, *ends = scratch + 2 * size;
-      int64_t runs = 0, end = 0;
-      for (int64_t g = 0; g < o_.groups; ++g) {
-        const int64_t first = bound(g, part), count = bound(g, part + 1) - first;
-        if (count == 0) continue;
-        std::copy_n(keys + first, count, from + end);
-        end += count;
-        ends[runs++] = end;
-      }
-      for (; runs > 1; runs = (runs + 1) / 2) {  // pairs of runs become one; groups beside each other share most of their outputs
-        int64_t* write = to;
-        int64_t first = 0;
-        for (int64_t r = 0; r < runs; r += 2) {
-          const int64_t middle = ends[r], last = r + 1 < runs ? ends[r + 1] : middle;
-          write = std::set_union(from + first, from + middle, from + middle, from + last, write);
-          first = last;
-          ends[r / 2] = write - to;
-        }
-        std::swap(from, to);
-      }
-      counts[part] = runs == 0 ? 0 : ends[0];
-      if (found[part].reserve(static_cast<size_t>(counts[part]) * 8))
-        std::copy_n(from, counts[part], found[part].as<int64_t>());
-      else
-        failed.store(true);
+    if (Status status = count_pairs(count); !status.ok()) return status;
+    if (!keys->reserve(static_cast<size_t>(starts()[o_.groups]) * 8)) return no_memory();
+    return for_each_chunk([&](int64_t g, int64_t chunk, int64_t, int64_t rows, const int64_t* const* c) {
+      int64_t* to = keys->as<int64_t>() + begin_[g * chunks + chunk];
+      for_each_key(rows, c, [&to](int64_t, int64_t sign, int64_t key) {
+        if (sign >= 0) *to++ = key;
+      });
     });
-    for (const int64_t count : counts) out_rows_ += count;
-    if (out_rows_ >= std::numeric_limits<int32_t>::max())
-      return Status(Code::kMemory, "expected less than 2^31 output sites but the map would have " + std::to_string(out_rows_));
-    if (failed.load() || !outputs_.reserve(static_cast<size_t>(out_rows_ + 1) * 8)) return no_memory();
-    int64_t* outputs = outputs_.as<int64_t>();
-    for (int64_t part = 0; part < parts; outputs += counts[part++]) std::copy_n(found[part].as<int64_t>(), counts[part], outputs);
-    *outputs = std::numeric_limits<int64_t>::max();
-    return Status();
   }
 
   Status coordinates(AlignedBuffer* out_coords) const {
@@ -251,35 +194,37 @@ class Reach {
     return Status();
   }
 
-  // lists_.out: the row of every candidate's output. Candidates without one (given output sites) are dropped.
-  Status match() {
-    const int64_t groups = o_.groups;
-    int64_t* starts = lists_.starts.as<int64_t>();
-    const int64_t *keys = keys_.as<int64_t>(), *outputs = outputs_.as<int64_t>();
-    int32_t *in = lists_.in.as<int32_t>(), *out = lists_.out.as<int32_t>();
-    std::vector<int64_t> counts(static_cast<size_t>(groups));
-    parallel_for(groups, 1024, [&](int64_t g, int) {
-      int64_t kept = starts[g], j = 0;
-      for (int64_t p = starts[g]; p < starts[g + 1]; ++p) {
-        while (outputs[j] < keys[p]) ++j;
-        in[kept] = in[p];
-        out[kept] = static_cast<int32_t>(j);
-        kept += outputs[j] == keys[p];
-      }
-      counts[g] = kept - starts[g];
+  // Calls found(row, output row) for every row of a chunk whose candidate is an output.
+  template <class Found>
+  void for_each_match(int64_t rows, const int64_t* const* c, Found&& found) const {
+    const int64_t *outputs = outputs_.as<int64_t>(), *at = nullptr;
+    for_each_key(rows, c, [&](int64_t r, int64_t sign, int64_t key) {
+      if (sign < 0) return;
+      if (at == nullptr) at = std::lower_bound(outputs, outputs + out_rows_, key);
+      while (*at < key) ++at;
+      if (*at == key) found(r, static_cast<int32_t>(at - outputs));
     });
-    if (o_.outputs == MapOutputs::kReached) return Status();  // nothing was dropped
-    int64_t end = 0;
-    for (int64_t g = 0; g < groups; ++g) {
-      if (end < starts[g]) {
-        std::copy_n(in + starts[g], counts[g], in + end);
-        std::copy_n(out + starts[g], counts[g], out + end);
-      }
-      starts[g] = end;
-      end += counts[g];
-    }
-    starts[groups] = end;
-    return Status();
+  }
+
+  Status count_matches() {
+    return count_pairs([this](int64_t rows, const int64_t* const* c) {
+      int64_t found = 0;
+      for_each_match(rows, c, [&found](int64_t, int32_t) { ++found; });
+      return found;
+    });
+  }
+
+  Status match() {
+    const int64_t chunks = ceil_div(o_.in.rows, kChunk);
+    const size_t bytes = static_cast<size_t>(std::max<int64_t>(starts()[o_.groups], 1)) * 4;
+    if (!lists_.in.reserve(bytes) || !lists_.out.reserve(bytes)) return no_memory();
+    return for_each_chunk([&](int64_t g, int64_t chunk, int64_t first, int64_t rows, const int64_t* const* c) {
+      int32_t *in = lists_.in.as<int32_t>() + begin_[g * chunks + chunk], *out = lists_.out.as<int32_t>() + begin_[g * chunks + chunk];
+      for_each_match(rows, c, [&](int64_t r, int32_t output) {
+        *in++ = static_cast<int32_t>(first + r);
+        *out++ = output;
+      });
+    });
   }
 
   const MapOptions& o_;
@@ -289,7 +234,8 @@ class Reach {
   std::vector<Axis> of_axis_;
   std::vector<int64_t> column_;  // [groups][axes]
   int64_t columns_ = 0;
-  AlignedBuffer keys_, outputs_;
+  std::vector<int64_t> begin_;  // [groups][chunks]: where their pairs do
+  AlignedBuffer outputs_;       // keys, and a larger one
   int64_t out_rows_ = 0;
 };
 
