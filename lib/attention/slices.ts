@@ -5,10 +5,10 @@ import { typedArray } from '../tensor.js';
 import { resultKeys } from './operands.js';
 import type { Layout } from './types.js';
 
-/** Most that one native run copies of q, k and v; one key-value head at least. Two such runs are under way at a time. */
+/** Most that one native run copies of q, k and v; one key-value head at least. */
 const sliceBytes = 8 << 20;
 
-/** Runs a plan in slices where heads lie outermost, else whole. */
+/** Runs a plan in slices where heads lie outermost, else whole. One after the other: two at once would take more threads than the run may. */
 export async function runSlices(
   plan: NativeAttendPlan,
   all: NativeAttendOperands,
@@ -23,22 +23,13 @@ export async function runSlices(
     const whole = all[key];
     return whole === undefined ? [] : [{ key, whole, perUnit: whole.length / units }];
   });
-  const underWay: Promise<void>[] = [];
-  try {
-    for (let first = 0; first < units; first += slice) {
-      const count = Math.min(slice, units - first);
-      const part: NativeAttendOperands = { ...all, firstUnit: first, units: count };
-      for (const { key, whole, perUnit } of sliced) {
-        typedArray(whole, whole instanceof Uint16Array ? 'float16' : 'float32', key, perUnit); // it may have been transferred away
-        Object.assign(part, { [key]: whole.subarray(first * perUnit, (first + count) * perUnit) });
-      }
-      const run = plan.run(part, token);
-      run.catch(() => {}); // it is awaited below, but may fail while we still wait for the one before: that is not unhandled
-      underWay.push(run);
-      if (underWay.length === 2) await underWay.shift();
+  for (let first = 0; first < units; first += slice) {
+    const count = Math.min(slice, units - first);
+    const part: NativeAttendOperands = { ...all, firstUnit: first, units: count };
+    for (const { key, whole, perUnit } of sliced) {
+      typedArray(whole, whole instanceof Uint16Array ? 'float16' : 'float32', key, perUnit); // it may have been transferred away
+      Object.assign(part, { [key]: whole.subarray(first * perUnit, (first + count) * perUnit) });
     }
-    await underWay.shift();
-  } finally {
-    await Promise.allSettled(underWay); // after a failure: nothing writes to the results once the promise is settled
+    await plan.run(part, token);
   }
 }

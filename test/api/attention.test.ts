@@ -1,6 +1,6 @@
 /** attention.plan, run and merge: what is refused, and where exactly the boundary lies. */
 import { attention, type SparseKernelsError } from 'sparse-kernels';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { native } from '../../lib/native.js';
 import { firstMismatch } from '../reference/compare.js';
 import { uniform } from '../support/random.js';
@@ -154,6 +154,23 @@ describe('run', () => {
     expect(firstMismatch(lse.data, wanted.lse.data, 0)).toBeNull();
     const single = attention.plan({ pattern: large.pattern, heads: 8, headDim: 64, causal: true, batch: 2, threads: 1 });
     expect(firstMismatch(single.runSync(...operands).output.data, wanted.output.data, 0)).toBeNull();
+  });
+
+  test('copies large operands in slices, one after the other: two at once would take twice the threads', async () => {
+    let [underWay, most] = [0, 0];
+    const run = vi.fn(async () => {
+      most = Math.max(most, ++underWay);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      underWay--;
+    });
+    const made = vi.spyOn(native, 'AttendPlan').mockImplementation(function fake() {
+      return { run, dispose: () => {} } as never;
+    });
+    const large = attention.plan({ heads: 4, headDim: 128, pattern: patterns.dense({ queryLength: 2048 }) });
+    const x = tensor(4, 2048, 128, 1);
+    await large.run(x, x, x);
+    expect({ slices: run.mock.calls.length, most }).toEqual({ slices: 2, most: 1 });
+    made.mockRestore();
   });
 
   test('can be aborted', async () => {
