@@ -7,8 +7,12 @@ export interface Product {
   readonly tokens: number;
   readonly in: number;
   readonly out: number;
+  /** The most by which x may be off where it is quantised. */
+  readonly xError?: number;
 }
 
+/** Deviations of a sum of rounding errors, each equally likely within its range, that no output reaches. */
+const SIGMAS = 7;
 /** Up to this many multiply-adds every output is checked, beyond it a sample. */
 const CHEAP = 2 ** 24;
 const SAMPLES = 2048;
@@ -25,9 +29,9 @@ export function productOracle(product: Product): (y: Float32Array) => string | u
   const expected = new Float64Array(places.length);
   const tolerance = new Float64Array(places.length);
   places.forEach((place, i) => {
-    const { sum, magnitude } = dot(product, Math.floor(place / product.out), place % product.out);
+    const { sum, magnitude, norm } = dot(product, Math.floor(place / product.out), place % product.out);
     expected[i] = sum;
-    tolerance[i] = 2 * FLOAT32_ROUNDOFF * Math.sqrt(product.in) * magnitude;
+    tolerance[i] = 2 * FLOAT32_ROUNDOFF * Math.sqrt(product.in) * magnitude + (SIGMAS / Math.sqrt(3)) * (product.xError ?? 0) * norm;
   });
   return (y) => {
     const unwritten = y.findIndex(Number.isNaN);
@@ -53,10 +57,13 @@ function placesToCheck({ tokens, in: inFeatures, out }: Product): number[] {
 function dot({ x, weight, in: inFeatures }: Product, token: number, output: number) {
   let sum = 0;
   let magnitude = 0;
+  let squares = 0;
   for (let k = 0; k < inFeatures; k++) {
-    const term = (x[token * inFeatures + k] as number) * (weight[output * inFeatures + k] as number);
+    const w = weight[output * inFeatures + k] as number;
+    const term = (x[token * inFeatures + k] as number) * w;
+    squares += w * w;
     sum += term;
     magnitude += Math.abs(term);
   }
-  return { sum, magnitude };
+  return { sum, magnitude, norm: Math.sqrt(squares) };
 }

@@ -1,6 +1,7 @@
 import type { BenchCase } from '../suite.js';
 
-export type NmDType = 'float32' | 'float16' | 'bfloat16' | 'int8';
+/** Of the weight; 'w8a8': int8, and activations too. */
+export type NmDType = 'float32' | 'float16' | 'bfloat16' | 'int8' | 'w8a8';
 
 export interface NmCase extends BenchCase {
   readonly shape: { readonly tokens: number; readonly in: number; readonly out: number };
@@ -12,7 +13,7 @@ export interface NmCase extends BenchCase {
 /** Up to about this many tokens a layer waits for its weights, not for its arithmetic. */
 const MEMORY_BOUND_TOKENS = 8;
 
-const bytesOf: Readonly<Record<NmDType, number>> = { float32: 4, float16: 2, bfloat16: 2, int8: 1 };
+const bytesOf: Readonly<Record<NmDType, number>> = { float32: 4, float16: 2, bfloat16: 2, int8: 1, w8a8: 1 };
 
 //    tokens    in   out  pattern  goal  dtype of the weight
 const rows: readonly [number, number, number, string, number | null, NmDType?][] = [
@@ -46,6 +47,8 @@ const rows: readonly [number, number, number, string, number | null, NmDType?][]
   [1, 11008, 4096, '8:2:4', 1.75],
   [1, 4096, 4096, '2:4', 2.5, 'float16'],
   [1, 4096, 4096, '2:4', null, 'int8'],
+  [192, 1024, 1024, '2:4', 1.4, 'w8a8'],
+  [192, 4096, 4096, '2:4', 1.4, 'w8a8'],
 ];
 
 export const nmCases: readonly NmCase[] = rows.map(([tokens, inFeatures, outFeatures, pattern, goal, dtype]) =>
@@ -54,7 +57,7 @@ export const nmCases: readonly NmCase[] = rows.map(([tokens, inFeatures, outFeat
 
 export function nmCase(shape: NmCase['shape'], pattern: string, goal: number | null = null, dtype: NmDType = 'float32'): NmCase {
   const coldWeights = shape.tokens === 1;
-  const shortType = { float32: 'f32', float16: 'f16', bfloat16: 'bf16', int8: 'i8' }[dtype];
+  const shortType = { float32: 'f32', float16: 'f16', bfloat16: 'bf16', int8: 'i8', w8a8: 'w8a8' }[dtype];
   return {
     name: `${shortType}-${shape.tokens}x${shape.in}x${shape.out}-${pattern}${coldWeights ? '-cold' : ''}`,
     shape,

@@ -50,6 +50,47 @@ export async function denseMatMul(layer: DenseLayer): Promise<DensePeer> {
   };
 }
 
+/**
+ * One DynamicQuantizeMatMul: x is quantised to uint8 in the run, the weight to seven bits for each output; the fastest of onnxruntime's
+ * int8 products. With eight bits its sums of two saturate without VNNI. Its weight is an initializer.
+ */
+export async function dynamicQuantizeMatMul(layer: DenseLayer): Promise<DensePeer> {
+  const { tokens, in: inFeatures, out, threads } = layer;
+  const scale = Float32Array.from({ length: out }, (_, o) => {
+    const row = layer.weight.subarray(o * inFeatures, (o + 1) * inFeatures);
+    return row.reduce((most, w) => Math.max(most, Math.abs(w)), 0) / 63 || 1;
+  });
+  const steps = layer.weight.map((w, i) => Math.round(w / (scale[Math.floor(i / inFeatures)] as number)));
+  const weight = Uint8Array.from(transpose(steps, out, inFeatures));
+  const model = onnx.ModelProto.encode({
+    irVersion: 8,
+    opsetImport: [
+      { domain: '', version: 13 },
+      { domain: 'com.microsoft', version: 1 },
+    ],
+    graph: {
+      name: 'dense',
+      node: [{ opType: 'DynamicQuantizeMatMul', domain: 'com.microsoft', input: ['x', 'w', 'scale'], output: ['y'] }],
+      initializer: [
+        { name: 'w', dataType: onnx.TensorProto.DataType.INT8, dims: [inFeatures, out], rawData: weight },
+        { name: 'scale', dataType: FLOAT, dims: [out], rawData: new Uint8Array(scale.buffer) },
+      ],
+      input: [valueInfo('x', [tokens, inFeatures])],
+      output: [valueInfo('y', [tokens, out])],
+    },
+  }).finish();
+  const session = await ort.InferenceSession.create(model, sessionOptions(threads));
+  const x = new ort.Tensor('float32', layer.x, [tokens, inFeatures]);
+  const y = new ort.Tensor('float32', new Float32Array(tokens * out), [tokens, out]);
+  return {
+    name: `onnxruntime-node ${version()} (DynamicQuantizeMatMul)`,
+    run: async () => {
+      await session.run({ x }, { y });
+      return y.data as Float32Array;
+    },
+  };
+}
+
 function matMulModel({ tokens, in: inFeatures, out }: DenseLayer, weight: Float32Array, weightIsInput: boolean) {
   const w = valueInfo('w', [inFeatures, out]);
   const rawData = new Uint8Array(weight.buffer, weight.byteOffset, weight.byteLength);

@@ -1,6 +1,6 @@
 import { type Isa, nm, prune, type Tensor } from 'sparse-kernels';
 import { type NmCase, nmCase, nmCases, type ParsedPattern, parsePattern } from '../cases/nm.js';
-import { denseMatMul } from '../competitors/onnxruntime.js';
+import { denseMatMul, dynamicQuantizeMatMul } from '../competitors/onnxruntime.js';
 import { productOracle } from '../oracle.js';
 import { normals, randomSource } from '../random.js';
 import type { Suite, Workload } from '../suite.js';
@@ -23,16 +23,19 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
   const sparsity = sparsityOf(parsed);
   const pruned = pruneTo(unpruned, parsed);
   // Both sides compute with the weight as it is after rounding to dtype.
-  const weight = dtype === 'float32' ? pruned : nm.plan({ weight: pruned, ...sparsity, dtype }).toDense();
+  const stored = dtype === 'w8a8' ? { ...sevenBits(pruned), activations: 'int8' as const } : { weight: pruned, dtype };
+  const weight = dtype === 'float32' ? pruned : nm.plan({ ...stored, ...sparsity }).toDense();
   const input = { type: 'float32', data: normals(shape.tokens * shape.in, 2), dims: [shape.tokens, shape.in] };
   const operands = { ...shape, x: input.data, weight: weight.data };
   const badWeight = keptCount(weight.data, shape, parsed);
-  const compare = productOracle(operands);
+  // Half a step of the larger range; onnxruntime's steps are 2/255 of the largest magnitude, ours 1/127.
+  const xError = input.data.reduce((most, v) => Math.max(most, Math.abs(v)), 0) / 254;
+  const compare = productOracle({ ...operands, ...(dtype === 'w8a8' && { xError }) });
   const denseBytes = weight.data.byteLength;
 
   return async ({ threads, isa, coldBytes }) => {
     const forced = isa === undefined ? {} : { isa: isa as Isa };
-    const newPlan = () => nm.plan({ weight: pruned, ...sparsity, dtype, tokens: shape.tokens, threads, ...forced });
+    const newPlan = () => nm.plan({ ...stored, ...sparsity, tokens: shape.tokens, threads, ...forced });
     // One copy more than just fills `coldBytes`: by its next turn each has been driven out of every cache.
     const copiesOf = (bytes: number) => (coldWeights ? Math.floor(coldBytes / bytes) + 1 : 1);
     const first = newPlan();
@@ -42,7 +45,7 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
     const out = new Float32Array(shape.tokens * shape.out);
     const runOurs = async () => (await (plans[turn++ % plans.length] ?? first).run(input, { out })).data;
     const copies = copiesOf(denseBytes);
-    const peer = await denseMatMul({ ...operands, threads, copies });
+    const peer = await (dtype === 'w8a8' ? dynamicQuantizeMatMul : denseMatMul)({ ...operands, threads, copies });
 
     return {
       kernel: first.kernel,
@@ -62,6 +65,14 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
       },
     };
   };
+}
+
+/** An int8 weight in -63 .. 63, so that onnxruntime's sums of two do not saturate where there is no VNNI (its reduce_range). */
+function sevenBits({ data, dims }: Tensor) {
+  const [out = 0, inputs = 0] = dims;
+  const largest = (o: number) => data.subarray(o * inputs, (o + 1) * inputs).reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+  const scale = Float32Array.from({ length: out }, (_, o) => largest(o) / 63 || 1);
+  return { weight: { data: Int8Array.from(data, (w, i) => Math.round(w / (scale[Math.floor(i / inputs)] as number))), dims }, scale };
 }
 
 /** A weight that was pruned to nothing would make every output right and every kernel fast. */
