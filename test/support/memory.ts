@@ -32,4 +32,16 @@ const building = peakOf(() => {
   map = conv.map(x, { kernelSize: 3 });
 });
 const running = peakOf(() => layer.runSync(x, map as conv.ConvMap, { out }));
-process.stdout.write(JSON.stringify({ map: map?.bytes, building, running }));
+const maps = [
+  { mode: 'sparse', kernelSize: 3, padding: 1, outputs: x }, // most candidates are no outputs
+  { mode: 'sparse', kernelSize: 3, padding: 1, stride: 2 },
+] as const;
+const others = maps.map((options) => {
+  let made: conv.ConvMap | undefined;
+  const peak = peakOf(() => {
+    made = conv.map(x, options);
+  });
+  const { bytes, coords } = made as conv.ConvMap;
+  return { peak, map: bytes, sites: coords.byteLength };
+});
+process.stdout.write(JSON.stringify({ map: map?.bytes, building, running, others }));
