@@ -8,6 +8,8 @@ export interface SimulatedCase {
   readonly onOneMultiprocessor: boolean;
   /** The whole over the part. */
   readonly scale: number;
+  /** The same of the kernels that prepare an operand, once whatever the outputs are. Default: `scale`. */
+  readonly operandScale?: number;
   /** Each operand and the result once. */
   readonly bytes: number;
   /** What a dense kernel would do for the same: no library quite reaches the limits of the device. */

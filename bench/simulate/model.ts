@@ -40,9 +40,10 @@ export interface Modelled {
 }
 
 /** The case from the counts of its part. */
-export function model({ scale, bytes }: SimulatedCase, launches: readonly Launch[]): Modelled {
+export function model({ scale, operandScale = scale, bytes }: SimulatedCase, launches: readonly Launch[]): Modelled {
   const cycles = a100.multiprocessors * a100.hertz;
-  const sum = (count: (launch: Launch) => number) => launches.reduce((total, launch) => total + count(launch), 0) * scale;
+  const scaleOf = ({ kernel }: Launch) => (/convert_rows|quantise_rows|transpose_rows/.test(kernel) ? operandScale : scale);
+  const sum = (count: (launch: Launch) => number) => launches.reduce((total, launch) => total + count(launch) * scaleOf(launch), 0);
   const rate = (launch: Launch) => {
     const [name = ''] = Object.keys(launch.tensor_instructions);
     return a100.halfMultiplyAddsPerCycle * (name.startsWith('mma.sp') ? 2 : 1) * (name.includes('.s8.') ? 2 : 1);

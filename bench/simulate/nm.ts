@@ -37,6 +37,7 @@ export const nmCases: readonly SimulatedCase[] = rows.map(([tokens, inputs, out,
     args: [partTokens, inputs, partOut, dtype, pattern],
     onOneMultiprocessor: partTokens * partOut < tokens * out,
     scale: ((tokens / partTokens) * out) / partOut,
+    operandScale: tokens / partTokens,
     bytes: weightBytes + others,
     dense: {
       multiplyAdds: tokens * inputs * out,

@@ -34,6 +34,14 @@ __device__ inline float widen_from(Half x) {
 }
 __device__ inline float widen_from(BHalf x) { return __uint_as_float(static_cast<uint32_t>(x.bits) << 16); }
 
+// Two elements of a word.
+__device__ inline void widen_pair(Half, uint32_t pair, float& low, float& high) {
+  asm("{\n.reg .b16 l, h;\nmov.b32 {l, h}, %2;\ncvt.f32.f16 %0, l;\ncvt.f32.f16 %1, h;\n}" : "=f"(low), "=f"(high) : "r"(pair));
+}
+__device__ inline void widen_pair(BHalf, uint32_t pair, float& low, float& high) {
+  low = __uint_as_float(pair << 16), high = __uint_as_float(pair & 0xFFFF0000);
+}
+
 // Element `at` of an array of float32, float16 or bfloat16. The type is the same for all threads, so that one kernel serves all at the
 // price of a branch that never diverges.
 __device__ inline float widen_element(const void* x, DType type, int64_t at) {

@@ -56,6 +56,14 @@ __device__ inline uint32_t load_shared(uint32_t address) {
   return word;
 }
 
+__device__ inline void load_shared(float (&x)[1], uint32_t address) {
+  asm volatile("ld.shared.f32 %0, [%1];\n" : "=f"(x[0]) : "r"(address) : "memory");
+}
+// 16-byte aligned.
+__device__ inline void load_shared(float (&x)[4], uint32_t address) {
+  asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];\n" : "=f"(x[0]), "=f"(x[1]), "=f"(x[2]), "=f"(x[3]) : "r"(address) : "memory");
+}
+
 // Two numbers, 8-byte aligned. Plain assignments of vectors are taken apart by the compiler at times.
 template <int kOffset = 0>
 __device__ inline void store_shared2(uint32_t address, float a, float b) {

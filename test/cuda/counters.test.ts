@@ -55,6 +55,19 @@ describe.skipIf(where !== 'simulator')('2:4 on sparse tensor cores', () => {
   });
 });
 
+test.skipIf(where !== 'simulator')('any pattern on CUDA cores: x is copied once by each row block, nothing is spilled', () => {
+  const [tokens, inputs, outputs] = [128, 512, 128];
+  const [transpose, product] = launchesOf(108, tokens, inputs, outputs, 'float16', '1:8') as [Launch, Launch];
+  expect([transpose.kernel, product.kernel].map((name) => /transpose_rows|cells_product/.exec(name)?.[0])).toEqual([
+    'transpose_rows',
+    'cells_product',
+  ]);
+  expect(product.async_copy_bytes).toBe((outputs / 64) * inputs * tokens * 4);
+  expect(product.global_loads.excess_sectors).toBe(0);
+  expect(Object.keys(product.global_stores.requests_by_bytes_per_thread)).toEqual(['16']);
+  for (const { occupancy } of [transpose, product]) expect(occupancy).toMatchObject({ registers_from: 'ptxas', spilled_bytes: 0 });
+});
+
 test.skipIf(where !== 'simulator')('convolution over a map: 16 bytes a copy, no bank conflicts, nothing spilled', () => {
   const [launch] = launches('test/cuda/convolution.ts', 108, 40, 64, 64).filter(({ kernel }) => kernel.includes('gather_mma')) as [Launch];
   expect(launch.shared.bank_conflicts).toBe(0);

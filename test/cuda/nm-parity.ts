@@ -81,7 +81,8 @@ async function compare(c: NmCase, row: CudaKernelInfo, sparsity: Sparsity, type:
 
   const given = fill(tokens * inputs, 1).map(asGiven);
   if (scale) for (let i = 0; i < given.length; i += inputs) given[i + ((i * 7) % inputs)] = i % 2 ? 127 : -127; // steps of 1
-  const x = w8a8 ? quantiseTokens(given, inputs) : given.map(asStored); // what is multiplied
+  const onTensorCores = row.pattern === '2:4'; // which multiply numbers of one type
+  const x = w8a8 ? quantiseTokens(given, inputs) : onTensorCores ? given.map(asStored) : given;
   const linear = { x, tokens, inputs, outputs };
   let expected = denseLinear({ ...linear, weight, bias, activation: gate ? 'none' : activation });
   const dot = dotTolerance(inputs, maxAbs(x), maxAbs(weight), bias ? maxAbs(bias) : 0);

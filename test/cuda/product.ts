@@ -1,13 +1,14 @@
-/** A program for the simulator: one product of random data, `product.ts tokens in out dtype`. GPUSIM_REPORT then has its launches. */
+/** A program for the simulator: one product of random data, `product.ts tokens in out dtype pattern`. GPUSIM_REPORT then has its launches. */
 import { nm, toDevice } from 'sparse-kernels';
 import { halfBits } from '../reference/round.js';
 import { uniform } from '../support/random.js';
 
 const [tokens = 0, inputs = 0, outputs = 0] = process.argv.slice(2, 5).map(Number);
 const dtype = process.argv[5] as 'float16' | 'bfloat16' | 'int8';
-const weight = nm.prune({ data: uniform(outputs * inputs, 1), dims: [outputs, inputs] }, { pattern: '2:4' });
+const pattern = (process.argv[6] ?? '2:4') as nm.Pattern;
+const weight = nm.prune({ data: uniform(outputs * inputs, 1), dims: [outputs, inputs] }, { pattern });
 const numbers = dtype === 'int8' ? ({ dtype, activations: dtype } as const) : { dtype };
-using plan = nm.plan({ weight, ...numbers, pattern: '2:4', bias: uniform(outputs, 2), activation: 'relu', device: 'cuda' });
+using plan = nm.plan({ weight, ...numbers, pattern, bias: uniform(outputs, 2), activation: 'relu', device: 'cuda' });
 const type = dtype === 'int8' ? 'float16' : dtype;
 using x = await toDevice({ data: halfBits(type, uniform(tokens * inputs, 3)), dims: [tokens, inputs], type }, 'cuda');
 using y = await plan.run(x);

@@ -141,10 +141,10 @@ Status CellWeight::upload(const std::shared_ptr<const CudaDevice>& device) {
 
 Status CellWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, DType x_type, SpmmCudaProduct product) const {
   const SpmmShape shape = product.tokens <= kFewTokens ? SpmmShape::kFew : SpmmShape::kMany;
-  product.cells = {d_starts_.as<uint32_t>(), d_values_.as<void>(), d_indices_.as<uint8_t>(), d_order_.as<uint8_t>()};
+  product.cells = {d_starts_.as<uint32_t>(), type_, d_values_.as<void>(), d_indices_.as<uint8_t>(), d_order_.as<uint8_t>()};
   product.k_tiles = k_cells_;
   product.splits = 1;
-  product.x_pitch = round_up(product.tokens, shape == SpmmShape::kFew ? kFewTokens : kManyTokens) * static_cast<int64_t>(size_of(type_));
+  product.x_pitch = round_up(product.tokens, shape == SpmmShape::kFew ? kFewTokens : kManyTokens) * 4;
   const auto device = d_order_.shared_device();
   CudaBuffer panel;
   Status status = panel.reserve(device, static_cast<size_t>(k_cells_ * kCellInputs * product.x_pitch));

@@ -1,10 +1,10 @@
 // The loop nest on CUDA cores, for any pattern: load -> multiply -> store, for 64 packed rows x kTokens tokens.
 //
 // A block of threads copies 64 inputs of all its tokens to shared memory at a time (two stages); each warp has eight rows of the weight, a
-// lane kTokens / 32 tokens. A non-zero is then one multiply-add of a warp for each 32 tokens that it reads of shared memory. That is the
-// floor: of 32-bit elements shared memory gives 32 a cycle where four multiply-adds of a warp could be issued, so a quarter of the peak
-// rate. Of 16-bit elements it gives twice as many; a conversion and a multiply-add each then take about as long. The weight itself is read
-// once, by one warp, straight from global memory.
+// lane kTokens / 32 tokens. A non-zero is then one multiply-add of a warp for each 128 bytes that it reads of shared memory. That is the
+// floor: shared memory gives 128 bytes a cycle where four multiply-adds of a warp could be issued, so a quarter of the peak rate. The
+// weight itself is read once, by one warp, straight from global memory. x is float32 whatever the weight is: 16-bit elements would halve
+// the bytes, but their conversions take more issue slots than that saves.
 #pragma once
 
 #include "../../cuda/ptx.h"
@@ -13,11 +13,10 @@
 
 namespace sk {
 
-template <class T, int kTokensOfBlock>
+template <int kTokensOfBlock>
 struct CellShape {
-  using Values = T;
   static constexpr int kTokens = kTokensOfBlock, kThreads = 32 * kCellWarps, kRows = kCellRows / kCellWarps, kVector = kTokens / 32;
-  static constexpr int kRowBytes = kTokens * static_cast<int>(sizeof(T)), kStageBytes = kCellInputs * kRowBytes;
+  static constexpr int kRowBytes = kTokens * 4, kStageBytes = kCellInputs * kRowBytes;
   static constexpr int kSumPitch = kCellRows + 4;
   static constexpr int kSharedBytes = 2 * kStageBytes > kTokens * kSumPitch * 4 ? 2 * kStageBytes : kTokens * kSumPitch * 4;
 };
@@ -28,69 +27,70 @@ __device__ inline void load_inputs(const char* x, int64_t pitch, uint32_t stage)
   constexpr int kChunks = Shape::kRowBytes / 16, kRowsAtOnce = Shape::kThreads / kChunks;
   const int row = threadIdx.x / kChunks, chunk = threadIdx.x % kChunks;
   const char* from = x + row * pitch + chunk * 16;
-  unrolled<(kCellInputs + kRowsAtOnce - 1) / kRowsAtOnce>([&](auto i) {
+  unrolled<kCellInputs / kRowsAtOnce>([&](auto i) {
     ptx::cp_async16<i * kRowsAtOnce * Shape::kRowBytes>(stage + threadIdx.x * 16, from);
     from += kRowsAtOnce * pitch;
   });
   ptx::cp_async_commit();
 }
 
-// A quad of values, or of tokens.
-__device__ inline void load_four(const float* from, float (&x)[4]) {
-  const float4 four = *reinterpret_cast<const float4*>(from);
-  x[0] = four.x, x[1] = four.y, x[2] = four.z, x[3] = four.w;
-}
-template <class T>
-__device__ inline void load_four(const T* from, float (&x)[4]) {
-  const uint2 four = *reinterpret_cast<const uint2*>(from);
-#pragma unroll
-  for (int i = 0; i < 4; ++i) x[i] = widen_from(T{static_cast<uint16_t>((i < 2 ? four.x : four.y) >> i % 2 * 16)});
-}
+// Four values of a row, as they lie in memory, and where their inputs are, a byte each.
+struct Quad {
+  uint4 values;  // of 16-bit types x and y
+  uint32_t inputs;
 
-// sum[vector] += value * x[input][tokens of the lane]
-template <class T, int kVector>
-__device__ inline void multiply_add(float value, const T* row, float (&sum)[kVector]) {
+  __device__ Quad(const SpmmCells& cells, uint32_t at) {
+    if (cells.type == DType::kFloat32) {
+      values = __ldg(static_cast<const uint4*>(cells.values) + at);
+    } else {
+      const uint2 two = __ldg(static_cast<const uint2*>(cells.values) + at);
+      values.x = two.x, values.y = two.y;
+    }
+    inputs = __ldg(reinterpret_cast<const uint32_t*>(cells.indices) + at);
+  }
+
+  __device__ void widen(DType type, float (&value)[4]) const {
+    if (type == DType::kFloat32) {
+      value[0] = __uint_as_float(values.x), value[1] = __uint_as_float(values.y);
+      value[2] = __uint_as_float(values.z), value[3] = __uint_as_float(values.w);
+    } else if (type == DType::kFloat16) {
+      widen_pair(Half(), values.x, value[0], value[1]);
+      widen_pair(Half(), values.y, value[2], value[3]);
+    } else {
+      widen_pair(BHalf(), values.x, value[0], value[1]);
+      widen_pair(BHalf(), values.y, value[2], value[3]);
+    }
+  }
+};
+
+// sum[vector] += value * x[tokens of the lane], at an address of shared memory
+template <int kVector>
+__device__ inline void multiply_add(float value, uint32_t at, float (&sum)[kVector]) {
   float x[kVector];
-  if constexpr (kVector == 4)
-    load_four(row, x);
-  else
-    x[0] = widen_from(row[0]);
+  ptx::load_shared(x, at);
 #pragma unroll
   for (int v = 0; v < kVector; ++v) sum[v] = fmaf(value, x[v], sum[v]);
 }
 
-// Four values of a row and where their inputs are.
-template <class T>
-struct Quad {
-  float value[4];
-  uchar4 input;
-
-  __device__ Quad(const SpmmCells& cells, uint32_t at) {
-    load_four(static_cast<const T*>(cells.values) + at * size_t{4}, value);
-    input = __ldg(reinterpret_cast<const uchar4*>(cells.indices) + at);
-  }
-};
-
 // The rows of one warp in one cell, with the inputs in shared memory. A quad is loaded while the one before it is multiplied; the quads of
 // a cell lie one after the other, and there is one behind the last.
 template <class Shape>
-__device__ inline void multiply_cell(const SpmmCells& cells, const uint32_t* starts, const uint8_t* stage,
+__device__ inline void multiply_cell(const SpmmCells& cells, const uint32_t* starts, uint32_t stage,
                                      float (&sum)[Shape::kRows][Shape::kVector]) {
-  using T = typename Shape::Values;
-  const T* inputs = reinterpret_cast<const T*>(stage) + threadIdx.x % 32 * Shape::kVector;
+  const uint32_t inputs = stage + threadIdx.x % 32 * Shape::kVector * 4;
   uint32_t at = starts[0];
-  Quad<T> next(cells, at);
+  Quad next(cells, at);
 #pragma unroll
   for (int r = 0; r < Shape::kRows; ++r) {
     const uint32_t end = starts[r + 1];
 #pragma unroll 1
     while (at < end) {
-      const Quad<T> quad = next;
-      next = Quad<T>(cells, ++at);
-      multiply_add(quad.value[0], inputs + quad.input.x * Shape::kTokens, sum[r]);
-      multiply_add(quad.value[1], inputs + quad.input.y * Shape::kTokens, sum[r]);
-      multiply_add(quad.value[2], inputs + quad.input.z * Shape::kTokens, sum[r]);
-      multiply_add(quad.value[3], inputs + quad.input.w * Shape::kTokens, sum[r]);
+      const Quad quad = next;
+      next = Quad(cells, ++at);
+      float value[4];
+      quad.widen(cells.type, value);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) multiply_add(value[i], inputs + __byte_perm(quad.inputs, 0, 0x4440 + i) * Shape::kRowBytes, sum[r]);
     }
   }
 }
@@ -115,7 +115,7 @@ __global__ void __launch_bounds__(Shape::kThreads, 2) cells_product(const __grid
     }
     __syncthreads();
     const uint32_t* starts = p.cells.starts + (row_block * p.k_tiles + k) * kCellRows + first_place;
-    multiply_cell<Shape>(p.cells, starts, cells_shared + stage * Shape::kStageBytes, sum);
+    multiply_cell<Shape>(p.cells, starts, shared + stage * Shape::kStageBytes, sum);
     __syncthreads();  // the stage is read by all before it is written again
   }
 

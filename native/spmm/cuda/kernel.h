@@ -42,6 +42,7 @@ constexpr int kCellRows = 64, kCellInputs = 64, kCellWarps = 8, kCellGateRows = 
 
 struct SpmmCells {
   const uint32_t* starts;
+  DType type;
   const void* values;
   const uint8_t *indices, *order;
 };
@@ -80,7 +81,8 @@ constexpr int large_shared_bytes(int element_bytes) { return 4 * (2 * tile_bytes
 struct SpmmCudaKernel {
   const char* name;  // spmm_f16_2x4_cuda
   // x [tokens, in] of float32, float16 or bfloat16 as multiply() takes it, of the type of the weight. Tiles: rows of `pitch` bytes, a
-  // multiple of 16, and of int8 the scale of each token. Cells: transposed [in, padded to 64][tokens, padded to a row of `pitch` bytes].
+  // multiple of 16, and of int8 the scale of each token. Cells: transposed, float32 [in, padded to 64][tokens, padded to a row of `pitch`
+  // bytes].
   int (*convert)(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float* scales, void* stream);
   int (*multiply)(const SpmmCudaProduct& product, SpmmShape shape, void* stream);
 };

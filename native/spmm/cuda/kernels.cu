@@ -70,17 +70,16 @@ cudaError_t launch_cells(const SpmmCudaProduct& p, cudaStream_t stream) {
   return launch(cells_product<Shape>, grid, Shape::kThreads, Shape::kSharedBytes, p, stream);
 }
 
-template <class T>
+template <class>
 int multiply_cells(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
   const auto stream = static_cast<cudaStream_t>(opaque);
-  return shape == SpmmShape::kFew ? launch_cells<CellShape<T, kFewTokens>>(p, stream) : launch_cells<CellShape<T, kManyTokens>>(p, stream);
+  return shape == SpmmShape::kFew ? launch_cells<CellShape<kFewTokens>>(p, stream) : launch_cells<CellShape<kManyTokens>>(p, stream);
 }
 
-template <class T>
+template <class>
 int convert_cells(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float*, void* opaque) {
-  const auto columns = pitch / static_cast<int64_t>(sizeof(T));
-  const dim3 grid(static_cast<unsigned>(columns / 32), blocks(in, kCellInputs) * (kCellInputs / 32));
-  transpose_rows<<<grid, dim3(32, 8), 0, static_cast<cudaStream_t>(opaque)>>>(x, type, tokens, in, static_cast<T*>(to), columns);
+  const dim3 grid(static_cast<unsigned>(pitch / 4 / 32), blocks(in, kCellInputs) * (kCellInputs / 32));
+  transpose_rows<<<grid, dim3(32, 8), 0, static_cast<cudaStream_t>(opaque)>>>(x, type, tokens, in, static_cast<float*>(to), pitch / 4);
   return cudaGetLastError();
 }
 
