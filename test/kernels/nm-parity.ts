@@ -2,7 +2,7 @@ import { type KernelInfo, nm, type TensorLike } from 'sparse-kernels';
 import { type NmCase, nmCases, patternsOfM } from '../cases/nm.js';
 import { dotTolerance, firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
 import { denseLinear, pruneBySorting } from '../reference/nm.js';
-import { type HalfType, halfBits, halfValues, roundTo } from '../reference/round.js';
+import { type HalfType, halfBits, halfValues, quantiseTokens, roundTo } from '../reference/round.js';
 import { misaligned, smallIntegers, uniform } from '../support/random.js';
 import type { Check } from './check.js';
 
@@ -191,21 +191,6 @@ function storedWeight(pruned: Float32Array, row: KernelInfo, pass: Pass, { input
 /** Integers that are quantised to themselves: the largest magnitude of each token is 127. */
 function stepsOfOne(x: Float32Array, inputs: number): void {
   for (let i = 0; i < x.length; i += inputs) x[i + ((i * 7) % inputs)] = i % 2 ? 127 : -127;
-}
-
-/** Every token in 127 steps of its largest magnitude, to nearest, in single precision as it is defined; ties to even. */
-function quantiseTokens(x: Float32Array, inputs: number): Float32Array {
-  const quantised = new Float32Array(x.length);
-  for (let first = 0; first < x.length; first += inputs) {
-    const scale = Math.fround(maxAbs(x.subarray(first, first + inputs)) / 127);
-    for (let i = first; i < first + inputs && scale > 0; i++) {
-      const steps = Math.fround((x[i] as number) * Math.fround(1 / scale));
-      const near = Math.floor(steps);
-      const up = steps - near > 0.5 || (steps - near === 0.5 && near % 2 !== 0);
-      quantised[i] = (near + Number(up)) * scale;
-    }
-  }
-  return quantised;
 }
 
 /** Symmetric quantisation for each output: at most half a step from the weight, zeros stay zeros. */
