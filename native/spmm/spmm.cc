@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <numeric>
 
 #include "../core/parallel.h"
 #include "../simd/half.h"
