@@ -64,7 +64,9 @@ export async function cancellable<R>(signal: unknown, work: (token: CancelToken 
   const cancel = () => token?.cancel();
   signal?.addEventListener('abort', cancel, { once: true });
   try {
-    return await work(token);
+    const result = await work(token);
+    signal?.throwIfAborted(); // the work was done, but nobody has heard of it yet
+    return result;
   } catch (error) {
     signal?.throwIfAborted();
     throw fromNative(error);

@@ -95,6 +95,16 @@ describe('AbortSignal', () => {
     expect(performance.now() - start).toBeLessThan(1000);
   });
 
+  test('aborted before the promise settles: rejects with its reason, though the work is done', async () => {
+    const controller = new AbortController();
+    const reason = new Error('late');
+    const run = plan.run(new Float32Array(inputs), { signal: controller.signal });
+    const start = performance.now();
+    while (performance.now() - start < 100); // the worker ends; the event loop does not hear of it
+    controller.abort(reason);
+    await expect(run).rejects.toBe(reason);
+  });
+
   test('aborted afterwards: nothing happens, and no listener stays', async () => {
     const controller = new AbortController();
     await plan.run(new Float32Array(inputs), { signal: controller.signal });
