@@ -104,12 +104,14 @@ std::vector<T> cast_all(const std::vector<F>& from) {
 
 // As run(), for integers, with weights stored as T and x and y of type X: every number is exact until y is rounded.
 template <class T, class X>
-std::string run_narrow(const Case& c, Pattern p, const std::string& isa, sk::DType values, sk::DType x_type, std::string* kernel) {
+std::string run_narrow(const Case& c, Pattern p, const std::string& isa, sk::DType values, sk::DType x_type, std::string* kernel,
+                       bool int8_activations = false) {
   const Guarded<T> weight(cast_all<T>(c.weight), c.edge);
   const Guarded<float> bias(c.bias, c.edge), scale(std::vector<float>(static_cast<size_t>(c.out), 1), c.edge);
   sk::SpmmOptions options;
   options.weight = {weight.data(), values, c.out, c.in};
   options.values = values;
+  options.int8_activations = int8_activations;
   options.scale = values == sk::DType::kInt8 ? scale.data() : nullptr;
   options.bias = c.with_bias ? bias.data() : nullptr;
   options.n = p.n, options.m = p.m, options.rows = p.rows;
@@ -139,6 +141,14 @@ std::string run_narrow(const Case& c, Pattern p, const std::string& isa, int typ
                  : run_narrow<sk::BHalf, sk::Half>(c, p, isa, values, x_type, kernel);
   return bhalf ? run_narrow<int8_t, sk::BHalf>(c, p, isa, values, x_type, kernel)
                : run_narrow<int8_t, sk::Half>(c, p, isa, values, x_type, kernel);
+}
+
+// W8A8: integers of which the largest of each token is 127 are what they are quantised to.
+std::string run_quantised(Case c, Pattern p, const std::string& isa, std::string* kernel) {
+  for (int64_t t = 0; t < c.tokens; ++t) c.x[static_cast<size_t>(t * c.in + t % c.in)] = 127;
+  c.y = oracle(c.weight, c.bias, c.x, c.tokens, c.in, c.out, c.relu);
+  const auto each = c.tokens % 2 != 0 ? run_narrow<int8_t, sk::BHalf> : run_narrow<int8_t, sk::Half>;
+  return each(c, p, isa, sk::DType::kInt8, c.tokens % 2 != 0 ? sk::DType::kBFloat16 : sk::DType::kFloat16, kernel, true);
 }
 
 void comparator() {
@@ -178,6 +188,10 @@ void edges_suite() {
         ++ran[kernel];
         for (int type = 1; type <= (p.m == 0 ? 2 : 3) && c.integers && problem.empty(); ++type) {
           problem = run_narrow(c, p, isa, type, &kernel);
+          ++ran[kernel];
+        }
+        if (p.m != 0 && p.rows == 1 && c.integers && problem.empty()) {
+          problem = run_quantised(c, p, isa, &kernel);
           ++ran[kernel];
         }
         if (!problem.empty()) break;
