@@ -93,7 +93,7 @@ function compilerWithSanitizers(): string {
 /** The rows of kernels.def for this kind of processor. */
 function rows(): { name: string; isa: string }[] {
   const text = readFileSync(join(root, 'native/spmm/kernels.def'), 'utf8');
-  return [...text.matchAll(/^SK_SPMM_(\w+)\((\w+),/gm)]
+  return [...text.matchAll(/^SK_SPMM_([A-Z0-9]+?)(?:_INT8)?\((\w+),/gm)]
     .map(([, isa = '', row]) => ({ name: `spmm_${row}_${isa.toLowerCase()}`, isa: isa.toLowerCase() }))
     .filter(({ isa }) => isa !== 'cuda' && (process.arch === 'x64' || !isa.startsWith('avx')));
 }
