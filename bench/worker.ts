@@ -25,9 +25,12 @@ async function contest(workload: Workload, conditions: Conditions, { budget, fas
     if (problems.length > 0) return { problems };
     if (budget.patienceSeconds === 0) return { ...figures, ...(await timePairs(runOurs, runPeer, budget)) };
     const calm = await Calm.over(conditions.threads, fastestProbeMs);
-    const timed = await timePairs(runOurs, runPeer, budget, calm);
-    await calm.end();
-    return { ...figures, ...timed, fastestProbeMs: calm.fastestMs };
+    try {
+      const timed = await timePairs(runOurs, runPeer, budget, calm);
+      return { ...figures, ...timed, fastestProbeMs: calm.fastestMs };
+    } finally {
+      await calm.end();
+    }
   } catch (error) {
     return { problems: [error instanceof Error ? error.message : String(error)] };
   }

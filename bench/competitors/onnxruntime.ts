@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import onnxProto from 'onnx-proto';
 import * as ort from 'onnxruntime-node';
+import { sevenBits } from '../seven-bits.js';
 
 const { onnx } = onnxProto;
 const FLOAT = onnx.TensorProto.DataType.FLOAT;
@@ -50,24 +51,23 @@ export async function denseMatMul(layer: DenseLayer): Promise<DensePeer> {
   };
 }
 
+/** Of models with an operator of onnxruntime's own. */
+const contributed = [
+  { domain: '', version: 13 },
+  { domain: 'com.microsoft', version: 1 },
+];
+
 /**
  * One DynamicQuantizeMatMul: x is quantised to uint8 in the run, the weight to seven bits for each output; the fastest of onnxruntime's
  * int8 products. With eight bits its sums of two saturate without VNNI. Its weight is an initializer.
  */
 export async function dynamicQuantizeMatMul(layer: DenseLayer): Promise<DensePeer> {
   const { tokens, in: inFeatures, out, threads } = layer;
-  const scale = Float32Array.from({ length: out }, (_, o) => {
-    const row = layer.weight.subarray(o * inFeatures, (o + 1) * inFeatures);
-    return row.reduce((most, w) => Math.max(most, Math.abs(w)), 0) / 63 || 1;
-  });
-  const steps = layer.weight.map((w, i) => Math.round(w / (scale[Math.floor(i / inFeatures)] as number)));
-  const weight = Uint8Array.from(transpose(steps, out, inFeatures));
+  const { steps, scale } = sevenBits(layer.weight, out, inFeatures);
+  const weight = Uint8Array.from(transpose(Float32Array.from(steps), out, inFeatures));
   const model = onnx.ModelProto.encode({
     irVersion: 8,
-    opsetImport: [
-      { domain: '', version: 13 },
-      { domain: 'com.microsoft', version: 1 },
-    ],
+    opsetImport: contributed,
     graph: {
       name: 'dense',
       node: [{ opType: 'DynamicQuantizeMatMul', domain: 'com.microsoft', input: ['x', 'w', 'scale'], output: ['y'] }],
@@ -200,10 +200,7 @@ export async function denseAttention({ q, k, v, heads, tokens, d, threads }: Den
   const names = ['q', 'k', 'v'];
   const model = onnx.ModelProto.encode({
     irVersion: 8,
-    opsetImport: [
-      { domain: '', version: 13 },
-      { domain: 'com.microsoft', version: 1 },
-    ],
+    opsetImport: contributed,
     graph: {
       name: 'attention',
       node: [

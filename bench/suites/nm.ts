@@ -3,6 +3,7 @@ import { type NmCase, nmCase, nmCases, type ParsedPattern, parsePattern } from '
 import { denseMatMul, dynamicQuantizeMatMul } from '../competitors/onnxruntime.js';
 import { productOracle } from '../oracle.js';
 import { normals, randomSource } from '../random.js';
+import { sevenBits } from '../seven-bits.js';
 import type { Suite, Workload } from '../suite.js';
 
 /** N:M pruned linear layers against dense ones. */
@@ -23,7 +24,10 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
   const sparsity = sparsityOf(parsed);
   const pruned = pruneTo(unpruned, parsed);
   // Both sides compute with the weight as it is after rounding to dtype.
-  const stored = dtype === 'w8a8' ? { ...sevenBits(pruned), activations: 'int8' as const } : { weight: pruned, dtype };
+  const quantised = dtype === 'w8a8' ? sevenBits(pruned.data as Float32Array, shape.out, shape.in) : undefined;
+  const stored = quantised
+    ? { weight: { data: quantised.steps, dims: pruned.dims }, scale: quantised.scale, activations: 'int8' as const }
+    : { weight: pruned, dtype: dtype as Exclude<typeof dtype, 'w8a8'> };
   const weight = dtype === 'float32' ? pruned : nm.plan({ ...stored, ...sparsity }).toDense();
   const input = { type: 'float32', data: normals(shape.tokens * shape.in, 2), dims: [shape.tokens, shape.in] };
   const operands = { ...shape, x: input.data, weight: weight.data };
@@ -65,14 +69,6 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
       },
     };
   };
-}
-
-/** An int8 weight in -63 .. 63, so that onnxruntime's sums of two do not saturate where there is no VNNI (its reduce_range). */
-function sevenBits({ data, dims }: Tensor) {
-  const [out = 0, inputs = 0] = dims;
-  const largest = (o: number) => data.subarray(o * inputs, (o + 1) * inputs).reduce((most, w) => Math.max(most, Math.abs(w)), 0);
-  const scale = Float32Array.from({ length: out }, (_, o) => largest(o) / 63 || 1);
-  return { weight: { data: Int8Array.from(data, (w, i) => Math.round(w / (scale[Math.floor(i / inputs)] as number))), dims }, scale };
 }
 
 /** A weight that was pruned to nothing would make every output right and every kernel fast. */
