@@ -16,4 +16,4 @@ export interface SimulatedCase {
   readonly dense: { readonly multiplyAdds: number; readonly type: 'half' | 'float' | 'int8'; readonly bytes: number };
 }
 
-export const shortTypes = { float16: 'f16', bfloat16: 'bf16', float32: 'f32', int8: 'w8a8' } as const;
+export const shortTypes = { float16: 'f16', bfloat16: 'bf16', float32: 'f32', int8: 'i8', w8a8: 'w8a8' } as const;

@@ -16,21 +16,26 @@ const rows: readonly Row[] = [
   [4096, 8192, 1024, 'float16', '2:4', 128, 256],
   [768, 768, 768, 'float16', '2:4', 768, 768],
   [2048, 4096, 11008, 'bfloat16', '2:4', 128, 256],
-  [4096, 4096, 4096, 'int8', '2:4', 128, 256],
+  [4096, 4096, 4096, 'int8', '2:4', 128, 128],
+  [4096, 4096, 4096, 'w8a8', '2:4', 128, 256],
   [16, 4096, 4096, 'float16', '2:4', 16, 4096],
   [16, 4096, 4096, 'int8', '2:4', 16, 4096],
+  [16, 4096, 4096, 'w8a8', '2:4', 16, 4096],
   [1, 4096, 4096, 'float16', '2:4', 1, 4096],
   [512, 4096, 4096, 'float32', '2:4', 128, 64],
   [512, 4096, 4096, 'float32', '1:8', 128, 64],
   [512, 4096, 4096, 'float16', '1:8', 128, 64],
+  [512, 4096, 4096, 'int8', '1:8', 128, 64],
+  [512, 4096, 4096, 'w8a8', '1:8', 128, 64],
 ];
 
 export const nmCases: readonly SimulatedCase[] = rows.map(([tokens, inputs, out, dtype, pattern, partTokens, partOut]) => {
-  const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int8: 1 }[dtype];
+  const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int8: 1, w8a8: 1 }[dtype];
+  const xBytes = dtype === 'int8' ? 2 : elementBytes; // of the type that is multiplied
   const [n, m] = pattern.split(':').map(Number) as [number, number];
   // Tiles: values and two bits for each. Cells: values and a byte for each.
   const weightBytes = ((inputs * n) / m) * out * (elementBytes + (dtype !== 'float32' && m === 4 ? 0.25 : 1));
-  const others = tokens * inputs * elementBytes + tokens * out * 4; // x of the type that is multiplied, float32 y
+  const others = tokens * inputs * xBytes + tokens * out * 4; // float32 y
   return {
     name: `${shortTypes[dtype]}-${tokens}x${inputs}x${out}-${pattern}`,
     program: 'product.ts',
@@ -41,8 +46,8 @@ export const nmCases: readonly SimulatedCase[] = rows.map(([tokens, inputs, out,
     bytes: weightBytes + others,
     dense: {
       multiplyAdds: tokens * inputs * out,
-      type: dtype === 'float32' ? 'float' : dtype === 'int8' ? 'int8' : 'half',
-      bytes: inputs * out * elementBytes + others,
+      type: dtype === 'float32' ? 'float' : dtype === 'w8a8' ? 'int8' : 'half',
+      bytes: inputs * out * xBytes + others,
     },
   };
 });

@@ -6,15 +6,16 @@ import { normals } from '../random.js';
 import { halves, powersOfTwo } from './halves.js';
 
 const [tokens = 0, inFeatures = 0, out = 0] = process.argv.slice(2, 5).map(Number);
-const [dtype, pattern] = process.argv.slice(5) as ['float16' | 'bfloat16' | 'float32' | 'int8', nm.Pattern];
+const [dtype, pattern] = process.argv.slice(5) as ['float16' | 'bfloat16' | 'float32' | 'int8' | 'w8a8', nm.Pattern];
 
 const unpruned = { type: 'float32', data: normals(out * inFeatures, 1), dims: [out, inFeatures] } as const;
-const numbers = dtype === 'int8' ? ({ dtype, activations: dtype } as const) : { dtype };
+const numbers = dtype === 'w8a8' ? ({ dtype: 'int8', activations: 'int8' } as const) : { dtype };
 using plan = nm.plan({ weight: nm.prune(unpruned, { pattern }), ...numbers, pattern, device: 'cuda' });
 // The oracle must see what the kernel sees; the sums are still rounded.
-const x = dtype === 'int8' ? integers(tokens * inFeatures) : powersOfTwo(tokens * inFeatures, 2);
+const x = dtype === 'w8a8' ? integers(tokens * inFeatures) : powersOfTwo(tokens * inFeatures, 2);
 const dims = [tokens, inFeatures];
-const operand = dtype === 'float16' || dtype === 'bfloat16' ? { data: halves(x, dtype), dims, type: dtype } : { data: x, dims };
+const type = dtype === 'int8' ? 'float16' : dtype;
+const operand = type === 'float16' || type === 'bfloat16' ? { data: halves(x, type), dims, type } : { data: x, dims };
 using there = await toDevice(operand, 'cuda');
 using y = await plan.run(there, { out: await toDevice({ data: new Float32Array(tokens * out), dims: [tokens, out] }, 'cuda') });
 const problem = productOracle({ x, weight: plan.toDense().data, tokens, in: inFeatures, out })((await y.to('cpu')).data as Float32Array);

@@ -77,8 +77,10 @@ export type SavedOptions = Pick<PlanOptions, 'pattern' | 'rows' | 'venom' | 'blo
 /** Options of `nm.plan` for a CUDA device. */
 export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 'threads'> {
   /**
-   * On a CUDA device: at most 2 of 4 as float16, bfloat16 or int8 (with `activations: 'int8'`) on sparse tensor cores, every other pattern and
-   * float32 on CUDA cores.
+   * On a CUDA device: at most 2 of 4 as float16, bfloat16 or int8 on sparse tensor cores, every other pattern and float32 on CUDA cores.
+   *
+   * Tensor cores multiply x as the type of the weight; with an int8 weight as float16, which each token has a power of two as a factor for, so
+   * that float32 and bfloat16 x do not overflow. With `activations: 'int8'` they multiply 8-bit integers.
    */
   readonly device: 'cuda';
 }
@@ -112,15 +114,12 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
   const sparsity = parseSparsity(o as Sparsity);
   const weight = weightOperand(o.weight, o.dtype, o.scale);
   const { view, out, inputs, values, scale } = weight;
-  if (sparsity.m === 0 && sparsity.rows % 4 !== 0 && values === 'int8') {
+  if (!onCuda && sparsity.m === 0 && sparsity.rows % 4 !== 0 && values === 'int8') {
     throw rangeError('ERR_SK_OPTION', 'expected an unstructured weight to be float32, float16 or bfloat16 but received dtype int8');
   }
   const int8Activations = oneOf(o.activations ?? 'float', 'activations', ['float', 'int8']) === 'int8';
   if (int8Activations && (values !== 'int8' || sparsity.m === 0 || sparsity.rows > 1 || sparsity.venom)) {
     throw rangeError('ERR_SK_OPTION', "expected activations 'int8' only with dtype int8 and a pattern 'N:M' without rows");
-  }
-  if (onCuda && values === 'int8' && !int8Activations) {
-    throw rangeError('ERR_SK_OPTION', "expected activations 'int8' with an int8 weight on device 'cuda'");
   }
   const settings = {
     weight: view.data,

@@ -56,6 +56,15 @@ __device__ inline uint32_t load_shared(uint32_t address) {
   return word;
 }
 
+// 16-byte aligned.
+template <int kOffset = 0>
+__device__ inline void load_shared4(uint32_t (&x)[4], uint32_t address) {
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4 + %5];\n"
+               : "=r"(x[0]), "=r"(x[1]), "=r"(x[2]), "=r"(x[3])
+               : "r"(address), "n"(kOffset)
+               : "memory");
+}
+
 __device__ inline void load_shared(float (&x)[1], uint32_t address) {
   asm volatile("ld.shared.f32 %0, [%1];\n" : "=f"(x[0]) : "r"(address) : "memory");
 }
@@ -77,6 +86,22 @@ __device__ inline void ldmatrix_x4(uint32_t (&r)[4], uint32_t address) {
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
                : "r"(address), "n"(kOffset)
                : "memory");
+}
+
+// Four 8x8 matrices, transposed: lane 4g + t gets elements (2t, g) and (2t + 1, g).
+template <int kOffset = 0>
+__device__ inline void ldmatrix_x4_trans(uint32_t (&r)[4], uint32_t address) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4 + %5];\n"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(address), "n"(kOffset)
+               : "memory");
+}
+
+// a - b of two float16 each.
+__device__ inline uint32_t subtract_halves(uint32_t a, uint32_t b) {
+  uint32_t difference;
+  asm("sub.rn.f16x2 %0, %1, %2;\n" : "=r"(difference) : "r"(a), "r"(b));
+  return difference;
 }
 
 // d += A * B, m16n8k16.

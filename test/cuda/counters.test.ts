@@ -15,23 +15,26 @@ describe.skipIf(where !== 'simulator')('2:4 on sparse tensor cores', () => {
     { dtype: 'bfloat16', blocks: 'of 128 x 128', multiprocessors: 108, rowTiles: 1 },
     { dtype: 'float16', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
     { dtype: 'bfloat16', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
-    { dtype: 'int8', blocks: 'of 128 x 128', multiprocessors: 108, rowTiles: 1 },
-    { dtype: 'int8', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
+    { dtype: 'int8', blocks: 'of 128 x 128', multiprocessors: 1, rowTiles: 1 },
+    { dtype: 'w8a8', blocks: 'of 128 x 128', multiprocessors: 108, rowTiles: 1 },
+    { dtype: 'w8a8', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
   ])('$dtype, blocks $blocks', ({ dtype, multiprocessors, rowTiles }) => {
     const launches = launchesOf(multiprocessors, tokens, inputs, outputs, dtype);
-    const int8 = dtype === 'int8';
+    const w8a8 = dtype === 'w8a8';
     const kernels = launches.map(({ kernel }) => /sparse_mma|quantise_rows|convert_rows|finish_splits/.exec(kernel)?.[0]);
-    expect(kernels).toEqual([...(int8 ? ['quantise_rows'] : []), 'sparse_mma']);
+    expect(kernels).toEqual([...(w8a8 ? ['quantise_rows'] : []), 'sparse_mma']);
     const launch = launches.at(-1) as Launch;
-    const [weightTile, xTile] = [128 * 64 + (int8 ? 2048 : 1024), 128 * 128]; // bytes: values and metadata; x
+    const weightTile = dtype === 'int8' ? 4096 + 1024 : 8192 + (w8a8 ? 2048 : 1024); // bytes: values and metadata
+    const xTile = 128 * 128;
     const blocks = (tokens / 128) * (outputs / 128 / rowTiles);
-    const minimum = blocks * (inputs / (int8 ? 128 : 64)) * (rowTiles * weightTile + xTile);
-    const shape = { float16: 'm16n8k32.f32.f16.f16.f32', bfloat16: 'm16n8k32.f32.bf16.bf16.f32', int8: 'm16n8k64.s32.s8.s8.s32' }[dtype];
+    const minimum = blocks * (inputs / (w8a8 ? 128 : 64)) * (rowTiles * weightTile + xTile);
+    const [halves, bytes] = ['m16n8k32.f32.f16.f16.f32', 'm16n8k64.s32.s8.s8.s32'];
+    const shape = { float16: halves, bfloat16: 'm16n8k32.f32.bf16.bf16.f32', int8: halves, w8a8: bytes }[dtype];
     expect(launch.tensor_instructions).toEqual({
-      [`mma.sp::ordered_metadata.${shape}`]: (tokens * inputs * outputs) / (16 * 8 * (int8 ? 64 : 32)),
+      [`mma.sp::ordered_metadata.${shape}`]: (tokens * inputs * outputs) / (16 * 8 * (w8a8 ? 64 : 32)),
     });
     expect(launch.shared.bank_conflicts).toBe(0);
-    expect(Object.keys(launch.global_loads.requests_by_bytes_per_thread)).toEqual(int8 ? ['4', '16'] : ['16']); // 4: scales
+    expect(Object.keys(launch.global_loads.requests_by_bytes_per_thread)).toEqual(dtype.includes('8') ? ['4', '16'] : ['16']); // 4: scales
     expect(Object.keys(launch.global_stores.requests_by_bytes_per_thread)).toEqual(['16']);
     expect(launch.global_stores.excess_sectors).toBe(0);
     for (const { line } of launch.inefficient_lines) expect(line).toMatch(/cuda\/eights.h|scale/); // the bias, and scales, once a block
@@ -55,17 +58,20 @@ describe.skipIf(where !== 'simulator')('2:4 on sparse tensor cores', () => {
   });
 });
 
-test.skipIf(where !== 'simulator')('any pattern on CUDA cores: x is copied once by each row block, nothing is spilled', () => {
+test.skipIf(where !== 'simulator').each([
+  { dtype: 'float16', kernels: ['transpose_rows', 'cells_product'], xBytes: 4 },
+  { dtype: 'w8a8', kernels: ['quantise_rows', 'transpose_byte_rows', 'cells_product'], xBytes: 1 },
+])('any pattern on CUDA cores, $dtype: x is copied once by each row block, nothing is spilled', ({ dtype, kernels, xBytes }) => {
   const [tokens, inputs, outputs] = [128, 512, 128];
-  const [transpose, product] = launchesOf(108, tokens, inputs, outputs, 'float16', '1:8') as [Launch, Launch];
-  expect([transpose.kernel, product.kernel].map((name) => /transpose_rows|cells_product/.exec(name)?.[0])).toEqual([
-    'transpose_rows',
-    'cells_product',
-  ]);
-  expect(product.async_copy_bytes).toBe((outputs / 64) * inputs * tokens * 4);
-  expect(product.global_loads.excess_sectors).toBe(0);
+  const launches = launchesOf(108, tokens, inputs, outputs, dtype, '1:8');
+  expect(launches.map(({ kernel }) => /\w+_rows|cells_product/.exec(kernel)?.[0])).toEqual(kernels);
+  const product = launches.at(-1) as Launch;
+  expect(product.async_copy_bytes).toBe((outputs / 64) * inputs * tokens * xBytes);
   expect(Object.keys(product.global_stores.requests_by_bytes_per_thread)).toEqual(['16']);
-  for (const { occupancy } of [transpose, product]) expect(occupancy).toMatchObject({ registers_from: 'ptxas', spilled_bytes: 0 });
+  for (const { global_loads, global_stores, occupancy } of launches) {
+    expect(global_loads.excess_sectors + global_stores.excess_sectors).toBe(0);
+    expect(occupancy).toMatchObject({ registers_from: 'ptxas', spilled_bytes: 0 });
+  }
 });
 
 test.skipIf(where !== 'simulator')('convolution over a map: 16 bytes a copy, no bank conflicts, nothing spilled', () => {

@@ -30,11 +30,12 @@ const patternsOf: Readonly<Record<string, readonly Sparsity[]>> = {
 export function* spmmChecks(row: CudaKernelInfo): Iterable<Check> {
   const patterns = patternsOf[row.pattern];
   if (!patterns) throw new Error(`no patterns to try ${row.name} with`);
+  const alone = row.dtype === 'w8a8' ? patterns.filter(({ pattern, rows }) => /:/.test(pattern) && !rows) : patterns; // as W8A8 must be
   for (const [i, c] of nmCudaCases.entries()) {
     const type = types[i % types.length] as XType;
-    const sparsity = patterns[i % patterns.length] as Sparsity;
+    const sparsity = alone[i % alone.length] as Sparsity;
     const { pattern, rows = 1 } = sparsity;
-    const exact = row.dtype !== 'w8a8' || !c.gated; // products of sums of products of 127 are not
+    const exact = !isInt8(row) || !c.gated; // products of sums of products of 127 are not
     yield {
       name: `${pattern}${rows > 1 ? ` of ${rows} rows` : ''}, ${c.name}, ${type} x and y`,
       run: async () => (exact && (await compare(c, row, sparsity, type, true))) || compare(c, row, sparsity, type, false),
@@ -42,11 +43,13 @@ export function* spmmChecks(row: CudaKernelInfo): Iterable<Check> {
   }
 }
 
+const isInt8 = (row: CudaKernelInfo) => row.dtype === 'int8' || row.dtype === 'w8a8';
+
 async function compare(c: NmCase, row: CudaKernelInfo, sparsity: Sparsity, type: XType, exact: boolean): Promise<Mismatch | null> {
   const { tokens, inputs, outputs } = c;
   const fill = exact ? smallIntegers : uniform;
-  const w8a8 = row.dtype === 'w8a8';
-  const asStored = (v: number) => (row.dtype === 'float32' || w8a8 ? v : roundTo(row.dtype as HalfType, v));
+  const [int8, w8a8] = [isInt8(row), row.dtype === 'w8a8'];
+  const asStored = (v: number) => (row.dtype === 'float32' || int8 ? v : roundTo(row.dtype as HalfType, v));
   const asGiven = (v: number) => (type === 'float32' ? v : roundTo(type, v));
   const bias = c.bias ? fill(outputs, 2) : undefined;
   const activation = exact && c.activation ? 'relu' : (c.activation ?? 'none');
@@ -54,11 +57,12 @@ async function compare(c: NmCase, row: CudaKernelInfo, sparsity: Sparsity, type:
   const gate = c.gated ? prune(fill(outputs * inputs, 4), c, sparsity) : undefined;
   const dims = [outputs, inputs];
   // Quantised to themselves; what is not a power of two is left to the random numbers.
-  const scale = w8a8 && exact ? Float32Array.from({ length: outputs }, (_, o) => 2 ** (o % 3)) : undefined;
+  const scale = int8 && exact ? Float32Array.from({ length: outputs }, (_, o) => 2 ** (o % 3)) : undefined;
   const operand = (data: Float32Array): TensorLike => ({ data: scale ? Int8Array.from(data) : data, dims });
   using plan = nm.plan({
     weight: operand(pruned),
-    ...(w8a8 ? { dtype: 'int8', activations: 'int8' } : { dtype: row.dtype as 'float32' }),
+    dtype: (w8a8 ? 'int8' : row.dtype) as 'float32',
+    ...(w8a8 && { activations: 'int8' }),
     ...(scale && { scale }),
     ...sparsity,
     device: 'cuda',
@@ -71,8 +75,8 @@ async function compare(c: NmCase, row: CudaKernelInfo, sparsity: Sparsity, type:
   const held = plan.toDense().data;
   const stored = (dense: Float32Array, first: number) => {
     const ours = held.subarray(first, first + dense.length);
-    if (w8a8 && !exact) expectQuantised(ours, dense, inputs);
-    return w8a8 && !exact ? ours : dense.map((w, i) => asStored(w) * (scale?.[Math.floor(i / inputs)] ?? 1));
+    if (int8 && !exact) expectQuantised(ours, dense, inputs);
+    return int8 && !exact ? ours : dense.map((w, i) => asStored(w) * (scale?.[Math.floor(i / inputs)] ?? 1));
   };
   const weight = stored(pruned, 0);
   const gateWeight = gate && stored(gate, pruned.length);
@@ -80,9 +84,10 @@ async function compare(c: NmCase, row: CudaKernelInfo, sparsity: Sparsity, type:
   if (kept) return kept;
 
   const given = fill(tokens * inputs, 1).map(asGiven);
-  if (scale) for (let i = 0; i < given.length; i += inputs) given[i + ((i * 7) % inputs)] = i % 2 ? 127 : -127; // steps of 1
-  const onTensorCores = row.pattern === '2:4'; // which multiply numbers of one type
-  const x = w8a8 ? quantiseTokens(given, inputs) : onTensorCores ? given.map(asStored) : given;
+  if (w8a8 && scale) for (let i = 0; i < given.length; i += inputs) given[i + ((i * 7) % inputs)] = i % 2 ? 127 : -127; // steps of 1
+  const onTensorCores = row.pattern === '2:4'; // which multiply numbers of one type: with int8 weights float16
+  const asMultiplied = int8 ? (v: number) => roundTo('float16', v) : asStored;
+  const x = w8a8 ? quantiseTokens(given, inputs) : onTensorCores ? given.map(asMultiplied) : given;
   const linear = { x, tokens, inputs, outputs };
   let expected = denseLinear({ ...linear, weight, bias, activation: gate ? 'none' : activation });
   const dot = dotTolerance(inputs, maxAbs(x), maxAbs(weight), bias ? maxAbs(bias) : 0);

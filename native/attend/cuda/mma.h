@@ -6,25 +6,9 @@
 
 namespace sk::ptx {
 
-// Four 8x8 matrices, transposed: lane 4g + t gets elements (2t, g) and (2t + 1, g).
-template <int kOffset = 0>
-__device__ inline void ldmatrix_x4_trans(uint32_t (&r)[4], uint32_t address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4 + %5];\n"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address), "n"(kOffset)
-               : "memory");
-}
-
 template <int kOffset>
 __device__ inline void store_shared4(uint32_t address, const uint32_t (&r)[4]) {
   asm volatile("st.shared.v4.u32 [%0 + %5], {%1, %2, %3, %4};\n" ::"r"(address), "r"(r[0]), "r"(r[1]), "r"(r[2]), "r"(r[3]), "n"(kOffset)
-               : "memory");
-}
-template <int kOffset>
-__device__ inline void load_shared4(uint32_t (&r)[4], uint32_t address) {
-  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4 + %5];\n"
-               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
-               : "r"(address), "n"(kOffset)
                : "memory");
 }
 

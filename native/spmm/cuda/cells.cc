@@ -29,7 +29,8 @@ class BlockRows {
 
 class CellWeight : public SpmmCudaWeight {
  public:
-  Status pack(const WeightRows& rows, DType type);
+  CellWeight(bool bytes) : bytes_(bytes) {}
+  Status pack(const WeightRows& rows, const PackedValues& values);
   Status upload(const std::shared_ptr<const CudaDevice>& device);
   Status multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, DType x_type, SpmmCudaProduct product) const override;
   void to_dense(float* dense) const override;
@@ -44,8 +45,9 @@ class CellWeight : public SpmmCudaWeight {
   void count(const BlockRows& rows, int64_t row_block);
   Status fill(const WeightRows& source, const BlockRows& rows, int64_t row_block);
 
+  bool bytes_;  // x is int8
   WeightRows rows_ = {};
-  DType type_ = DType::kFloat32;
+  PackedValues packed_ = {};
   int64_t k_cells_ = 0;
   std::vector<uint32_t> starts_;
   AlignedBuffer values_;
@@ -89,16 +91,17 @@ void CellWeight::count(const BlockRows& rows, int64_t row_block) {
 }
 
 Status CellWeight::fill(const WeightRows& source, const BlockRows& rows, int64_t row_block) {
-  const PackedValues values = {type_, values_.as<void>(), nullptr};
   for (int64_t k_cell = 0; k_cell < k_cells_; ++k_cell) {
     const int64_t k0 = k_cell * kCellInputs, k1 = std::min(in(), k0 + kCellInputs);
     for (int place = 0; place < kCellRows; ++place) {
       const int64_t row = row_of(row_block, place);
       const float* dense = rows[static_cast<int>(row)];
+      const bool quantise = packed_.type == DType::kInt8 && source.weight.type != DType::kInt8;
+      const float inverse_scale = quantise ? 1 / packed_.scale[row_block * kCellRows + row] : 1;
       int64_t at = int64_t{4} * starts_[start_of(row_block, k_cell, place)];
       for (int64_t k = k0; dense && k < k1; ++k) {
         if (dense[k] == 0) continue;
-        if (!values.write(at, dense[k], 1)) return too_large(source, row_block * kCellRows + row, k, type_);
+        if (!packed_.write(at, dense[k], inverse_scale)) return too_large(source, row_block * kCellRows + row, k, packed_.type);
         indices_[static_cast<size_t>(at++)] = static_cast<uint8_t>(k - k0);
       }
     }
@@ -106,10 +109,9 @@ Status CellWeight::fill(const WeightRows& source, const BlockRows& rows, int64_t
   return Status();
 }
 
-Status CellWeight::pack(const WeightRows& rows, DType type) {
+Status CellWeight::pack(const WeightRows& rows, const PackedValues& values) {
   rows_ = rows;
   rows_.weight.data = rows_.gate = nullptr;
-  type_ = type;
   k_cells_ = ceil_div(in(), kCellInputs);
   const int64_t row_blocks = ceil_div(rows.count(), kCellRows);
   starts_.resize(start_of(row_blocks, 0, 0) + 1);
@@ -124,61 +126,76 @@ Status CellWeight::pack(const WeightRows& rows, DType type) {
     if (quads > UINT32_MAX) return Status(Code::kShape, "expected at most 2^34 non-zero weights");
     start = static_cast<uint32_t>(quads);
   }
-  const size_t places = quads * 4 + 4, bytes = places * size_of(type);  // a kernel loads one quad more than it needs
+  const size_t places = quads * 4 + 4, bytes = places * size_of(values.type);  // a kernel loads one quad more than it needs
   if (!values_.reserve(bytes)) return Status(Code::kMemory, "no memory for a packed weight of " + std::to_string(bytes) + " bytes");
   std::memset(values_.as<void>(), 0, bytes);
+  packed_ = {values.type, values_.as<void>(), values.scale};
   indices_.assign(places, 0);
   return each_block([&](const BlockRows& block, int64_t number) { return fill(rows, block, number); });
 }
 
 Status CellWeight::upload(const std::shared_ptr<const CudaDevice>& device) {
   Status status = upload_all(device, starts_.data(), starts_.size() * 4, &d_starts_);
-  if (status.ok()) status = upload_all(device, values_.as<void>(), indices_.size() * size_of(type_), &d_values_);
+  if (status.ok()) status = upload_all(device, values_.as<void>(), indices_.size() * size_of(packed_.type), &d_values_);
   if (status.ok()) status = upload_all(device, indices_.data(), indices_.size(), &d_indices_);
   if (status.ok()) status = upload_all(device, order_.data(), order_.size(), &d_order_);
   return status;
 }
 
 Status CellWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, DType x_type, SpmmCudaProduct product) const {
-  const SpmmShape shape = product.tokens <= kFewTokens ? SpmmShape::kFew : SpmmShape::kMany;
-  product.cells = {d_starts_.as<uint32_t>(), type_, d_values_.as<void>(), d_indices_.as<uint8_t>(), d_order_.as<uint8_t>()};
+  const SpmmShape shape = product.tokens <= kFewTokens && !bytes_ ? SpmmShape::kFew : SpmmShape::kMany;
+  product.cells = {d_starts_.as<uint32_t>(), packed_.type, d_values_.as<void>(), d_indices_.as<uint8_t>(), d_order_.as<uint8_t>()};
   product.k_tiles = k_cells_;
   product.splits = 1;
-  product.x_pitch = round_up(product.tokens, shape == SpmmShape::kFew ? kFewTokens : kManyTokens) * 4;
+  product.x_pitch = round_up(product.tokens, shape == SpmmShape::kFew ? kFewTokens : kManyTokens) * (bytes_ ? 1 : 4);
   const auto device = d_order_.shared_device();
-  CudaBuffer panel;
-  Status status = panel.reserve(device, static_cast<size_t>(k_cells_ * kCellInputs * product.x_pitch));
+  const int64_t in_padded = k_cells_ * kCellInputs;
+  CudaBuffer panel, scales;
+  Status status =
+      panel.reserve(device, static_cast<size_t>(bytes_ ? int8_panel_bytes(in_padded, product.x_pitch) : in_padded * product.x_pitch));
+  if (status.ok() && bytes_) status = scales.reserve(device, static_cast<size_t>(product.tokens) * sizeof(float));
   if (!status.ok()) return status;
   product.x = panel.as<void>();
-  status =
-      cuda_status(kernel.convert(x.as<void>(), x_type, product.tokens, in(), panel.as<void>(), product.x_pitch, nullptr, device->stream()),
-                  "converting x");
+  product.x_scale = scales.as<float>();
+  status = cuda_status(
+      kernel.convert(x.as<void>(), x_type, product.tokens, in(), panel.as<void>(), product.x_pitch, scales.as<float>(), device->stream()),
+      "converting x");
   return status.ok() ? cuda_status(kernel.multiply(product, shape, device->stream()), kernel.name) : status;
 }
 
 void CellWeight::to_dense(float* dense) const {
   std::memset(dense, 0, static_cast<size_t>(rows_.weight.rows * (rows_.gated ? 2 : 1) * in()) * sizeof(float));
-  const PackedValues values = {type_, values_.as<void>(), nullptr};
   for (int64_t block = 0; block < ceil_div(rows_.count(), kCellRows); ++block)
     for (int64_t k_cell = 0; k_cell < k_cells_; ++k_cell)
       for (int place = 0; place < kCellRows; ++place) {
         const size_t start = start_of(block, k_cell, place);
         const int64_t row = block * kCellRows + row_of(block, place), to = row < rows_.count() ? rows_.place(row) : -1;
         for (int64_t at = int64_t{4} * starts_[start]; at < int64_t{4} * starts_[start + 1]; ++at)
-          if (const float value = values.read(at, row); value != 0)
+          if (const float value = packed_.read(at, row); value != 0)
             dense[to * in() + k_cell * kCellInputs + indices_[static_cast<size_t>(at)]] = value;
       }
+}
+
+Status create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values, bool bytes,
+              WeightPtr* result) {
+  auto cells = std::make_unique<CellWeight>(bytes);
+  Status status = cells->pack(rows, values);
+  if (status.ok()) status = cells->upload(device);
+  if (status.ok()) *result = std::move(cells);
+  return status;
 }
 
 }  // namespace
 
 Status cells_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
                     WeightPtr* result) {
-  auto cells = std::make_unique<CellWeight>();
-  Status status = cells->pack(rows, values.type);
-  if (status.ok()) status = cells->upload(device);
-  if (status.ok()) *result = std::move(cells);
-  return status;
+  return create(device, rows, values, false, result);
+}
+
+Status byte_cells_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
+                         WeightPtr* result) {
+  if (Status status = check_int8_inputs(rows.weight.columns, kMostInt8Kept); !status.ok()) return status;
+  return create(device, rows, values, true, result);
 }
 
 }  // namespace sk

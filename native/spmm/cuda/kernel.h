@@ -8,7 +8,9 @@
 //
 //   tiles [rows_padded / 128][in_padded / inputs of a tile] of tile_bytes():
 //     values    [128 rows][64 bytes], two rows in a line of 128 bytes, as shared memory wants them: 16-byte chunk c of row r lies at line
-//               r / 2, position (r % 2) * 4 + (c ^ (r / 2) % 4); ldmatrix then meets no bank twice
+//               r / 2, position (r % 2) * 4 + (c ^ (r / 2) % 4); ldmatrix then meets no bank twice. Or, of 8 bits for products of 16:
+//               [4 blocks of 32 rows][2 steps][32 lanes][2 m16 tiles][8 bytes] of 128 + value, one load of 16 bytes for each lane:
+//               lane 4g + t has of the 16 kept values of a row in a step 2t, 2t + 1 of rows g and g + 8, then 2t + 8, 2t + 9 of both
 //     metadata  u32 words, one for each lane of a mma.sp, with four bits for each group of four inputs. Two steps, of half the inputs each:
 //       16-bit    [4 blocks of 32 rows][2 steps][32 lanes]: lane 4g + t has rows g + 16 (t / 2) (low half) and that + 8 (high half),
 //                 inputs 16 (t % 2) .. + 15
@@ -20,7 +22,7 @@
 // zeros:
 //
 //   starts   [cells * 64 + 1] u32   quad where each row of a cell begins; cells are ordered as tiles are
-//   values   [quads + 1][4] of the type of the weight
+//   values   [quads + 1][4] of the type of the weight, int8 ones without their scale
 //   indices  [quads + 1][4] u8      input in the cell
 //   order    [rows_padded] u8       row (of its 64) in each place: rows are dealt to the eight warps so that all have about as many
 //   non-zeros
@@ -35,8 +37,15 @@
 namespace sk {
 
 constexpr int kTileRows = 128, kTileRowBytes = 128, kTileGateRows = 64;
-constexpr int kTileValueBytes = kTileRows * kTileRowBytes / 2;
-constexpr int tile_bytes(int element_bytes) { return kTileValueBytes + (element_bytes == 1 ? 2048 : 1024); }
+
+// What the values of a tile are, and what they are multiplied as.
+enum class TileForm {
+  kHalves,     // 16 bits
+  kBytes,      // 8 bits, as they are: W8A8
+  kByteLanes,  // 8 bits, in the order of the lanes, which widen them to float16
+};
+constexpr int tile_value_bytes(TileForm form) { return kTileRows * kTileRowBytes / (form == TileForm::kByteLanes ? 4 : 2); }
+constexpr int tile_bytes(TileForm form) { return tile_value_bytes(form) + (form == TileForm::kBytes ? 2048 : 1024); }
 
 constexpr int kCellRows = 64, kCellInputs = 64, kCellWarps = 8, kCellGateRows = 32;
 
@@ -58,7 +67,7 @@ struct SpmmCudaProduct {
   int64_t in, out, tokens;
   const void* x;         // as `convert` of the kernel makes it
   int64_t x_pitch;       // bytes
-  const float* x_scale;  // of the tokens, where x is int8; else null
+  const float* x_scale;  // of the tokens, where x was scaled; else null
   void* y;               // [tokens, out]
   DType y_type;
   const void* residual;  // as y, and it may be y; null: none
@@ -70,19 +79,22 @@ struct SpmmCudaProduct {
 
 // What a block of threads works on.
 enum class SpmmShape {
-  kLarge,  // tiles: 256 rows x 128 tokens, large_shared_bytes() of shared memory (sm_80, sm_90)
+  kLarge,  // tiles but lanes: 256 rows x 128 tokens, large_shared_bytes() of shared memory (sm_80, sm_90)
   kMany,   // 128 tokens; tiles: 128 rows
   kFew,    // 32 tokens; tiles: 128 rows
 };
 constexpr int kManyTokens = 128, kFewTokens = 32, kLargeRows = 256;
-constexpr int large_shared_bytes(int element_bytes) { return 4 * (2 * tile_bytes(element_bytes) + kManyTokens * kTileRowBytes); }
+constexpr int large_shared_bytes(TileForm form) { return 4 * (2 * tile_bytes(form) + kManyTokens * kTileRowBytes); }
+
+// The transposed int8 x and behind it the same in rows, from which it is made.
+constexpr int64_t int8_panel_bytes(int64_t in_padded, int64_t pitch) { return 2 * in_padded * pitch; }
 
 // One row of kernels.def. The functions put work on the stream and return a cudaError_t.
 struct SpmmCudaKernel {
   const char* name;  // spmm_f16_2x4_cuda
-  // x [tokens, in] of float32, float16 or bfloat16 as multiply() takes it, of the type of the weight. Tiles: rows of `pitch` bytes, a
-  // multiple of 16, and of int8 the scale of each token. Cells: transposed, float32 [in, padded to 64][tokens, padded to a row of `pitch`
-  // bytes].
+  // x [tokens, in] of float32, float16 or bfloat16 as multiply() takes it. Tiles: rows of `pitch` bytes, a multiple of 16, of the type that
+  // is multiplied; where the weight is int8, with a scale of each token. Cells: transposed, float32 [in, padded to 64][tokens, padded to a
+  // row of `pitch` bytes], or int8 with a scale of each token, which have int8_panel_bytes().
   int (*convert)(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float* scales, void* stream);
   int (*multiply)(const SpmmCudaProduct& product, SpmmShape shape, void* stream);
 };

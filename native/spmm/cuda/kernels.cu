@@ -31,7 +31,12 @@ using Many = SparseMmaShape<T, 1, kManyTokens, 2, 4, 3, 2>;
 // The weight is what moves. 4 warps, six stages of 13 KB.
 template <class T>
 using Few = SparseMmaShape<T, 1, kFewTokens, 4, 1, 6, 2>;
-static_assert(Large<Half>::kSharedBytes == large_shared_bytes(2) && Large<Half>::kBlockRows == kLargeRows, "kernel.h says so");
+static_assert(Large<Half>::kSharedBytes == large_shared_bytes(TileForm::kHalves) && Large<Half>::kBlockRows == kLargeRows,
+              "kernel.h says so");
+
+// Widening the weight costs as many instructions as half of the mma.sp of a fragment with few tokens: warps of 64 x 64, four of them.
+using ManyLanes = SparseMmaShape<ByteLanes, 1, kManyTokens, 2, 2, 3, 2>;
+using FewLanes = SparseMmaShape<ByteLanes, 1, kFewTokens, 4, 1, 8, 2>;
 
 template <class Shape>
 cudaError_t launch_tiles(const SpmmCudaProduct& p, cudaStream_t stream) {
@@ -39,28 +44,45 @@ cudaError_t launch_tiles(const SpmmCudaProduct& p, cudaStream_t stream) {
   return launch(sparse_mma<Shape>, grid, Shape::kThreads, Shape::kSharedBytes, p, stream);
 }
 
-template <class T>
-int multiply_tiles(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
-  const auto stream = static_cast<cudaStream_t>(opaque);
-  if (shape == SpmmShape::kLarge) return launch_tiles<Large<T>>(p, stream);
-  if (shape == SpmmShape::kMany) return launch_tiles<Many<T>>(p, stream);
-  const cudaError_t error = launch_tiles<Few<T>>(p, stream);
+template <class Shape>
+cudaError_t launch_few(const SpmmCudaProduct& p, cudaStream_t stream) {
+  const cudaError_t error = launch_tiles<Shape>(p, stream);
   if (error != cudaSuccess || p.splits == 1) return error;
   finish_splits<<<dim3(blocks(p.out, 8 * 128), static_cast<unsigned>(p.tokens)), 128, 0, stream>>>(p);
   return cudaGetLastError();
 }
 
 template <class T>
-int convert_tiles(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float* scales, void* opaque) {
+int multiply_tiles(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
   const auto stream = static_cast<cudaStream_t>(opaque);
-  if constexpr (std::is_same_v<T, int8_t>) {
-    const unsigned grid = blocks(tokens, kQuantiseThreads / 32);
-    quantise_rows<<<grid, kQuantiseThreads, 0, stream>>>(x, type, tokens, in, static_cast<int8_t*>(to), pitch, scales);
-    return cudaGetLastError();
-  } else {
-    return launch_convert<T>(x, type, tokens, in, to, pitch, stream);
-  }
+  if (shape == SpmmShape::kLarge) return launch_tiles<Large<T>>(p, stream);
+  return shape == SpmmShape::kMany ? launch_tiles<Many<T>>(p, stream) : launch_few<Few<T>>(p, stream);
 }
+
+template <class T>
+int convert_tiles(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float*, void* opaque) {
+  return launch_convert<T>(x, type, tokens, in, to, pitch, static_cast<cudaStream_t>(opaque));
+}
+
+template <class T>
+int quantise(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float* scales, void* opaque) {
+  quantise_rows<<<blocks(tokens, kQuantiseThreads / 32), kQuantiseThreads, 0, static_cast<cudaStream_t>(opaque)>>>(
+      x, type, tokens, in, static_cast<T*>(to), pitch / static_cast<int64_t>(sizeof(T)), scales);
+  return cudaGetLastError();
+}
+
+template <class T>
+constexpr auto multiply_byte_tiles = multiply_tiles<T>;
+template <class T>
+constexpr auto convert_byte_tiles = quantise<T>;
+
+template <class>
+int multiply_byte_lanes(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
+  const auto stream = static_cast<cudaStream_t>(opaque);
+  return shape == SpmmShape::kFew ? launch_few<FewLanes>(p, stream) : launch_tiles<ManyLanes>(p, stream);
+}
+template <class>
+constexpr auto convert_byte_lanes = quantise<Half>;
 
 // ---- cells ------------------------------------------------------------------------------------------------------------------------
 
@@ -73,13 +95,31 @@ cudaError_t launch_cells(const SpmmCudaProduct& p, cudaStream_t stream) {
 template <class>
 int multiply_cells(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
   const auto stream = static_cast<cudaStream_t>(opaque);
-  return shape == SpmmShape::kFew ? launch_cells<CellShape<kFewTokens>>(p, stream) : launch_cells<CellShape<kManyTokens>>(p, stream);
+  return shape == SpmmShape::kFew ? launch_cells<CellShape<float, kFewTokens>>(p, stream)
+                                  : launch_cells<CellShape<float, kManyTokens>>(p, stream);
 }
 
 template <class>
 int convert_cells(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float*, void* opaque) {
   const dim3 grid(static_cast<unsigned>(pitch / 4 / 32), blocks(in, kCellInputs) * (kCellInputs / 32));
   transpose_rows<<<grid, dim3(32, 8), 0, static_cast<cudaStream_t>(opaque)>>>(x, type, tokens, in, static_cast<float*>(to), pitch / 4);
+  return cudaGetLastError();
+}
+
+template <class>
+int multiply_byte_cells(const SpmmCudaProduct& p, SpmmShape, void* opaque) {
+  return launch_cells<CellShape<int8_t, kManyTokens>>(p, static_cast<cudaStream_t>(opaque));
+}
+
+template <class>
+int convert_byte_cells(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float* scales, void* opaque) {
+  const int64_t inputs = (in + kCellInputs - 1) / kCellInputs * kCellInputs;
+  auto* panel = static_cast<uint8_t*>(to);
+  uint8_t* rows = panel + inputs * pitch;
+  const int error = quantise<int8_t>(x, type, tokens, in, rows, inputs, scales, opaque);
+  if (error != cudaSuccess) return error;
+  const dim3 grid(static_cast<unsigned>(pitch / kManyTokens), static_cast<unsigned>(inputs / 32));
+  transpose_byte_rows<<<grid, 256, 0, static_cast<cudaStream_t>(opaque)>>>(rows, tokens, inputs, panel, pitch);
   return cudaGetLastError();
 }
 

@@ -12,10 +12,13 @@ namespace {
 
 // What a row of kernels.def packs weights as.
 struct Format {
-  Status (*create)(const std::shared_ptr<const CudaDevice>&, const WeightRows&, const PackedValues&, WeightPtr*);
+  CreateWeight* create;
   int gate_rows;
+  bool int8_activations;
 };
-constexpr Format tiles = {&tiles_create, kTileGateRows}, cells = {&cells_create, kCellGateRows};
+constexpr Format tiles = {&tiles_create, kTileGateRows, false}, byte_tiles = {&byte_tiles_create, kTileGateRows, true},
+                 byte_lanes = {&byte_lanes_create, kTileGateRows, false}, cells = {&cells_create, kCellGateRows, false},
+                 byte_cells = {&byte_cells_create, kCellGateRows, true};
 
 struct Row {
   const char* name;
@@ -25,7 +28,9 @@ struct Row {
   const SpmmCudaKernel* kernel;  // null: built without CUDA
 
   // m = 0: cells, which take any pattern. Tiles take fewer than N of their M as well, and 1:2 is 2:4.
-  bool fits(const SpmmOptions& o) const { return values == o.values && (m == 0 || ((m == o.m || o.m == 2) && o.n <= n)); }
+  bool fits(const SpmmOptions& o) const {
+    return values == o.values && format.int8_activations == o.int8_activations && (m == 0 || ((m == o.m || o.m == 2) && o.n <= n));
+  }
 };
 
 template <class T>
@@ -60,8 +65,6 @@ Status SpmmCudaPlan::create(std::shared_ptr<const CudaDevice> device, const Spmm
                             std::shared_ptr<const SpmmCudaPlan>* result) {
   if (Status status = check_options(options); !status.ok()) return status;
   const auto row = std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.kernel != nullptr && r.fits(options); });
-  if (row != std::end(kRows) && (row->values == DType::kInt8) != options.int8_activations)
-    return Status(Code::kValue, "expected activations of int8 exactly if the weight is int8, on device 'cuda'");
   if (row == std::end(kRows))
     return Status(Code::kIsa, "expected a dtype and pattern that have a kernel for device 'cuda' (kernels() lists them)");
   std::shared_ptr<SpmmCudaPlan> plan(new SpmmCudaPlan);
@@ -115,12 +118,12 @@ Status SpmmCudaPlan::run(const CudaBuffer& x, DType x_type, int64_t tokens, cons
 }
 
 std::vector<KernelRow> spmm_cuda_kernels() {
-  constexpr const char* type_names[] = {"float32", "float16", "bfloat16", "w8a8"};
+  constexpr const char* type_names[] = {"float32", "float16", "bfloat16", "int8"};
   std::vector<KernelRow> rows;
   for (const Row& row : kRows) {
     const std::string pattern = row.m != 0 ? std::to_string(row.n) + ":" + std::to_string(row.m) : "unstructured";
-    rows.push_back(
-        {row.name, "spmm", type_names[static_cast<int>(row.values)], pattern, "cuda", 32, row.kernel != nullptr && cuda_available()});
+    const char* type = row.format.int8_activations ? "w8a8" : type_names[static_cast<int>(row.values)];
+    rows.push_back({row.name, "spmm", type, pattern, "cuda", 32, row.kernel != nullptr && cuda_available()});
   }
   return rows;
 }

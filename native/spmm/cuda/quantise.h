@@ -1,5 +1,8 @@
-// x as int8, each token by itself: x[t, i] = scale[t] * q[t, i], scale[t] = max |x[t, .]| / 127. A token with NaN or infinity gets the
-// scale NaN, so that its outputs are NaN; its integers are harmless.
+// x as numbers of fewer bits, each token by itself: x[t, i] = scale[t] * q[t, i].
+//   int8:    scale = max |x| / 127. A token with NaN or infinity gets the scale NaN, so that its outputs are NaN; its integers are
+//   harmless. float16: scale is a power of two, with which the largest finite |x| becomes 2^14 .. 2^15: nothing overflows, and what gets
+//   less than the
+//            11 bits of float16, or is lost, is less than 2^-28 of the largest. bfloat16 x loses nothing else.
 #pragma once
 
 #include "../../cuda/elements.h"
@@ -30,31 +33,61 @@ __device__ inline void load_four(const void* x, DType type, int64_t at, int64_t 
   }
 }
 
-// x [tokens, in] of float32, float16 or bfloat16 to rows of `pitch` bytes, a multiple of 4; those past `in` become 0. A warp has a token.
-__global__ void quantise_rows(const void* x, DType type, int64_t tokens, int64_t in, int8_t* to, int64_t pitch, float* scales) {
+// Bits of a magnitude are in the order of magnitudes; infinity and NaN come last.
+constexpr uint32_t kInfinity = 0x7F800000;
+
+// What a largest magnitude asks for, where those that are not finite count, and where they do not.
+__device__ inline float scale_of(int8_t, uint32_t largest) {
+  return largest < kInfinity ? __uint_as_float(largest) / 127 : __uint_as_float(0x7FC00000);
+}
+__device__ inline float scale_of(Half, uint32_t largest) {
+  const uint32_t exponent = largest >> 23;  // the inverse must be finite; 0: of zero, too
+  return __uint_as_float(exponent == 0 ? 0x3F800000 : max(exponent, 30u) - 14 << 23);
+}
+__device__ inline bool counts(int8_t, uint32_t) { return true; }
+__device__ inline bool counts(Half, uint32_t magnitude) { return magnitude < kInfinity; }
+
+__device__ inline void store_four(int8_t* to, const float (&four)[4]) {
+  uint32_t packed = 0;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const int q = min(max(__float2int_rn(four[i]), -127), 127);  // NaN, of 0 / 0, becomes 0
+    packed |= static_cast<uint32_t>(q & 0xFF) << i * 8;
+  }
+  *reinterpret_cast<uint32_t*>(to) = packed;
+}
+__device__ inline void store_four(Half* to, const float (&four)[4]) {
+  uint32_t bits[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) bits[i] = narrow_to<Half>(four[i]).bits;
+  *reinterpret_cast<uint2*>(to) = make_uint2(bits[0] | bits[1] << 16, bits[2] | bits[3] << 16);
+}
+
+// x [tokens, in] of float32, float16 or bfloat16 to rows of `pitch` elements, a multiple of 4; those past `in` become 0. A warp has a
+// token.
+template <class T>
+__global__ void quantise_rows(const void* x, DType type, int64_t tokens, int64_t in, T* to, int64_t pitch, float* scales) {
   const int64_t token = static_cast<int64_t>(blockIdx.x) * (kQuantiseThreads / 32) + threadIdx.x / 32;
   if (token >= tokens) return;
   const int lane = threadIdx.x % 32;
   const int64_t begin = token * in, end = begin + in;
   float four[4];
-  uint32_t largest = 0;  // of magnitudes, whose bits are in their order; those of NaN come last
+  uint32_t largest = 0;
   for (int64_t first = lane * 4; first < in; first += 128) {
     load_four(x, type, begin + first, end, four);
 #pragma unroll
-    for (int i = 0; i < 4; ++i) largest = max(largest, __float_as_uint(four[i]) & 0x7FFFFFFF);
+    for (int i = 0; i < 4; ++i) {
+      const uint32_t magnitude = __float_as_uint(four[i]) & 0x7FFFFFFF;
+      largest = max(largest, counts(T(), magnitude) ? magnitude : 0);
+    }
   }
-  largest = __reduce_max_sync(0xFFFFFFFF, largest);
-  const float scale = largest < 0x7F800000 ? __uint_as_float(largest) / 127 : __uint_as_float(0x7FC00000), inverse = 1 / scale;
+  const float scale = scale_of(T(), __reduce_max_sync(0xFFFFFFFF, largest)), inverse = 1 / scale;
   if (lane == 0) scales[token] = scale;
   for (int64_t first = lane * 4; first < pitch; first += 128) {
     load_four(x, type, begin + first, end, four);
-    uint32_t packed = 0;
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int q = min(max(__float2int_rn(four[i] * inverse), -127), 127);  // NaN, of 0 / 0, becomes 0
-      packed |= static_cast<uint32_t>(q & 0xFF) << i * 8;
-    }
-    *reinterpret_cast<uint32_t*>(to + token * pitch + first) = packed;
+    for (int i = 0; i < 4; ++i) four[i] *= inverse;
+    store_four(to + token * pitch + first, four);
   }
 }
 

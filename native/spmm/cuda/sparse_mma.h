@@ -9,11 +9,13 @@
 // Legend: i = m16 tiles of outputs of a warp, j = its n8 tiles of tokens, s = the two steps of a k tile (128 bytes of x).
 #pragma once
 
+#include <algorithm>
 #include <type_traits>
 
 #include "../../cuda/ptx.h"
 #include "finish.h"
 #include "kernel.h"
+#include "weight_operand.h"
 
 namespace sk {
 
@@ -22,15 +24,17 @@ template <class T, int kRowTiles_, int kTokensOfTile, int kWarpsOut_, int kWarps
 struct SparseMmaShape {
   using Values = T;
   using Sum = std::conditional_t<std::is_same_v<T, int8_t>, int32_t, float>;
-  static constexpr int kElementBytes = sizeof(T), kTileBytes = tile_bytes(kElementBytes);
-  static constexpr int kMetadataRows = kElementBytes == 1 ? 16 : 32;  // that a word of metadata of each lane serves
+  static constexpr TileForm kForm = form_of<T>;
+  static constexpr int kElementBytes = x_bytes<T>, kTileBytes = tile_bytes(kForm), kValueBytes = tile_value_bytes(kForm);
+  static constexpr bool kScaled = kForm != TileForm::kHalves;
+  static constexpr int kMetadataRows = kForm == TileForm::kBytes ? 16 : 32;  // that a word of metadata of each lane serves
   static constexpr int kRowTiles = kRowTiles_, kTokens = kTokensOfTile, kStages = kStages_, kBlocks = kBlocks_;
   static constexpr int kWarpsOut = kWarpsOut_, kWarpsTokens = kWarpsTokens_, kThreads = 32 * kWarpsOut * kWarpsTokens;
   static constexpr int kBlockRows = kRowTiles * kTileRows, kI = kBlockRows / kWarpsOut / 16, kJ = kTokens / kWarpsTokens / 8;
   static constexpr int kXAt = kRowTiles * kTileBytes, kStageBytes = kXAt + kTokens * kTileRowBytes;
   static constexpr int kSumPitch = kBlockRows + 4;  // floats: lanes of a store then fall into different banks
-  static constexpr int kSharedBytes = kStages * kStageBytes;
-  static_assert(kTokens * kSumPitch * 4 <= kSharedBytes, "the sums fit where the stages were");
+  static constexpr int kSumBytes = kTokens * kSumPitch * 4,
+                       kSharedBytes = std::max(kStages * kStageBytes, kSumBytes);  // one, then the other
   static_assert(kI % 2 == 0 && kTileRows % (kI * 16) == 0, "a word of metadata may serve two m16 tiles, a warp stays in one tile");
 };
 
@@ -41,6 +45,10 @@ __device__ inline void multiply_add(Half, float (&d)[4], const uint32_t (&a)[4],
 template <int kSelector>
 __device__ inline void multiply_add(BHalf, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
   ptx::mma_sp_bf16<kSelector>(d, a, b, metadata);
+}
+template <int kSelector>
+__device__ inline void multiply_add(ByteLanes, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
+  ptx::mma_sp_f16<kSelector>(d, a, b, metadata);
 }
 template <int kSelector>
 __device__ inline void multiply_add(int8_t, int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
@@ -97,22 +105,20 @@ class TileLoader {
   bool present_[kRows];
 };
 
-// Where the rows that a lane names to ldmatrix, and its metadata, lie in a stage. The second step is one bit of the chunk's
-// number, so an exclusive or.
+// Where what a lane reads lies in a stage. The second step is one bit of the number of a chunk of x, so an exclusive or.
 template <class Shape>
 struct Fragments {
-  uint32_t a[2], b[2], metadata;
+  WeightOperand<typename Shape::Values> a;
+  uint32_t b[2], metadata;
 
-  __device__ Fragments() {
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    const int warp_row = warp % Shape::kWarpsOut * Shape::kI * 16, b_row = warp / Shape::kWarpsOut * Shape::kJ * 8 + lane % 8;
-    const int tile = warp_row / kTileRows * Shape::kTileBytes, a_row = warp_row % kTileRows + lane % 16;
-    a[0] = tile + a_row / 2 * 128 + a_row % 2 * 64 + ((lane / 16) ^ (a_row / 2 % 4)) * 16;
+  __device__ Fragments() : a(warp_row() / kTileRows * Shape::kTileBytes, warp_row() % kTileRows) {
+    const int lane = threadIdx.x % 32, b_row = threadIdx.x / 32 / Shape::kWarpsOut * Shape::kJ * 8 + lane % 8;
     b[0] = Shape::kXAt + b_row * kTileRowBytes + ((lane / 8) ^ (b_row % 8)) * 16;
-    a[1] = a[0] ^ 32;
     b[1] = b[0] ^ 64;
-    metadata = tile + kTileValueBytes + warp_row % kTileRows / Shape::kMetadataRows * 256 + lane * 4;
+    metadata =
+        warp_row() / kTileRows * Shape::kTileBytes + Shape::kValueBytes + warp_row() % kTileRows / Shape::kMetadataRows * 256 + lane * 4;
   }
+  __device__ static int warp_row() { return threadIdx.x / 32 % Shape::kWarpsOut * Shape::kI * 16; }
 };
 
 // sum += the product of one k tile.
@@ -120,13 +126,12 @@ template <class Shape>
 __device__ inline void multiply_tile(const Fragments<Shape>& at, uint32_t stage, typename Shape::Sum (&sum)[Shape::kI][Shape::kJ][4]) {
   using Values = typename Shape::Values;
   unrolled<2>([&](auto s) {
-    const uint32_t a_at = stage + at.a[s], b_at = stage + at.b[s], metadata_at = stage + at.metadata;
+    const uint32_t b_at = stage + at.b[s], metadata_at = stage + at.metadata;
     uint32_t b[Shape::kJ][4];
     unrolled<Shape::kJ>([&](auto j) { ptx::ldmatrix_x4<j * 8 * kTileRowBytes>(b[j], b_at); });
     unrolled<Shape::kI / 2>([&](auto pair) {
       uint32_t even[4], odd[4];
-      ptx::ldmatrix_x4<pair * 2048>(even, a_at);
-      ptx::ldmatrix_x4<pair * 2048 + 1024>(odd, a_at);
+      at.a.template load<pair, s>(stage, even, odd);
       constexpr int kWord = pair * (32 / Shape::kMetadataRows) * 256 + s * 128;
       const uint32_t metadata = ptx::load_shared<kWord>(metadata_at);
       const uint32_t odd_metadata = Shape::kMetadataRows == 32 ? metadata : ptx::load_shared<kWord + 256>(metadata_at);
@@ -177,7 +182,7 @@ __device__ inline void gather_sums(const SpmmCudaProduct& p, int64_t first_row, 
     for (int half = 0; half < 2; ++half) {
       const int at = i * 16 + half * 8;
       float scale = 1;
-      if constexpr (std::is_same_v<typename Shape::Values, int8_t>) scale = p.scale[first_row + row + at];
+      if constexpr (Shape::kScaled) scale = p.scale[first_row + row + at];
 #pragma unroll
       for (int j = 0; j < Shape::kJ; ++j)
 #pragma unroll

@@ -27,8 +27,16 @@ class SpmmCudaWeight {
 using WeightPtr = std::unique_ptr<const SpmmCudaWeight>;
 
 // Packs, rounds to the type of `values` (without data; its scale must outlive the weight) and uploads; the device has the weight when these
-// return. Cells keep what is not zero, tiles expect at most 2 of 4.
-Status tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values, WeightPtr* weight);
-Status cells_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values, WeightPtr* weight);
+// return. Cells keep what is not zero, tiles expect at most 2 of 4. bytes_: x is int8, too; byte_lanes: int8 values that become float16.
+using CreateWeight = Status(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
+                            WeightPtr* weight);
+CreateWeight tiles_create, byte_tiles_create, byte_lanes_create, cells_create, byte_cells_create;
+
+// 2^17 products of at most 127 * 127 are less than 2^31.
+constexpr int64_t kMostInt8Kept = 1 << 17;
+inline Status check_int8_inputs(int64_t in, int64_t most) {
+  if (in <= most) return Status();
+  return Status(Code::kShape, "expected at most " + std::to_string(most) + " inputs where their products are added as int32");
+}
 
 }  // namespace sk

@@ -1,0 +1,72 @@
+#include "tile_pack.h"
+
+#include <cstring>
+
+namespace sk {
+namespace {
+
+constexpr uint32_t kAnyLegal = 0x44444444;  // keeps inputs 0 and 1 of each group
+
+// The metadata of 32 inputs, and of 16, from `k` on: four bits for each of their groups.
+uint32_t metadata32(const CanonicalWeight& w, int64_t row, int64_t k) {
+  return row < w.rows && k < w.in_padded ? w.fields[row * (w.in_padded / 32) + k / 32] : kAnyLegal;
+}
+uint32_t metadata16(const CanonicalWeight& w, int64_t row, int64_t k) { return metadata32(w, row, k) >> k % 32 & 0xFFFF; }
+
+// The word of a lane for one step of a tile: kernel.h draws which rows and inputs it has.
+uint32_t metadata_word(const CanonicalWeight& w, int64_t first_row, int64_t k, int lane) {
+  const int g = lane / 4, t = lane % 4;
+  if (w.form == TileForm::kBytes) return metadata32(w, first_row + g + 8 * (t % 2), k + 32 * (t / 2));
+  const int64_t row = first_row + g + 16 * (t / 2);
+  return metadata16(w, row, k + 16 * (t % 2)) | metadata16(w, row + 8, k + 16 * (t % 2)) << 16;
+}
+
+// Rows for ldmatrix.
+void pack_matrix_rows(const CanonicalWeight& w, int64_t first_row, int64_t k0, uint8_t* to) {
+  for (int r = 0; r < kTileRows; ++r) {
+    const int64_t row = first_row + r;
+    for (int chunk = 0; chunk < 4 && row < w.rows; ++chunk) {
+      const int64_t k = k0 + chunk * w.tile_inputs() / 4;  // a chunk of 16 bytes is what is kept of a quarter of the inputs
+      if (k >= w.in_padded) break;
+      const int position = (r % 2) * 4 + (chunk ^ (r / 2) % 4);
+      std::memcpy(to + (r / 2) * 128 + position * 16, w.values + (row * w.in_padded + k) / 2 * w.element_bytes(), 16);
+    }
+  }
+}
+
+// An 8-bit value; `column`: of the kept ones.
+int value8(const CanonicalWeight& w, int64_t row, int64_t column) {
+  const int64_t columns = w.in_padded / 2;
+  return row < w.rows && column < columns ? static_cast<int8_t>(w.values[row * columns + column]) : 0;
+}
+
+// What each lane widens of an m16 tile in a step, in the order of its registers.
+void pack_lanes(const CanonicalWeight& w, int64_t first_row, int64_t k0, uint8_t* to) {
+  for (int pair = 0; pair < kTileRows / 32; ++pair)
+    for (int step = 0; step < 2; ++step)
+      for (int lane = 0; lane < 32; ++lane)
+        for (int i = 0; i < 16; ++i) {
+          const int64_t row = first_row + pair * 32 + i / 8 * 16 + lane / 4 + i / 2 % 2 * 8;
+          *to++ = static_cast<uint8_t>(128 + value8(w, row, k0 / 2 + step * 16 + i / 4 % 2 * 8 + lane % 4 * 2 + i % 2));
+        }
+}
+
+}  // namespace
+
+void pack_tile(const CanonicalWeight& w, int64_t first_row, int64_t k0, uint8_t* tile) {
+  std::memset(tile, 0, static_cast<size_t>(tile_value_bytes(w.form)));
+  if (w.form == TileForm::kByteLanes)
+    pack_lanes(w, first_row, k0, tile);
+  else
+    pack_matrix_rows(w, first_row, k0, tile);
+  uint8_t* metadata = tile + tile_value_bytes(w.form);
+  const int rows_of_word = w.form == TileForm::kBytes ? 16 : 32;
+  for (int row = 0; row < kTileRows; row += rows_of_word)
+    for (int step = 0; step < 2; ++step)
+      for (int lane = 0; lane < 32; ++lane, metadata += 4) {
+        const uint32_t word = metadata_word(w, first_row + row, k0 + step * w.tile_inputs() / 2, lane);
+        std::memcpy(metadata, &word, 4);
+      }
+}
+
+}  // namespace sk

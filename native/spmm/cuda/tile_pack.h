@@ -1,0 +1,24 @@
+// 2:4 weights as the tiles that kernel.h draws.
+#pragma once
+
+#include <cstdint>
+
+#include "kernel.h"
+
+namespace sk {
+
+// A 2:4 weight [rows, in], row-major, as files keep it: what nm_pack makes with one lane and one k block.
+struct CanonicalWeight {
+  int64_t rows, in_padded;  // in_padded: a multiple of 32
+  TileForm form;
+  const uint8_t* values;   // [rows][in_padded / 2] elements
+  const uint32_t* fields;  // [rows][in_padded / 32]: two bits for each kept value, its place in its group of four
+
+  int tile_inputs() const { return form == TileForm::kBytes ? 128 : 64; }
+  int element_bytes() const { return form == TileForm::kHalves ? 2 : 1; }
+};
+
+// One tile; what lies outside the weight becomes zeros with legal metadata.
+void pack_tile(const CanonicalWeight& w, int64_t first_row, int64_t k, uint8_t* tile);
+
+}  // namespace sk
