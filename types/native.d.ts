@@ -42,6 +42,8 @@ export interface NativeSpmmOptions {
   venom?: boolean | undefined;
   /** x is quantised to int8, for each token by itself. */
   int8Activations?: boolean | undefined;
+  /** On a CUDA device: float32 may be multiplied as tf32. */
+  allowTf32?: boolean | undefined;
   /** [out] */
   bias: Float32Array | undefined;
   /** As the weight. */

@@ -18,6 +18,7 @@ const rows: readonly Row[] = [
   [2048, 4096, 11008, 'bfloat16', '2:4', 128, 256],
   [4096, 4096, 4096, 'int8', '2:4', 128, 128],
   [4096, 4096, 4096, 'w8a8', '2:4', 128, 256],
+  [4096, 4096, 4096, 'tf32', '1:4', 128, 256],
   [16, 4096, 4096, 'float16', '2:4', 16, 4096],
   [16, 4096, 4096, 'int8', '2:4', 16, 4096],
   [16, 4096, 4096, 'w8a8', '2:4', 16, 4096],
@@ -30,7 +31,7 @@ const rows: readonly Row[] = [
 ];
 
 export const nmCases: readonly SimulatedCase[] = rows.map(([tokens, inputs, out, dtype, pattern, partTokens, partOut]) => {
-  const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int8: 1, w8a8: 1 }[dtype];
+  const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int8: 1, w8a8: 1, tf32: 4 }[dtype];
   const xBytes = dtype === 'int8' ? 2 : elementBytes; // of the type that is multiplied
   const [n, m] = pattern.split(':').map(Number) as [number, number];
   // Tiles: values and two bits for each. Cells: values and a byte for each.
@@ -46,7 +47,7 @@ export const nmCases: readonly SimulatedCase[] = rows.map(([tokens, inputs, out,
     bytes: weightBytes + others,
     dense: {
       multiplyAdds: tokens * inputs * out,
-      type: dtype === 'float32' ? 'float' : dtype === 'w8a8' ? 'int8' : 'half',
+      type: dtype === 'float32' ? 'float' : dtype === 'w8a8' ? 'int8' : dtype === 'tf32' ? 'tf32' : 'half',
       bytes: inputs * out * xBytes + others,
     },
   };

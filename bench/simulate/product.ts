@@ -6,11 +6,12 @@ import { normals } from '../random.js';
 import { halves, powersOfTwo } from './halves.js';
 
 const [tokens = 0, inFeatures = 0, out = 0] = process.argv.slice(2, 5).map(Number);
-const [dtype, pattern] = process.argv.slice(5) as ['float16' | 'bfloat16' | 'float32' | 'int8' | 'w8a8', nm.Pattern];
+const [dtype, pattern] = process.argv.slice(5) as ['float16' | 'bfloat16' | 'float32' | 'int8' | 'w8a8' | 'tf32', nm.Pattern];
 
 const unpruned = { type: 'float32', data: normals(out * inFeatures, 1), dims: [out, inFeatures] } as const;
-const numbers = dtype === 'w8a8' ? ({ dtype: 'int8', activations: 'int8' } as const) : { dtype };
-using plan = nm.plan({ weight: nm.prune(unpruned, { pattern }), ...numbers, pattern, device: 'cuda' });
+const numbers = { w8a8: { dtype: 'int8', activations: 'int8' }, tf32: { dtype: 'float32', allowTf32: true } } as const;
+const chosen = dtype === 'w8a8' || dtype === 'tf32' ? numbers[dtype] : { dtype };
+using plan = nm.plan({ weight: nm.prune(unpruned, { pattern }), ...chosen, pattern, device: 'cuda' });
 // The oracle must see what the kernel sees; the sums are still rounded.
 const x = dtype === 'w8a8' ? integers(tokens * inFeatures) : powersOfTwo(tokens * inFeatures, 2);
 const dims = [tokens, inFeatures];

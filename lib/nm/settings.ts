@@ -1,8 +1,8 @@
 import type { NativeSpmmOptions } from '../../types/native.js';
 import { type Isa, isaOption } from '../device.js';
-import { rangeError } from '../errors.js';
+import { rangeError, typeError } from '../errors.js';
 import type { TensorLike } from '../tensor.js';
-import { integer, oneOf, options } from '../validate.js';
+import { describe, integer, oneOf, options } from '../validate.js';
 import { dtypeNumber, gateOperand, rowVector, type WeightType, weightOperand } from './operands.js';
 import { type PlanPattern, parseSparsity, type Sparsity } from './pattern.js';
 
@@ -83,6 +83,12 @@ export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 't
    * that float32 and bfloat16 x do not overflow. With `activations: 'int8'` they multiply 8-bit integers.
    */
   readonly device: 'cuda';
+  /**
+   * With dtype float32: products may be of tf32, float32 with 10 bits of fraction, on sparse tensor cores. These keep one of every two inputs,
+   * so the weight must have at most one in each two from an even input on, as `'1:2'` and every `'1:M'` has: 2:4 goes there only where it
+   * happens to be so, and else to CUDA cores, as without this option (`plan.kernel` says where). Default false.
+   */
+  readonly allowTf32?: boolean;
 }
 
 /** Checks the options of a plan and words them as the addon takes them. */
@@ -108,7 +114,7 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     'venom',
     'block',
     'activations',
-    ...(onCuda ? [] : (['isa', 'threads'] as const)),
+    ...(onCuda ? (['allowTf32'] as never[]) : (['isa', 'threads'] as const)),
   ]);
   if (!onCuda && o.device !== undefined) oneOf(o.device, 'device', ['cpu', 'cuda']);
   const sparsity = parseSparsity(o as Sparsity);
@@ -121,6 +127,7 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
   if (int8Activations && (values !== 'int8' || sparsity.m === 0 || sparsity.rows > 1 || sparsity.venom)) {
     throw rangeError('ERR_SK_OPTION', "expected activations 'int8' only with dtype int8 and a pattern 'N:M' without rows");
   }
+  const allowTf32 = allowsTf32(planOptions, values);
   const settings = {
     weight: view.data,
     type: dtypeNumber(view.type),
@@ -130,6 +137,7 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     in: inputs,
     ...sparsity,
     int8Activations,
+    allowTf32,
     bias: o.bias === undefined ? undefined : rowVector(o.bias, 'bias', out),
     ...gateOperand({ gate: o.gate, gateBias: o.gateBias, gateScale: o.gateScale }, weight),
     activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),
@@ -145,4 +153,15 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     ...(int8Activations && { activations: 'int8' as const }),
   };
   return { settings, pattern: o.pattern, saved };
+}
+
+function allowsTf32(planOptions: PlanOptions | CudaPlanOptions, values: WeightType): boolean {
+  const allowed = 'allowTf32' in planOptions ? planOptions.allowTf32 : false;
+  if (typeof allowed !== 'boolean' && allowed !== undefined) {
+    throw typeError('ERR_SK_TYPE', `expected allowTf32 to be a boolean but received ${describe(allowed)}`);
+  }
+  if (allowed && values !== 'float32') {
+    throw rangeError('ERR_SK_OPTION', `expected allowTf32 only with dtype float32 but received dtype ${values}`);
+  }
+  return allowed ?? false;
 }

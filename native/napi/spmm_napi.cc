@@ -35,6 +35,7 @@ SpmmOptions spmm_options(const Napi::Value& value) {
   if (!o.Get("rows").IsUndefined()) options.rows = integer(o.Get("rows"), "rows", 1, kMaxDimension);
   options.venom = o.Get("venom").ToBoolean();
   options.int8_activations = o.Get("int8Activations").ToBoolean();
+  options.allow_tf32 = o.Get("allowTf32").ToBoolean();
   options.activation = static_cast<Activation>(integer(o.Get("activation"), "activation", 0, 4));
   options.isa = text(o.Get("isa"), "isa");
   options.tokens = integer(o.Get("tokens"), "tokens", 1, kMaxDimension);

@@ -39,6 +39,7 @@ struct SpmmOptions {
   int n = 0, m = 0;                                      // the pattern; 0:0 for an unstructured weight
   int64_t rows = 1;                                      // so many output rows share their columns: V of V:N:M; of a block, where m is 0
   bool int8_activations = false;                         // x is quantised, for each token by itself; for int8 values of an N:M pattern
+  bool allow_tf32 = false;                               // on a CUDA device: float32 may be multiplied as tf32
   bool venom = false;                                    // they share 4 columns of m, and each row has n of these
   Activation activation = Activation::kNone;
   std::string isa;      // empty: the best this machine has

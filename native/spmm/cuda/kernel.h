@@ -40,7 +40,7 @@ constexpr int kTileRows = 128, kTileRowBytes = 128, kTileGateRows = 64;
 
 // What the values of a tile are, and what they are multiplied as.
 enum class TileForm {
-  kHalves,     // 16 bits
+  kHalves,     // 16 bits; or 32, tf32, two units of 16 bits each
   kBytes,      // 8 bits, as they are: W8A8
   kByteLanes,  // 8 bits, in the order of the lanes, which widen them to float16
 };

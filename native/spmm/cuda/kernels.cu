@@ -71,6 +71,16 @@ int quantise(const void* x, DType type, int64_t tokens, int64_t in, void* to, in
   return cudaGetLastError();
 }
 
+template <class>
+constexpr auto multiply_tf32_tiles = multiply_tiles<Tf32>;
+
+template <class>
+int convert_tf32_tiles(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float*, void* opaque) {
+  round_rows<<<blocks(tokens * (pitch / 16), kQuantiseThreads), kQuantiseThreads, 0, static_cast<cudaStream_t>(opaque)>>>(
+      x, type, tokens, in, static_cast<uint32_t*>(to), pitch / 16);
+  return cudaGetLastError();
+}
+
 template <class T>
 constexpr auto multiply_byte_tiles = multiply_tiles<T>;
 template <class T>

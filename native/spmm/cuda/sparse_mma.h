@@ -47,6 +47,10 @@ __device__ inline void multiply_add(BHalf, float (&d)[4], const uint32_t (&a)[4]
   ptx::mma_sp_bf16<kSelector>(d, a, b, metadata);
 }
 template <int kSelector>
+__device__ inline void multiply_add(Tf32, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
+  ptx::mma_sp_tf32<kSelector>(d, a, b, metadata);
+}
+template <int kSelector>
 __device__ inline void multiply_add(ByteLanes, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
   ptx::mma_sp_f16<kSelector>(d, a, b, metadata);
 }

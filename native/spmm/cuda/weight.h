@@ -27,10 +27,11 @@ class SpmmCudaWeight {
 using WeightPtr = std::unique_ptr<const SpmmCudaWeight>;
 
 // Packs, rounds to the type of `values` (without data; its scale must outlive the weight) and uploads; the device has the weight when these
-// return. Cells keep what is not zero, tiles expect at most 2 of 4. bytes_: x is int8, too; byte_lanes: int8 values that become float16.
+// return. Cells keep what is not zero, tiles expect at most 2 of 4. byte_: x is int8, too; byte_lanes: int8 values that become float16;
+// tf32_: keeps_one_of_two().
 using CreateWeight = Status(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
                             WeightPtr* weight);
-CreateWeight tiles_create, byte_tiles_create, byte_lanes_create, cells_create, byte_cells_create;
+CreateWeight tiles_create, byte_tiles_create, byte_lanes_create, tf32_tiles_create, cells_create, byte_cells_create;
 
 // 2^17 products of at most 127 * 127 are less than 2^31.
 constexpr int64_t kMostInt8Kept = 1 << 17;
