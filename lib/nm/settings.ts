@@ -77,7 +77,8 @@ export type SavedOptions = Pick<PlanOptions, 'pattern' | 'rows' | 'venom' | 'blo
 /** Options of `nm.plan` for a CUDA device. */
 export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 'threads'> {
   /**
-   * On a CUDA device: at most 2 of 4 as float16, bfloat16 or int8 on sparse tensor cores, every other pattern and float32 on CUDA cores.
+   * On a CUDA device: at most 2 of 4 as float16, bfloat16 or int8 on sparse tensor cores; float16 and bfloat16 without a gate whose rows share
+   * columns (`rows`, `venom`, blocks), a multiple of 128 of them, too. Every other pattern and float32 on CUDA cores.
    *
    * Tensor cores multiply x as the type of the weight; with an int8 weight as float16, which each token has a power of two as a factor for, so
    * that float32 and bfloat16 x do not overflow. With `activations: 'int8'` they multiply 8-bit integers.

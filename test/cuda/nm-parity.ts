@@ -15,6 +15,13 @@ type Sparsity = Pick<nm.PlanOptions, 'pattern' | 'rows' | 'venom' | 'block'>;
 const patternsOf: Readonly<Record<string, readonly Sparsity[]>> = {
   '1:2': [{ pattern: '1:2' }, { pattern: '1:4' }, { pattern: '1:2' }, { pattern: '1:8' }],
   '2:4': [{ pattern: '2:4' }, { pattern: '2:4' }, { pattern: '1:4' }, { pattern: '1:2' }],
+  'rows of 128': [
+    { pattern: '2:8', rows: 128, venom: true },
+    { pattern: '2:8', rows: 128 },
+    { pattern: '1:10', rows: 256, venom: true },
+    { pattern: '3:10', rows: 128, venom: true },
+    { pattern: 'block', block: [128, 3] },
+  ],
   unstructured: [
     { pattern: 'unstructured' },
     { pattern: '3:8' },
@@ -33,6 +40,7 @@ export function* spmmChecks(row: CudaKernelInfo): Iterable<Check> {
   if (!patterns) throw new Error(`no patterns to try ${row.name} with`);
   const alone = row.dtype === 'w8a8' ? patterns.filter(({ pattern, rows }) => /:/.test(pattern) && !rows) : patterns; // as W8A8 must be
   for (const [i, c] of nmCudaCases.entries()) {
+    if (c.gated && row.pattern === 'rows of 128') continue; // which takes no gate
     const type = types[i % types.length] as XType;
     const sparsity = alone[i % alone.length] as Sparsity;
     const { pattern, rows = 1 } = sparsity;

@@ -14,13 +14,13 @@ namespace {
 // What a row of kernels.def packs weights as.
 struct Format {
   CreateWeight* create;
-  int gate_rows;
+  int gate_rows;  // 0: takes no gate
   bool int8_activations, tf32;
 };
 constexpr Format tiles = {&tiles_create, kTileGateRows, false, false}, byte_tiles = {&byte_tiles_create, kTileGateRows, true, false},
                  byte_lanes = {&byte_lanes_create, kTileGateRows, false, false},
-                 tf32_tiles = {&tf32_tiles_create, kTileGateRows, false, true}, cells = {&cells_create, kCellGateRows, false, false},
-                 byte_cells = {&byte_cells_create, kCellGateRows, true, false};
+                 tf32_tiles = {&tf32_tiles_create, kTileGateRows, false, true}, gathered = {&gathered_create, 0, false, false},
+                 cells = {&cells_create, kCellGateRows, false, false}, byte_cells = {&byte_cells_create, kCellGateRows, true, false};
 
 struct Row {
   const char* name;
@@ -29,9 +29,11 @@ struct Row {
   const Format& format;
   const SpmmCudaKernel* kernel;  // null: built without CUDA
 
-  // m = 0: cells, which take any pattern. Tiles take fewer than N of their M as well, and 1:2 is 2:4. tf32 is where the weight is 1:2.
+  // m = 1: n rows share their columns. m = 0: cells, which take any pattern. Tiles take fewer than N of their M as well, and 1:2 is 2:4.
+  // tf32 is where the weight is 1:2.
   bool fits(const SpmmOptions& o, bool tf32) const {
-    if (values != o.values || format.int8_activations != o.int8_activations) return false;
+    if (values != o.values || format.int8_activations != o.int8_activations || (o.gate != nullptr && format.gate_rows == 0)) return false;
+    if (m == 1) return o.rows % n == 0;
     return format.tf32 ? tf32 : m == 0 || ((m == o.m || o.m == 2) && o.n <= n);
   }
 };
@@ -81,7 +83,7 @@ Status SpmmCudaPlan::create(std::shared_ptr<const CudaDevice> device, const Spmm
   if (options.m > 0) status = band_check(plan->rows_, {options.rows, options.n, options.m, options.venom});
   if (status.ok() && options.values == DType::kInt8) status = plan->upload_scale(options);
   if (status.ok())
-    status = row->format.create(plan->device_, plan->rows_, {options.values, nullptr, plan->host_scale_.data()}, &plan->weight_);
+    status = row->format.create(plan->device_, plan->rows_, {options.values, nullptr, plan->host_scale_.data()}, options, &plan->weight_);
   if (status.ok()) status = plan->upload_bias(options);
   plan->rows_.weight.data = plan->rows_.gate = nullptr;
   if (status.ok()) *result = std::move(plan);
@@ -126,7 +128,9 @@ std::vector<KernelRow> spmm_cuda_kernels() {
   constexpr const char* type_names[] = {"float32", "float16", "bfloat16", "int8"};
   std::vector<KernelRow> rows;
   for (const Row& row : kRows) {
-    const std::string pattern = row.m != 0 ? std::to_string(row.n) + ":" + std::to_string(row.m) : "unstructured";
+    const std::string pattern = row.m == 1   ? "rows of " + std::to_string(row.n)
+                                : row.m != 0 ? std::to_string(row.n) + ":" + std::to_string(row.m)
+                                             : "unstructured";
     const char* type = row.format.int8_activations ? "w8a8" : row.format.tf32 ? "tf32" : type_names[static_cast<int>(row.values)];
     rows.push_back({row.name, "spmm", type, pattern, "cuda", 32, row.kernel != nullptr && cuda_available()});
   }

@@ -41,7 +41,6 @@ class TileWeight : public SpmmCudaWeight {
   int64_t k_tiles() const { return ceil_div(weight_.in_padded, weight_.tile_inputs()); }
   size_t tile_bytes() const { return static_cast<size_t>(sk::tile_bytes(weight_.form)); }
   SpmmShape shape(int64_t tokens) const;
-  int splits(int64_t tokens) const;
 
   PackedValues packed_ = {};
   WeightRows rows_ = {};
@@ -100,18 +99,13 @@ SpmmShape TileWeight::shape(int64_t tokens) const {
                                                                                                                : SpmmShape::kMany;
 }
 
-// Few tokens make few blocks of threads: the inputs are split until there are two for each multiprocessor.
-int TileWeight::splits(int64_t tokens) const {
-  const int64_t blocks = ceil_div(weight_.rows, kTileRows) * ceil_div(tokens, kFewTokens);
-  return static_cast<int>(std::clamp<int64_t>(2 * tiles_.device()->multiprocessors() / blocks, 1, std::max<int64_t>(1, k_tiles() / 4)));
-}
-
 Status TileWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, DType x_type, SpmmCudaProduct product) const {
   const SpmmShape shape = this->shape(product.tokens);
   const auto& device = tiles_.shared_device();
   product.tiles = tiles_.as<void>();
   product.k_tiles = k_tiles();
-  product.splits = shape == SpmmShape::kFew ? splits(product.tokens) : 1;
+  const int64_t few_blocks = ceil_div(weight_.rows, kTileRows) * ceil_div(product.tokens, kFewTokens);
+  product.splits = shape == SpmmShape::kFew ? even_splits(*device, few_blocks, k_tiles()) : 1;
   product.x = x.as<void>();
   const DType type = weight_.form == TileForm::kByteLanes ? DType::kFloat16 : packed_.type;
   product.x_pitch = product.in * static_cast<int64_t>(size_of(type));
@@ -127,12 +121,7 @@ Status TileWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, D
     product.x = rows.as<void>();
     product.x_scale = scales.as<float>();
   }
-  if (product.splits > 1) {
-    product.partial_pitch = round_up(product.rows, 8);
-    const auto bytes = static_cast<size_t>(product.splits * product.tokens * product.partial_pitch) * sizeof(float);
-    if (Status status = partial.reserve(device, bytes); !status.ok()) return status;
-    product.partial = partial.as<float>();
-  }
+  if (Status status = reserve_partial(device, &product, &partial); !status.ok()) return status;
   return cuda_status(kernel.multiply(product, shape, device->stream()), kernel.name);
 }
 
@@ -154,12 +143,26 @@ Status create(const std::shared_ptr<const CudaDevice>& device, const WeightRows&
 
 }  // namespace
 
-Status tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
+int even_splits(const CudaDevice& device, int64_t blocks, int64_t k_tiles) {
+  return static_cast<int>(std::clamp<int64_t>(2 * device.multiprocessors() / blocks, 1, std::max<int64_t>(1, k_tiles / 4)));
+}
+
+Status reserve_partial(const std::shared_ptr<const CudaDevice>& device, SpmmCudaProduct* product, CudaBuffer* partial) {
+  if (product->splits == 1) return Status();
+  product->partial_pitch = round_up(product->rows, 8);
+  const auto bytes = static_cast<size_t>(product->splits * product->tokens * product->partial_pitch) * sizeof(float);
+  Status status = partial->reserve(device, bytes);
+  product->partial = partial->as<float>();
+  return status;
+}
+
+Status tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values, const SpmmOptions&,
                     WeightPtr* result) {
   return create(device, rows, values, TileForm::kHalves, result);
 }
 
-Status tf32_tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues&, WeightPtr* result) {
+Status tf32_tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues&, const SpmmOptions&,
+                         WeightPtr* result) {
   auto tiles = std::make_unique<TileWeight>(TileForm::kHalves);
   Status status = tiles->pack_tf32(rows);
   if (status.ok()) status = tiles->upload(device);
@@ -168,13 +171,13 @@ Status tf32_tiles_create(const std::shared_ptr<const CudaDevice>& device, const 
 }
 
 Status byte_tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
-                         WeightPtr* result) {
+                         const SpmmOptions&, WeightPtr* result) {
   if (Status status = check_int8_inputs(rows.weight.columns, 2 * kMostInt8Kept); !status.ok()) return status;
   return create(device, rows, values, TileForm::kBytes, result);
 }
 
 Status byte_lanes_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
-                         WeightPtr* result) {
+                         const SpmmOptions&, WeightPtr* result) {
   return create(device, rows, values, TileForm::kByteLanes, result);
 }
 
