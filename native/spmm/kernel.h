@@ -128,7 +128,7 @@ struct SpmmKernel {
   int panel_vectors;       // widest panel, in vectors
   int few_tokens;          // most tokens of one call of few(), 0 where there is none
   const SpmmMoves* moves;  // null: those of the other kernels of the ISA
-  // Broadcast weights over a panel of panel_vectors, 4 or 2 vectors of tokens, 1 too if there is no few(): acc = S * panel, all k blocks.
+  // Broadcast weights over a panel of panel_vectors, 6, 4 or 2 vectors of tokens, 1 too if there is no few(): acc = S * panel, all k blocks.
   void (*many)(const SpmmTile& tile, int vectors);
   // Outputs in lanes, weights streamed once: 1 .. few_tokens tokens. Null: many() does these too.
   void (*few)(const SpmmTile& tile);

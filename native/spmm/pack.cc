@@ -94,9 +94,9 @@ bool nm_known(int n, int m) { return (m == 4 || m == 8 || m == 16 || m == 32) &&
 
 int nm_field_bits(int m) { return m == 4 ? 2 : m <= 16 ? 4 : 8; }
 
-// Rows that keep few weights spend their time on loading and storing accumulators, once per k block. Half the width allows k blocks of
-// twice the length in the same 16 KB of L1.
-int nm_panel_vectors(int n, int m, int most) { return 4 * n <= m ? std::min(4, most) : most; }
+// Rows that keep few weights spend their time on loading and storing accumulators, once per k block. Narrower panels allow k blocks of
+// twice the length in 24 KB of L1. Two rows of six vectors load least for each multiply-add.
+int nm_panel_vectors(int n, int m, int most, int lanes) { return 4 * n <= m ? std::min(lanes > 8 ? 4 : 6, most) : most; }
 
 void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed, int panel_bytes) {
   const int64_t in = rows.weight.columns;
@@ -104,7 +104,7 @@ void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t 
   const int64_t unit = m * fields / std::gcd<int64_t>(n, fields);
   // 64 inputs of a panel of eight vectors of eight lanes are 16 KB: they stay in L1 beside the weights. So do those of six bytes, but
   // fewer.
-  const int64_t k_block = round_up(panel_vectors > 4 || panel_bytes > 4 ? 64 : 128, unit);
+  const int64_t k_block = round_up(4 * n > m || panel_bytes > 4 ? 64 : 128, unit);
   *packed = {{rows.lanes, in, round_up(in, unit), rows.weight.rows, rows.count(), k_block, row_block, panel_vectors},
              n,
              m,

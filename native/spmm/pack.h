@@ -12,8 +12,8 @@ bool nm_known(int n, int m);
 // Bits of an index field; 32 / bits fields share a word.
 int nm_field_bits(int m);
 
-// Width of full panels, in vectors, for a kernel that takes at most `most`.
-int nm_panel_vectors(int n, int m, int most);
+// Width of full panels, in vectors, for a kernel of so many lanes that takes at most `most`.
+int nm_panel_vectors(int n, int m, int most, int lanes);
 
 // Fills in everything of the layout but the two pointers. panel_bytes: of int8 activations (SpmmQuantise), else 0.
 void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed, int panel_bytes = 0);

@@ -23,8 +23,10 @@ constexpr SpmmKernel spmm_kernel(const char* name) {
     return {name, 0, 0, kN, V::kLanes, kTileWidth<V>, 4, &kMoves<V>, &band_many<V, T>, &band_few<V, T>, nullptr};
   else if constexpr (kM == 0)
     return {name, 0, 0, 0, V::kLanes, kWidest, 0, &kMoves<V>, &csr_tokens<V, T, kWidest>, nullptr, nullptr};
-  else
-    return {name, kN, kM, 0, V::kLanes, kWidest, 4, &kMoves<V>, &many_tokens<V, T, kM, kN, kWidest>, &few_tokens<V, T, kM, kN>, nullptr};
+  else {
+    constexpr int kVectors = widest_panel(kN, kM, kWidest);
+    return {name, kN, kM, 0, V::kLanes, kVectors, 4, &kMoves<V>, &many_tokens<V, T, kM, kN, kVectors>, &few_tokens<V, T, kM, kN>, nullptr};
+  }
 }
 
 }  // namespace

@@ -156,7 +156,7 @@ Status SpmmPlan::pack_vectors(const SpmmOptions& options) {
 
 Status SpmmPlan::pack_nm(const SpmmOptions& options) {
   const int m = options.m, n = options.n;
-  const int vectors = nm_panel_vectors(n, m, kernel_->panel_vectors);
+  const int vectors = nm_panel_vectors(n, m, kernel_->panel_vectors, kernel_->lanes);
   nm_layout(n, m, rows_, vectors, row_block(options, vectors), &nm_, kernel_->quantise ? kernel_->quantise->panel_bytes : 0);
   weight_ = &nm_;
   int64_t kept;
