@@ -52,7 +52,7 @@ export async function denseMatMul(layer: DenseLayer): Promise<DensePeer> {
 }
 
 /** Of models with an operator of onnxruntime's own. */
-export const contributed = [
+const contributed = [
   { domain: '', version: 13 },
   { domain: 'com.microsoft', version: 1 },
 ];
@@ -151,7 +151,7 @@ export async function denseConv(layer: DenseConvolution): Promise<DensePeer> {
   };
 }
 
-export function sessionOptions(threads: number): ort.InferenceSession.SessionOptions {
+function sessionOptions(threads: number): ort.InferenceSession.SessionOptions {
   return {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
@@ -161,7 +161,7 @@ export function sessionOptions(threads: number): ort.InferenceSession.SessionOpt
   };
 }
 
-export function valueInfo(name: string, dims: number[]) {
+function valueInfo(name: string, dims: number[]) {
   return { name, type: { tensorType: { elemType: FLOAT, shape: { dim: dims.map((dimValue) => ({ dimValue })) } } } };
 }
 
@@ -179,7 +179,7 @@ function transpose(from: Float32Array, rows: number, columns: number): Float32Ar
   return to;
 }
 
-export function version(): string {
+function version(): string {
   return (createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }).version;
 }
 

@@ -13,7 +13,7 @@ export interface SimulatedCase {
   /** Each operand and the result once. */
   readonly bytes: number;
   /** What a dense kernel would do for the same: no library quite reaches the limits of the device. */
-  readonly dense: { readonly multiplyAdds: number; readonly type: 'half' | 'float' | 'int8'; readonly bytes: number };
+  readonly dense: { readonly multiplyAdds: number; readonly type: 'half' | 'float' | 'int8' | 'tf32'; readonly bytes: number };
 }
 
-export const shortTypes = { float16: 'f16', bfloat16: 'bf16', float32: 'f32', int8: 'i8', w8a8: 'w8a8' } as const;
+export const shortTypes = { float16: 'f16', bfloat16: 'bf16', float32: 'f32', int8: 'i8', w8a8: 'w8a8', tf32: 'tf32' } as const;

@@ -42,11 +42,13 @@ export interface Modelled {
 /** The case from the counts of its part. */
 export function model({ scale, operandScale = scale, bytes }: SimulatedCase, launches: readonly Launch[]): Modelled {
   const cycles = a100.multiprocessors * a100.hertz;
-  const scaleOf = ({ kernel }: Launch) => (/convert_rows|quantise_rows|transpose_rows/.test(kernel) ? operandScale : scale);
+  const scaleOf = ({ kernel }: Launch) => (/(convert|quantise|round|transpose|transpose_byte)_rows/.test(kernel) ? operandScale : scale);
   const sum = (count: (launch: Launch) => number) => launches.reduce((total, launch) => total + count(launch) * scaleOf(launch), 0);
   const rate = (launch: Launch) => {
     const [name = ''] = Object.keys(launch.tensor_instructions);
-    return a100.halfMultiplyAddsPerCycle * (name.startsWith('mma.sp') ? 2 : 1) * (name.includes('.s8.') ? 2 : 1);
+    return (
+      a100.halfMultiplyAddsPerCycle * (name.startsWith('mma.sp') ? 2 : 1) * (name.includes('.s8.') ? 2 : name.includes('.tf32.') ? 0.5 : 1)
+    );
   };
   return {
     tensor: sum((launch) => launch.tensor_multiply_adds / rate(launch)) / cycles,
@@ -61,7 +63,7 @@ export function model({ scale, operandScale = scale, bytes }: SimulatedCase, lau
 /** The dense kernel that reaches a limit of the device. */
 export function denseLimit({ dense: { multiplyAdds, type, bytes } }: SimulatedCase): number {
   const half = a100.halfMultiplyAddsPerCycle;
-  const rate = { float: a100.floatMultiplyAddsPerCycle, half, int8: 2 * half }[type];
+  const rate = { float: a100.floatMultiplyAddsPerCycle, half, int8: 2 * half, tf32: half / 2 }[type];
   return Math.max(multiplyAdds / (rate * a100.multiprocessors * a100.hertz), bytes / a100.memoryBytesPerSecond);
 }
 

@@ -8,6 +8,7 @@ type Row = [
   pattern: string,
   partTokens: number,
   partOut: number,
+  rows?: 'venom' | 'columns', // 128 rows share 4 of m columns, or n
 ];
 
 /** Products with sparse weights against dense ones: parts are whole tiles, over all inputs. */
@@ -18,6 +19,10 @@ const rows: readonly Row[] = [
   [2048, 4096, 11008, 'bfloat16', '2:4', 128, 256],
   [4096, 4096, 4096, 'int8', '2:4', 128, 128],
   [4096, 4096, 4096, 'w8a8', '2:4', 128, 256],
+  [4096, 4096, 4096, 'tf32', '1:4', 128, 256],
+  [4096, 4096, 4096, 'float16', '2:8', 128, 128, 'venom'],
+  [4096, 4096, 4096, 'float16', '2:16', 128, 128, 'venom'],
+  [4096, 4096, 4096, 'float16', '2:8', 128, 128, 'columns'],
   [16, 4096, 4096, 'float16', '2:4', 16, 4096],
   [16, 4096, 4096, 'int8', '2:4', 16, 4096],
   [16, 4096, 4096, 'w8a8', '2:4', 16, 4096],
@@ -29,24 +34,24 @@ const rows: readonly Row[] = [
   [512, 4096, 4096, 'w8a8', '1:8', 128, 64],
 ];
 
-export const nmCases: readonly SimulatedCase[] = rows.map(([tokens, inputs, out, dtype, pattern, partTokens, partOut]) => {
-  const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int8: 1, w8a8: 1 }[dtype];
+export const nmCases: readonly SimulatedCase[] = rows.map(([tokens, inputs, out, dtype, pattern, partTokens, partOut, rows]) => {
+  const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int8: 1, w8a8: 1, tf32: 4 }[dtype];
   const xBytes = dtype === 'int8' ? 2 : elementBytes; // of the type that is multiplied
   const [n, m] = pattern.split(':').map(Number) as [number, number];
   // Tiles: values and two bits for each. Cells: values and a byte for each.
   const weightBytes = ((inputs * n) / m) * out * (elementBytes + (dtype !== 'float32' && m === 4 ? 0.25 : 1));
   const others = tokens * inputs * xBytes + tokens * out * 4; // float32 y
   return {
-    name: `${shortTypes[dtype]}-${tokens}x${inputs}x${out}-${pattern}`,
+    name: `${shortTypes[dtype]}-${tokens}x${inputs}x${out}-${pattern}${rows ? `-${rows}` : ''}`,
     program: 'product.ts',
-    args: [partTokens, inputs, partOut, dtype, pattern],
+    args: [partTokens, inputs, partOut, dtype, pattern, rows ?? ''],
     onOneMultiprocessor: partTokens * partOut < tokens * out,
     scale: ((tokens / partTokens) * out) / partOut,
     operandScale: tokens / partTokens,
     bytes: weightBytes + others,
     dense: {
       multiplyAdds: tokens * inputs * out,
-      type: dtype === 'float32' ? 'float' : dtype === 'w8a8' ? 'int8' : 'half',
+      type: dtype === 'float32' ? 'float' : dtype === 'w8a8' ? 'int8' : dtype === 'tf32' ? 'tf32' : 'half',
       bytes: inputs * out * xBytes + others,
     },
   };

@@ -1,16 +1,21 @@
 // The process of one simulated case: one product on the device, compared with the oracle. GPUSIM_REPORT then has its launches.
-//   product.ts tokens in out dtype pattern
+//   product.ts tokens in out dtype pattern [venom|columns]: of 128 rows
 import { nm, toDevice } from 'sparse-kernels';
 import { productOracle } from '../oracle.js';
 import { normals } from '../random.js';
 import { halves, powersOfTwo } from './halves.js';
 
 const [tokens = 0, inFeatures = 0, out = 0] = process.argv.slice(2, 5).map(Number);
-const [dtype, pattern] = process.argv.slice(5) as ['float16' | 'bfloat16' | 'float32' | 'int8' | 'w8a8', nm.Pattern];
+const [dtype, pattern, shared] = process.argv.slice(5) as [
+  'float16' | 'bfloat16' | 'float32' | 'int8' | 'w8a8' | 'tf32',
+  nm.Pattern,
+  string,
+];
 
 const unpruned = { type: 'float32', data: normals(out * inFeatures, 1), dims: [out, inFeatures] } as const;
-const numbers = dtype === 'w8a8' ? ({ dtype: 'int8', activations: 'int8' } as const) : { dtype };
-using plan = nm.plan({ weight: nm.prune(unpruned, { pattern }), ...numbers, pattern, device: 'cuda' });
+const numbers = { w8a8: { dtype: 'int8', activations: 'int8' }, tf32: { dtype: 'float32', allowTf32: true } } as const;
+const chosen = dtype === 'w8a8' || dtype === 'tf32' ? numbers[dtype] : { dtype };
+using plan = nm.plan({ weight: pruned(), ...chosen, pattern, rows: shared ? 128 : 1, venom: shared === 'venom', device: 'cuda' });
 // The oracle must see what the kernel sees; the sums are still rounded.
 const x = dtype === 'w8a8' ? integers(tokens * inFeatures) : powersOfTwo(tokens * inFeatures, 2);
 const dims = [tokens, inFeatures];
@@ -24,4 +29,11 @@ if (problem) throw new Error(problem);
 /** Are quantised to themselves, as the largest of each token is 127. */
 function integers(count: number): Float32Array {
   return normals(count, 2).map((v, i) => (i % inFeatures === 0 ? 127 : Math.max(-127, Math.min(127, Math.round(40 * v)))));
+}
+
+/** Rows that share columns have the first of each group, four for VENOM. */
+function pruned() {
+  const [n = 0, m = 0] = pattern.split(':').map(Number);
+  const columns = shared === 'venom' ? 4 : shared ? n : m;
+  return nm.prune({ ...unpruned, data: unpruned.data.map((w, i) => ((i % inFeatures) % m < columns ? w : 0)) }, { pattern });
 }

@@ -12,7 +12,10 @@ export interface Operand {
   readonly isPrivate: boolean;
 }
 
-/** Runs a plan off the event loop. Features that are not private could be transferred away meanwhile, so the worker reads a copy of them. */
+/**
+ * Runs a plan off the event loop. Features and results that are not private could be transferred away meanwhile, so the worker reads a copy
+ * of the ones, and the others are copied at the end.
+ */
 export async function runPlan(
   plan: NativeHandle<NativeMapmmPlan>,
   map: () => NativeKernelMap,
@@ -25,8 +28,11 @@ export async function runPlan(
     plan.use(async (live) => {
       const fixed = map(); // of the time of the call
       const from = isLarge(x) ? await copied(x, 'x') : x;
-      typedArray(y.data, 'float32', 'out', length); // it may have been transferred away
-      await live.run(fixed, from.data, y.data, from.isPrivate, y.isPrivate, token);
+      const out = () => typedArray(y.data, 'float32', 'out', length); // it may have been transferred away
+      out();
+      const to = isLarge(y) ? { data: allocate('float32', length, 'the copy of out'), isPrivate: true } : y;
+      await live.run(fixed, from.data, to.data, from.isPrivate, to.isPrivate, token);
+      if (to !== y) await inSlices(length, 1, (first, end) => out().set(to.data.subarray(first, end), first));
     }),
   );
 }

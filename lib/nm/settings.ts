@@ -1,9 +1,8 @@
 import type { NativeSpmmOptions } from '../../types/native.js';
 import { type Isa, isaOption } from '../device.js';
-import { rangeError } from '../errors.js';
+import { rangeError, typeError } from '../errors.js';
 import type { TensorLike } from '../tensor.js';
-import { integer, oneOf, options } from '../validate.js';
-import { type GroupSize, int4Settings } from './int4.js';
+import { describe, integer, oneOf, options } from '../validate.js';
 import { dtypeNumber, gateOperand, rowVector, type WeightType, weightOperand } from './operands.js';
 import { type PlanPattern, parseSparsity, type Sparsity } from './pattern.js';
 
@@ -22,28 +21,16 @@ export interface PlanOptions {
   readonly weight: TensorLike;
   /**
    * What the plan stores the weight as; sums are float32 always. float16 and bfloat16 round to nearest even. int8 quantises symmetrically
-   * for each output: `scale = max|w| / 127`. int4 quantises each group of `groupSize` inputs of an output: `scale = max|w| / 7.5`, or with
-   * `zeroPoint` asymmetrically; it is for `'2:4'` (and `'1:2'`), and for `'block'` of [1, groupSize]: groups that are kept or dropped as one
-   * (GQSA, Zeng et al., 2024), or all kept. Default: the type of `weight`.
+   * for each output: `scale = max|w| / 127`. Default: the type of `weight`.
    */
   readonly dtype?: WeightType;
-  /**
-   * Of dtype int4: inputs that share a scale, 16, 32, 64 or 128; the last group of an output may be shorter. Default: the columns of
-   * `block`, else 32.
-   */
-  readonly groupSize?: GroupSize;
-  /** Of dtype int4: each group has a zero point, so that its 16 steps go from its least weight (or 0) to its largest. Default false. */
-  readonly zeroPoint?: boolean;
   /**
    * `'int8'`: products of 8-bit integers (W8A8), for dtype int8 and a pattern `'N:M'` without `rows`. x is quantised in every run, for each
    * token by itself (dynamic, symmetric): `scale = max|x| / 127`. Sums are exact in int32. A token with NaN or infinity gives NaN.
    * Default `'float'`: x keeps its numbers.
    */
   readonly activations?: 'float' | 'int8';
-  /**
-   * float32, with an int8 `weight` only: the weight is `scale * weight`. [out]; with dtype int4 [out, groups], kept as float16, where `weight`
-   * is -8 .. 7 or, with `zeroPoint`, the steps from the zero point: any 16 in succession, 0 among them.
-   */
+  /** float32 [out], with an int8 `weight` only: the weight is `scale * weight`. */
   readonly scale?: TensorLike | Float32Array;
   /**
    * The pattern that the weight has: `'N:M'` with M 2 (1:2), 4, 8, 16 or 32. `'unstructured'`: zeros anywhere; it pays from about half of the
@@ -70,7 +57,7 @@ export interface PlanOptions {
   readonly gate?: TensorLike;
   /** float32 [out]: added before the activation of the gate. Default: none. */
   readonly gateBias?: TensorLike | Float32Array;
-  /** As `scale`, with an int8 `gate` only. */
+  /** float32 [out], with an int8 `gate` only. */
   readonly gateScale?: TensorLike | Float32Array;
   /** Expected tokens (rows of x) of a run: the plan sizes its blocks of work for them. Any other number works too. Default 64. */
   readonly tokens?: number;
@@ -83,22 +70,26 @@ export interface PlanOptions {
 }
 
 /** The options of a plan that its bytes keep beside the arrays. */
-export type SavedOptions = Pick<
-  PlanOptions,
-  'pattern' | 'rows' | 'venom' | 'block' | 'activation' | 'activations' | 'tokens' | 'groupSize' | 'zeroPoint'
-> & {
+export type SavedOptions = Pick<PlanOptions, 'pattern' | 'rows' | 'venom' | 'block' | 'activation' | 'activations' | 'tokens'> & {
   readonly dtype: WeightType;
 };
 
 /** Options of `nm.plan` for a CUDA device. */
 export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 'threads'> {
   /**
-   * On a CUDA device: at most 2 of 4 as float16, bfloat16 or int8 on sparse tensor cores, every other pattern and float32 on CUDA cores.
+   * On a CUDA device: at most 2 of 4 as float16, bfloat16 or int8 on sparse tensor cores; float16 and bfloat16 without a gate whose rows share
+   * columns (`rows`, `venom`, blocks), a multiple of 128 of them, too. Every other pattern and float32 on CUDA cores.
    *
    * Tensor cores multiply x as the type of the weight; with an int8 weight as float16, which each token has a power of two as a factor for, so
    * that float32 and bfloat16 x do not overflow. With `activations: 'int8'` they multiply 8-bit integers.
    */
   readonly device: 'cuda';
+  /**
+   * With dtype float32: products may be of tf32, float32 with 10 bits of fraction, on sparse tensor cores. These keep one of every two inputs,
+   * so the weight must have at most one in each two from an even input on, as `'1:2'` and every `'1:M'` has: 2:4 goes there only where it
+   * happens to be so, and else to CUDA cores, as without this option (`plan.kernel` says where). Default false.
+   */
+  readonly allowTf32?: boolean;
 }
 
 /** Checks the options of a plan and words them as the addon takes them. */
@@ -124,17 +115,12 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     'venom',
     'block',
     'activations',
-    'groupSize',
-    'zeroPoint',
-    ...(onCuda ? [] : (['isa', 'threads'] as const)),
+    ...(onCuda ? (['allowTf32'] as never[]) : (['isa', 'threads'] as const)),
   ]);
   if (!onCuda && o.device !== undefined) oneOf(o.device, 'device', ['cpu', 'cuda']);
   const sparsity = parseSparsity(o as Sparsity);
   const weight = weightOperand(o.weight, o.dtype, o.scale);
   const { view, out, inputs, values, scale } = weight;
-  const int4 = int4Settings(o, sparsity, values === 'int4');
-  const scales = out * (int4.group ? Math.ceil(inputs / int4.group) : 1);
-  if (onCuda && values === 'int4') throw rangeError('ERR_SK_OPTION', "expected dtype int4 only on device 'cpu'");
   if (!onCuda && sparsity.m === 0 && sparsity.rows % 4 !== 0 && values === 'int8') {
     throw rangeError('ERR_SK_OPTION', 'expected an unstructured weight to be float32, float16 or bfloat16 but received dtype int8');
   }
@@ -142,18 +128,19 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
   if (int8Activations && (values !== 'int8' || sparsity.m === 0 || sparsity.rows > 1 || sparsity.venom)) {
     throw rangeError('ERR_SK_OPTION', "expected activations 'int8' only with dtype int8 and a pattern 'N:M' without rows");
   }
+  const allowTf32 = allowsTf32(planOptions, values);
   const settings = {
     weight: view.data,
     type: dtypeNumber(view.type),
     values: dtypeNumber(values),
-    scale: scale === undefined ? undefined : rowVector(scale, 'scale', scales),
-    ...int4,
+    scale,
     out,
     in: inputs,
     ...sparsity,
     int8Activations,
+    allowTf32,
     bias: o.bias === undefined ? undefined : rowVector(o.bias, 'bias', out),
-    ...gateOperand({ gate: o.gate, gateBias: o.gateBias, gateScale: o.gateScale }, weight, scales),
+    ...gateOperand({ gate: o.gate, gateBias: o.gateBias, gateScale: o.gateScale }, weight),
     activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),
     isa: onCuda ? '' : isaOption(o.isa),
     tokens: integer(o.tokens ?? 64, 'tokens', 1, 2 ** 31),
@@ -165,7 +152,17 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     ...(o.venom !== undefined && { venom: o.venom }),
     ...(o.block !== undefined && { block: o.block }),
     ...(int8Activations && { activations: 'int8' as const }),
-    ...(int4.group > 0 && { groupSize: int4.group as GroupSize, zeroPoint: int4.zeroPoint }),
   };
   return { settings, pattern: o.pattern, saved };
+}
+
+function allowsTf32(planOptions: PlanOptions | CudaPlanOptions, values: WeightType): boolean {
+  const allowed = 'allowTf32' in planOptions ? planOptions.allowTf32 : false;
+  if (typeof allowed !== 'boolean' && allowed !== undefined) {
+    throw typeError('ERR_SK_TYPE', `expected allowTf32 to be a boolean but received ${describe(allowed)}`);
+  }
+  if (allowed && values !== 'float32') {
+    throw rangeError('ERR_SK_OPTION', `expected allowTf32 only with dtype float32 but received dtype ${values}`);
+  }
+  return allowed ?? false;
 }

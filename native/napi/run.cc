@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "../core/parallel.h"
 #include "addon.h"
 #include "staging.h"
 
@@ -19,6 +20,7 @@ class RunWorker : public Napi::AsyncWorker {
         staging_(env.GetInstanceData<Addon>()->staging()),
         cancel_(std::move(cancel)),
         body_(std::move(body)) {
+    ThreadPool::instance().rest();
     for (const Input& input : inputs) {
       if (!input.owner.IsEmpty()) {
         owners_.push_back(Napi::Persistent(input.owner.As<Napi::Object>()));
@@ -48,7 +50,9 @@ class RunWorker : public Napi::AsyncWorker {
 
  protected:
   void Execute() override {
+    ThreadPool::arrive();
     if (status_.ok()) status_ = body_(in_.data(), out_.data(), cancel_.get());
+    ThreadPool::instance().rest();
   }
 
   void OnOK() override {

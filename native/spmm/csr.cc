@@ -68,10 +68,11 @@ Status csr_pack(const WeightRows& rows, DType type, int most_vectors, int64_t ro
   });
   const int64_t kept = std::accumulate(kept_of_row.begin(), kept_of_row.end(), int64_t{0});
 
-  // The sparser the rows, the longer the k blocks, so that loading and storing accumulators is repaid; 16 KB of panel each.
+  // The sparser the rows, the longer the k blocks, so that loading and storing accumulators is repaid; 16 or 24 KB of panel each.
   const double density = static_cast<double>(kept) / (static_cast<double>(rows.count()) * static_cast<double>(in));
-  const int vectors = density > 0.3 ? most_vectors : std::min(4, most_vectors);
-  const int64_t k_block = vectors > 4 ? 64 : 128;
+  const bool sparse = density < 0.4;
+  const int vectors = sparse ? std::min(lanes > 8 ? 4 : 6, most_vectors) : most_vectors;
+  const int64_t k_block = sparse ? 128 : 64;
   PackedCsr& p = *packed;
   static_cast<PackedWeight&>(p) = {lanes, in, round_up(in, lanes), out, rows.count(), k_block, row_block, vectors};
   const Grid grid = grid_of(p);

@@ -103,6 +103,8 @@ template <class V, class T, int kWidest>
 static void csr_tokens(const SpmmTile& tile, int vectors) {
   if (vectors == kWidest)
     CsrTokens<V, kWidest>::template run<T>(tile);
+  else if (vectors == 6)
+    CsrTokens<V, 6>::template run<T>(tile);
   else if (vectors == 4)
     CsrTokens<V, 4>::template run<T>(tile);
   else if (vectors == 2)

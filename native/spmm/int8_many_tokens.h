@@ -97,11 +97,13 @@ struct Int8ManyTokens {
   }
 };
 
-// Panels are as wide as the kernel likes best, or 4 or 2 vectors.
+// Panels are as wide as the kernel likes best, or 6, 4 or 2 vectors.
 template <class V, int kM, int kN, int kWidest>
 static void int8_many_tokens(const SpmmTile& tile, int vectors) {
   if (vectors == kWidest)
     Int8ManyTokens<V, kM, kN, kWidest>::run(tile);
+  else if (vectors == 6)
+    Int8ManyTokens<V, kM, kN, 6>::run(tile);
   else if (vectors == 4)
     Int8ManyTokens<V, kM, kN, 4>::run(tile);
   else

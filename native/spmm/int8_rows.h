@@ -25,9 +25,11 @@ template <class V, int kN, int kM, int kWidest>
 constexpr SpmmKernel int8_kernel(const char* name) {
   if constexpr (kM == 4 && kN == 2)
     return {name, 2, 4, 0, V::kLanes, 4, 4, nullptr, &int8_pairs<V>, &int8_few_tokens<V, 4, 2>, &kQuantisePairs<V>};
-  else
-    return {name,         kN, kM, 0, V::kLanes, kWidest, 4, nullptr, &int8_many_tokens<V, kM, kN, kWidest>, &int8_few_tokens<V, kM, kN>,
+  else {
+    constexpr int kVectors = widest_panel(kN, kM, kWidest);
+    return {name,         kN, kM, 0, V::kLanes, kVectors, 4, nullptr, &int8_many_tokens<V, kM, kN, kVectors>, &int8_few_tokens<V, kM, kN>,
             &kQuantise<V>};
+  }
 }
 
 }  // namespace

@@ -107,11 +107,13 @@ struct ManyTokens {
   }
 };
 
-// Panels are as wide as the kernel likes best, or 4 or 2 vectors.
+// Panels are as wide as the kernel likes best, or 6, 4 or 2 vectors.
 template <class V, class T, int kM, int kN, int kWidest>
 static void many_tokens(const SpmmTile& tile, int vectors) {
   if (vectors == kWidest)
     ManyTokens<V, kM, kN, kWidest>::template run<T>(tile);
+  else if (vectors == 6)
+    ManyTokens<V, kM, kN, 6>::template run<T>(tile);
   else if (vectors == 4)
     ManyTokens<V, kM, kN, 4>::template run<T>(tile);
   else

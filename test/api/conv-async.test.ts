@@ -69,3 +69,26 @@ test('many features are copied in slices; their buffer may not be taken away mea
   structuredClone(features.buffer, { transfer: [features.buffer] });
   await expect(run).rejects.toMatchObject({ code: 'ERR_SK_BUFFER' });
 });
+
+test('a large given result is copied in slices, too; turns of the event loop come in between', async () => {
+  const coords = Int32Array.from({ length: 3 * 40_000 }, (_, i) =>
+    i % 3 === 0 ? 0 : i % 3 === 1 ? Math.floor(i / 600) : Math.floor(i / 3) % 200,
+  );
+  const x = conv.tensor({ coords, features: uniform(40_000, 1), spatialShape: [200, 200] });
+  const map = conv.map(x, { kernelSize: 1 });
+  const layer = conv.layer({ weight: { data: uniform(64, 2), dims: [64, 1, 1, 1] } });
+  const expected = layer.runSync(x, map);
+  const out = new Float32Array(40_000 * 64);
+  const seen = new Set<number>();
+  const timer = setInterval(() => seen.add(out.findLastIndex((v) => v !== 0)), 0);
+  const y = await layer.run(x, map, { out });
+  clearInterval(timer);
+  expect(y.features).toBe(out);
+  expect(firstMismatch(out, expected.features, 0)).toBeNull();
+  expect(seen.size).toBeGreaterThan(2); // none, some, more of it
+
+  const given = new Float32Array(40_000 * 64);
+  const run = layer.run(x, map, { out: given });
+  structuredClone(given.buffer, { transfer: [given.buffer] });
+  await expect(run).rejects.toMatchObject({ code: 'ERR_SK_BUFFER' });
+});

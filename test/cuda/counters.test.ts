@@ -16,22 +16,25 @@ describe.skipIf(where !== 'simulator')('2:4 on sparse tensor cores', () => {
     { dtype: 'float16', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
     { dtype: 'bfloat16', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
     { dtype: 'int8', blocks: 'of 128 x 128', multiprocessors: 1, rowTiles: 1 },
+    { dtype: 'tf32', blocks: 'of 128 x 128', multiprocessors: 108, rowTiles: 1 },
+    { dtype: 'tf32', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
     { dtype: 'w8a8', blocks: 'of 128 x 128', multiprocessors: 108, rowTiles: 1 },
     { dtype: 'w8a8', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
   ])('$dtype, blocks $blocks', ({ dtype, multiprocessors, rowTiles }) => {
-    const launches = launchesOf(multiprocessors, tokens, inputs, outputs, dtype);
-    const w8a8 = dtype === 'w8a8';
-    const kernels = launches.map(({ kernel }) => /sparse_mma|quantise_rows|convert_rows|finish_splits/.exec(kernel)?.[0]);
-    expect(kernels).toEqual([...(w8a8 ? ['quantise_rows'] : []), 'sparse_mma']);
+    const [w8a8, tf32] = [dtype === 'w8a8', dtype === 'tf32'];
+    const launches = launchesOf(multiprocessors, tokens, inputs, outputs, dtype, tf32 ? '1:4' : '2:4');
+    const kernels = launches.map(({ kernel }) => /sparse_mma|\w+_rows|finish_splits/.exec(kernel)?.[0]);
+    expect(kernels).toEqual([...(w8a8 ? ['quantise_rows'] : tf32 ? ['round_rows'] : []), 'sparse_mma']);
     const launch = launches.at(-1) as Launch;
     const weightTile = dtype === 'int8' ? 4096 + 1024 : 8192 + (w8a8 ? 2048 : 1024); // bytes: values and metadata
     const xTile = 128 * 128;
+    const tileInputs = w8a8 ? 128 : tf32 ? 32 : 64;
     const blocks = (tokens / 128) * (outputs / 128 / rowTiles);
-    const minimum = blocks * (inputs / (w8a8 ? 128 : 64)) * (rowTiles * weightTile + xTile);
-    const [halves, bytes] = ['m16n8k32.f32.f16.f16.f32', 'm16n8k64.s32.s8.s8.s32'];
-    const shape = { float16: halves, bfloat16: 'm16n8k32.f32.bf16.bf16.f32', int8: halves, w8a8: bytes }[dtype];
+    const minimum = blocks * (inputs / tileInputs) * (rowTiles * weightTile + xTile);
+    const [halves, bytes, words] = ['m16n8k32.f32.f16.f16.f32', 'm16n8k64.s32.s8.s8.s32', 'm16n8k16.f32.tf32.tf32.f32'];
+    const shape = { float16: halves, bfloat16: 'm16n8k32.f32.bf16.bf16.f32', int8: halves, w8a8: bytes, tf32: words }[dtype];
     expect(launch.tensor_instructions).toEqual({
-      [`mma.sp::ordered_metadata.${shape}`]: (tokens * inputs * outputs) / (16 * 8 * (w8a8 ? 64 : 32)),
+      [`mma.sp::ordered_metadata.${shape}`]: (tokens * inputs * outputs) / ((16 * 8 * tileInputs) / 2),
     });
     expect(launch.shared.bank_conflicts).toBe(0);
     expect(Object.keys(launch.global_loads.requests_by_bytes_per_thread)).toEqual(dtype.includes('8') ? ['4', '16'] : ['16']); // 4: scales
@@ -56,6 +59,27 @@ describe.skipIf(where !== 'simulator')('2:4 on sparse tensor cores', () => {
     expect(product.global_loads.bytes).toBe(weightBytes + xBytes);
     expect(product.shared.bank_conflicts).toBe(0);
   });
+});
+
+test.skipIf(where !== 'simulator').each([
+  { pattern: '2:8', venom: 'venom', columns: 64, k: 2048 / 2 },
+  { pattern: '2:8', venom: '', columns: 32, k: 2048 / 4 },
+])('gathered columns of 128 rows, $pattern $venom', ({ pattern, venom, columns, k }) => {
+  const [tokens, inputs, outputs] = [128, 2048, 128];
+  const [transpose, product] = launchesOf(108, tokens, inputs, outputs, 'float16', pattern, 128, venom) as [Launch, Launch];
+  expect([transpose, product].map(({ kernel }) => /transpose_rows|gathered_mma/.exec(kernel)?.[0])).toEqual([
+    'transpose_rows',
+    'gathered_mma',
+  ]);
+  const blocks = (tokens / 128) * (outputs / 128);
+  expect(product.async_copy_bytes).toBe(blocks * (k / columns) * (128 * 64 + 1024 + columns * 128 * 2));
+  expect(Object.values(product.tensor_instructions)).toEqual([(tokens * outputs * (k / columns) * 64) / (16 * 8 * 32)]);
+  expect(product.shared.bank_conflicts).toBe(0);
+  expect(Object.keys(product.global_loads.requests_by_bytes_per_thread).sort()).toEqual(['16', '4']); // 4: columns, starts
+  expect(Object.keys(product.global_stores.requests_by_bytes_per_thread)).toEqual(['16']);
+  expect(product.occupancy).toMatchObject({ registers_from: 'ptxas', spilled_bytes: 0 });
+  const [mainLoop] = product.loops.filter((loop) => loop.others_per_tensor_instruction !== undefined);
+  expect(mainLoop?.others_per_tensor_instruction).toBeLessThan(2.5);
 });
 
 test.skipIf(where !== 'simulator').each([

@@ -99,6 +99,17 @@ describe.skipIf(where.startsWith('nowhere'))('with a device', () => {
     expect(firstMismatch(broken.subarray(2 * outputs), scaled.slice(2 * outputs), 0)).toBeNull();
   });
 
+  test('tf32 is used where it is allowed and the weight keeps one of two', () => {
+    const kernelOf = (pattern: nm.Pattern, data: ArrayLike<number>, allowTf32: boolean) => {
+      using plan = nm.plan({ weight: { data: Float32Array.from(data), dims: [1, 4] }, pattern, device: 'cuda', allowTf32 });
+      return plan.kernel;
+    };
+    expect(kernelOf('1:2', [1, 0, 0, 2], true)).toBe('spmm_tf32_1x2_cuda');
+    expect(kernelOf('2:4', [1, 0, 0, 2], true)).toBe('spmm_tf32_1x2_cuda');
+    expect(kernelOf('2:4', [1, 2, 0, 0], true)).toBe('spmm_f32_csr_cuda');
+    expect(kernelOf('1:2', [1, 0, 0, 2], false)).toBe('spmm_f32_csr_cuda');
+  });
+
   test('copies are counted, and a run on the device makes none', async () => {
     const count = () => devices().find(({ type }) => type === 'cuda')?.cuda;
     using plan = nm.plan(options);
@@ -195,6 +206,9 @@ describe.skipIf(where.startsWith('nowhere'))('with a device', () => {
       },
       'ERR_SK_DISPOSED',
     ],
+    ['allowTf32 of 16-bit weights', () => nm.plan({ ...options, allowTf32: true }), 'ERR_SK_OPTION'],
+    ['allowTf32 that is no boolean', () => nm.plan({ ...options, dtype: 'float32', allowTf32: 1 as never }), 'ERR_SK_TYPE'],
+    ['allowTf32 on the CPU', () => nm.plan({ weight, pattern: '2:4', allowTf32: true } as never), 'ERR_SK_OPTION'],
     ['int8 activations with float weights', () => nm.plan({ ...options, activations: 'int8' }), 'ERR_SK_OPTION'],
     [
       'sums that int32 may not hold',

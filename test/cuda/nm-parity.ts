@@ -1,10 +1,10 @@
 import { type CudaKernelInfo, nm, type TensorLike, toDevice } from 'sparse-kernels';
 import { type NmCase, nmCudaCases } from '../cases/nm.js';
 import type { Check } from '../kernels/check.js';
-import { expectQuantised, keepColumns } from '../kernels/nm-weights.js';
+import { expectQuantised, keepColumns } from '../kernels/nm-parity.js';
 import { dotTolerance, firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
 import { denseLinear, pruneBySorting } from '../reference/nm.js';
-import { type HalfType, halfBits, halfValues, quantiseTokens, roundTo } from '../reference/round.js';
+import { type HalfType, halfBits, halfValues, quantiseTokens, roundTo, roundToTf32 } from '../reference/round.js';
 import { smallIntegers, uniform } from '../support/random.js';
 
 const types = ['float32', 'float16', 'bfloat16'] as const;
@@ -13,7 +13,15 @@ type Sparsity = Pick<nm.PlanOptions, 'pattern' | 'rows' | 'venom' | 'block'>;
 
 /** Patterns that rows are tried with, in turns: for tiles the row's own and some with fewer weights, for cells all kinds. */
 const patternsOf: Readonly<Record<string, readonly Sparsity[]>> = {
+  '1:2': [{ pattern: '1:2' }, { pattern: '1:4' }, { pattern: '1:2' }, { pattern: '1:8' }],
   '2:4': [{ pattern: '2:4' }, { pattern: '2:4' }, { pattern: '1:4' }, { pattern: '1:2' }],
+  'rows of 128': [
+    { pattern: '2:8', rows: 128, venom: true },
+    { pattern: '2:8', rows: 128 },
+    { pattern: '1:10', rows: 256, venom: true },
+    { pattern: '3:10', rows: 128, venom: true },
+    { pattern: 'block', block: [128, 3] },
+  ],
   unstructured: [
     { pattern: 'unstructured' },
     { pattern: '3:8' },
@@ -32,6 +40,7 @@ export function* spmmChecks(row: CudaKernelInfo): Iterable<Check> {
   if (!patterns) throw new Error(`no patterns to try ${row.name} with`);
   const alone = row.dtype === 'w8a8' ? patterns.filter(({ pattern, rows }) => /:/.test(pattern) && !rows) : patterns; // as W8A8 must be
   for (const [i, c] of nmCudaCases.entries()) {
+    if (c.gated && row.pattern === 'rows of 128') continue; // which takes no gate
     const type = types[i % types.length] as XType;
     const sparsity = alone[i % alone.length] as Sparsity;
     const { pattern, rows = 1 } = sparsity;
@@ -48,8 +57,8 @@ const isInt8 = (row: CudaKernelInfo) => row.dtype === 'int8' || row.dtype === 'w
 async function compare(c: NmCase, row: CudaKernelInfo, sparsity: Sparsity, type: XType, exact: boolean): Promise<Mismatch | null> {
   const { tokens, inputs, outputs } = c;
   const fill = exact ? smallIntegers : uniform;
-  const [int8, w8a8] = [isInt8(row), row.dtype === 'w8a8'];
-  const asStored = (v: number) => (row.dtype === 'float32' || int8 ? v : roundTo(row.dtype as HalfType, v));
+  const [int8, w8a8, tf32] = [isInt8(row), row.dtype === 'w8a8', row.dtype === 'tf32'];
+  const asStored = (v: number) => (row.dtype === 'float32' || int8 ? v : tf32 ? roundToTf32(v) : roundTo(row.dtype as HalfType, v));
   const asGiven = (v: number) => (type === 'float32' ? v : roundTo(type, v));
   const bias = c.bias ? fill(outputs, 2) : undefined;
   const activation = exact && c.activation ? 'relu' : (c.activation ?? 'none');
@@ -61,7 +70,8 @@ async function compare(c: NmCase, row: CudaKernelInfo, sparsity: Sparsity, type:
   const operand = (data: Float32Array): TensorLike => ({ data: scale ? Int8Array.from(data) : data, dims });
   using plan = nm.plan({
     weight: operand(pruned),
-    dtype: (w8a8 ? 'int8' : row.dtype) as 'float32',
+    dtype: (w8a8 ? 'int8' : tf32 ? 'float32' : row.dtype) as 'float32',
+    ...(tf32 && { allowTf32: true }),
     ...(w8a8 && { activations: 'int8' }),
     ...(scale && { scale }),
     ...sparsity,
@@ -85,7 +95,7 @@ async function compare(c: NmCase, row: CudaKernelInfo, sparsity: Sparsity, type:
 
   const given = fill(tokens * inputs, 1).map(asGiven);
   if (w8a8 && scale) for (let i = 0; i < given.length; i += inputs) given[i + ((i * 7) % inputs)] = i % 2 ? 127 : -127; // steps of 1
-  const onTensorCores = row.pattern === '2:4'; // which multiply numbers of one type: with int8 weights float16
+  const onTensorCores = row.pattern !== 'unstructured'; // which multiply numbers of one type: with int8 weights float16
   const asMultiplied = int8 ? (v: number) => roundTo('float16', v) : asStored;
   const x = w8a8 ? quantiseTokens(given, inputs) : onTensorCores ? given.map(asMultiplied) : given;
   const linear = { x, tokens, inputs, outputs };

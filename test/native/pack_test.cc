@@ -23,7 +23,7 @@ sk::WeightRows rows_of(const float* weight, int lanes, int64_t out, int64_t in) 
 
 struct Packed {
   Packed(Pattern p, int lanes, int64_t out, int64_t in, int64_t row_block) {
-    sk::nm_layout(p.n, p.m, rows_of(nullptr, lanes, out, in), sk::nm_panel_vectors(p.n, p.m, 8), row_block, &layout);
+    sk::nm_layout(p.n, p.m, rows_of(nullptr, lanes, out, in), sk::nm_panel_vectors(p.n, p.m, 8, lanes), row_block, &layout);
     size_ok = sk::nm_kept(layout, &kept);
     words = kept / (32 / sk::nm_field_bits(p.m));
   }

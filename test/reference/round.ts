@@ -17,6 +17,13 @@ export function roundTo(type: HalfType, x: number): number {
   return Math.abs(rounded) > largest ? Math.sign(x) * Number.POSITIVE_INFINITY : rounded;
 }
 
+/** float32 with 10 bits of fraction, ties away from zero. */
+export function roundToTf32(x: number): number {
+  if (!Number.isFinite(x) || x === 0) return x;
+  const quantum = 2 ** (Math.max(exponentOf(x), -126) - 10);
+  return Math.sign(x) * Math.floor(Math.abs(x) / quantum + 0.5) * quantum;
+}
+
 /** The bits of values that are representable. */
 export function halfBits(type: HalfType, values: ArrayLike<number>): Uint16Array {
   const { fraction, lowest } = formats[type];

@@ -187,13 +187,13 @@ Status create(const std::shared_ptr<const CudaDevice>& device, const WeightRows&
 
 }  // namespace
 
-Status cells_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
+Status cells_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values, const SpmmOptions&,
                     WeightPtr* result) {
   return create(device, rows, values, false, result);
 }
 
 Status byte_cells_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
-                         WeightPtr* result) {
+                         const SpmmOptions&, WeightPtr* result) {
   if (Status status = check_int8_inputs(rows.weight.columns, kMostInt8Kept); !status.ok()) return status;
   return create(device, rows, values, true, result);
 }

@@ -26,6 +26,15 @@
 //   indices  [quads + 1][4] u8      input in the cell
 //   order    [rows_padded] u8       row (of its 64) in each place: rows are dealt to the eight warps so that all have about as many
 //   non-zeros
+//
+// Gathered tiles, for tensor cores, where all 128 rows of a block use the same few columns (V:N:M with V a multiple of 128, blocks): as
+// tiles, but their inputs are the columns that the block uses, so that there is a tile for
+//
+//   64 columns    four of each group of M, of which each row has at most two (VENOM): 2:4
+//   32 columns    any: two of each four inputs of a tile, so that mma.sp is a dense product of the columns that there are, at its speed
+//
+//   starts   [row blocks + 1] u32   tile where each row block begins
+//   columns  [tiles][64 or 32] i32  inputs; what fills up a tile is a row of zeros behind the last input
 #pragma once
 
 #include <cstddef>
@@ -40,7 +49,7 @@ constexpr int kTileRows = 128, kTileRowBytes = 128, kTileGateRows = 64;
 
 // What the values of a tile are, and what they are multiplied as.
 enum class TileForm {
-  kHalves,     // 16 bits
+  kHalves,     // 16 bits; or 32, tf32, two units of 16 bits each
   kBytes,      // 8 bits, as they are: W8A8
   kByteLanes,  // 8 bits, in the order of the lanes, which widen them to float16
 };
@@ -61,7 +70,10 @@ struct SpmmCells {
 struct SpmmCudaProduct {
   const void* tiles;  // or
   SpmmCells cells;
-  int64_t k_tiles;            // tiles or cells of a row block
+  int64_t k_tiles;         // tiles or cells of a row block
+  const uint32_t* starts;  // of gathered tiles
+  const int32_t* columns;
+  int tile_columns;           // 64 or 32
   const float *scale, *bias;  // of the packed rows, padded to kLargeRows; scale: of int8 values, else null
   int64_t rows, gate_rows;    // packed rows; in groups of so many of gate and weight, 0 without a gate
   int64_t in, out, tokens;
@@ -89,12 +101,16 @@ constexpr int large_shared_bytes(TileForm form) { return 4 * (2 * tile_bytes(for
 // The transposed int8 x and behind it the same in rows, from which it is made.
 constexpr int64_t int8_panel_bytes(int64_t in_padded, int64_t pitch) { return 2 * in_padded * pitch; }
 
+// With one of zeros at least.
+constexpr int64_t gathered_inputs(int64_t in) { return (in + 32) / 32 * 32; }
+
 // One row of kernels.def. The functions put work on the stream and return a cudaError_t.
 struct SpmmCudaKernel {
   const char* name;  // spmm_f16_2x4_cuda
   // x [tokens, in] of float32, float16 or bfloat16 as multiply() takes it. Tiles: rows of `pitch` bytes, a multiple of 16, of the type that
   // is multiplied; where the weight is int8, with a scale of each token. Cells: transposed, float32 [in, padded to 64][tokens, padded to a
-  // row of `pitch` bytes], or int8 with a scale of each token, which have int8_panel_bytes().
+  // row of `pitch` bytes], or int8 with a scale of each token, which have int8_panel_bytes(). Gathered tiles: transposed, of the type of
+  // the weight [gathered_inputs(in)][tokens, padded to a row of `pitch` bytes].
   int (*convert)(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float* scales, void* stream);
   int (*multiply)(const SpmmCudaProduct& product, SpmmShape shape, void* stream);
 };

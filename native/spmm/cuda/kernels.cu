@@ -3,6 +3,7 @@
 
 #include "../../cuda/convert.h"
 #include "cells.h"
+#include "gathered_mma.h"
 #include "quantise.h"
 #include "sparse_mma.h"
 #include "transpose.h"
@@ -44,12 +45,15 @@ cudaError_t launch_tiles(const SpmmCudaProduct& p, cudaStream_t stream) {
   return launch(sparse_mma<Shape>, grid, Shape::kThreads, Shape::kSharedBytes, p, stream);
 }
 
+cudaError_t launch_finish_splits(const SpmmCudaProduct& p, cudaStream_t stream) {
+  finish_splits<<<dim3(blocks(p.out, 8 * 128), static_cast<unsigned>(p.tokens)), 128, 0, stream>>>(p);
+  return cudaGetLastError();
+}
+
 template <class Shape>
 cudaError_t launch_few(const SpmmCudaProduct& p, cudaStream_t stream) {
   const cudaError_t error = launch_tiles<Shape>(p, stream);
-  if (error != cudaSuccess || p.splits == 1) return error;
-  finish_splits<<<dim3(blocks(p.out, 8 * 128), static_cast<unsigned>(p.tokens)), 128, 0, stream>>>(p);
-  return cudaGetLastError();
+  return error != cudaSuccess || p.splits == 1 ? error : launch_finish_splits(p, stream);
 }
 
 template <class T>
@@ -71,6 +75,16 @@ int quantise(const void* x, DType type, int64_t tokens, int64_t in, void* to, in
   return cudaGetLastError();
 }
 
+template <class>
+constexpr auto multiply_tf32_tiles = multiply_tiles<Tf32>;
+
+template <class>
+int convert_tf32_tiles(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float*, void* opaque) {
+  round_rows<<<blocks(tokens * (pitch / 16), kQuantiseThreads), kQuantiseThreads, 0, static_cast<cudaStream_t>(opaque)>>>(
+      x, type, tokens, in, static_cast<uint32_t*>(to), pitch / 16);
+  return cudaGetLastError();
+}
+
 template <class T>
 constexpr auto multiply_byte_tiles = multiply_tiles<T>;
 template <class T>
@@ -83,6 +97,35 @@ int multiply_byte_lanes(const SpmmCudaProduct& p, SpmmShape shape, void* opaque)
 }
 template <class>
 constexpr auto convert_byte_lanes = quantise<Half>;
+
+// ---- gathered tiles -----------------------------------------------------------------------------------------------------------------
+
+template <class Shape>
+cudaError_t launch_gathered(const SpmmCudaProduct& p, cudaStream_t stream) {
+  const dim3 grid(blocks(p.rows, kTileRows), blocks(p.tokens, Shape::kTokens), static_cast<unsigned>(p.splits));
+  const cudaError_t error = launch(gathered_mma<Shape>, grid, Shape::kThreads, Shape::kSharedBytes, p, stream);
+  return error != cudaSuccess || p.splits == 1 ? error : launch_finish_splits(p, stream);
+}
+
+template <class T, int kColumns>
+cudaError_t multiply_columns(const SpmmCudaProduct& p, SpmmShape shape, cudaStream_t stream) {
+  return shape == SpmmShape::kFew ? launch_gathered<GatheredShape<Few<T>, kColumns>>(p, stream)
+                                  : launch_gathered<GatheredShape<Many<T>, kColumns>>(p, stream);
+}
+
+template <class T>
+int multiply_gathered(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
+  const auto stream = static_cast<cudaStream_t>(opaque);
+  return p.tile_columns == 64 ? multiply_columns<T, 64>(p, shape, stream) : multiply_columns<T, 32>(p, shape, stream);
+}
+
+template <class T>
+int convert_gathered(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float*, void* opaque) {
+  const int64_t row = pitch / static_cast<int64_t>(sizeof(T));
+  const dim3 grid(static_cast<unsigned>(row / 32), static_cast<unsigned>(gathered_inputs(in) / 32));
+  transpose_rows<<<grid, dim3(32, 8), 0, static_cast<cudaStream_t>(opaque)>>>(x, type, tokens, in, static_cast<T*>(to), row);
+  return cudaGetLastError();
+}
 
 // ---- cells ------------------------------------------------------------------------------------------------------------------------
 

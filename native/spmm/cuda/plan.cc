@@ -6,6 +6,7 @@
 
 #include "../../simd/half.h"
 #include "../band.h"
+#include "tf32.h"
 
 namespace sk {
 namespace {
@@ -13,12 +14,13 @@ namespace {
 // What a row of kernels.def packs weights as.
 struct Format {
   CreateWeight* create;
-  int gate_rows;
-  bool int8_activations;
+  int gate_rows;  // 0: takes no gate
+  bool int8_activations, tf32;
 };
-constexpr Format tiles = {&tiles_create, kTileGateRows, false}, byte_tiles = {&byte_tiles_create, kTileGateRows, true},
-                 byte_lanes = {&byte_lanes_create, kTileGateRows, false}, cells = {&cells_create, kCellGateRows, false},
-                 byte_cells = {&byte_cells_create, kCellGateRows, true};
+constexpr Format tiles = {&tiles_create, kTileGateRows, false, false}, byte_tiles = {&byte_tiles_create, kTileGateRows, true, false},
+                 byte_lanes = {&byte_lanes_create, kTileGateRows, false, false},
+                 tf32_tiles = {&tf32_tiles_create, kTileGateRows, false, true}, gathered = {&gathered_create, 0, false, false},
+                 cells = {&cells_create, kCellGateRows, false, false}, byte_cells = {&byte_cells_create, kCellGateRows, true, false};
 
 struct Row {
   const char* name;
@@ -27,9 +29,12 @@ struct Row {
   const Format& format;
   const SpmmCudaKernel* kernel;  // null: built without CUDA
 
-  // m = 0: cells, which take any pattern. Tiles take fewer than N of their M as well, and 1:2 is 2:4.
-  bool fits(const SpmmOptions& o) const {
-    return values == o.values && format.int8_activations == o.int8_activations && (m == 0 || ((m == o.m || o.m == 2) && o.n <= n));
+  // m = 1: n rows share their columns. m = 0: cells, which take any pattern. Tiles take fewer than N of their M as well, and 1:2 is 2:4.
+  // tf32 is where the weight is 1:2.
+  bool fits(const SpmmOptions& o, bool tf32) const {
+    if (values != o.values || format.int8_activations != o.int8_activations || (o.gate != nullptr && format.gate_rows == 0)) return false;
+    if (m == 1) return o.rows % n == 0;
+    return format.tf32 ? tf32 : m == 0 || ((m == o.m || o.m == 2) && o.n <= n);
   }
 };
 
@@ -64,7 +69,9 @@ const Row kRows[] = {
 Status SpmmCudaPlan::create(std::shared_ptr<const CudaDevice> device, const SpmmOptions& options,
                             std::shared_ptr<const SpmmCudaPlan>* result) {
   if (Status status = check_options(options); !status.ok()) return status;
-  const auto row = std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.kernel != nullptr && r.fits(options); });
+  const bool tf32 = options.allow_tf32 && keeps_one_of_two({options.weight, options.gate, options.gate != nullptr, 1});
+  const auto fits = [&](const Row& r) { return r.kernel != nullptr && r.fits(options, tf32); };
+  const auto row = std::find_if(std::begin(kRows), std::end(kRows), fits);
   if (row == std::end(kRows))
     return Status(Code::kIsa, "expected a dtype and pattern that have a kernel for device 'cuda' (kernels() lists them)");
   std::shared_ptr<SpmmCudaPlan> plan(new SpmmCudaPlan);
@@ -76,7 +83,7 @@ Status SpmmCudaPlan::create(std::shared_ptr<const CudaDevice> device, const Spmm
   if (options.m > 0) status = band_check(plan->rows_, {options.rows, options.n, options.m, options.venom});
   if (status.ok() && options.values == DType::kInt8) status = plan->upload_scale(options);
   if (status.ok())
-    status = row->format.create(plan->device_, plan->rows_, {options.values, nullptr, plan->host_scale_.data()}, &plan->weight_);
+    status = row->format.create(plan->device_, plan->rows_, {options.values, nullptr, plan->host_scale_.data()}, options, &plan->weight_);
   if (status.ok()) status = plan->upload_bias(options);
   plan->rows_.weight.data = plan->rows_.gate = nullptr;
   if (status.ok()) *result = std::move(plan);
@@ -121,8 +128,10 @@ std::vector<KernelRow> spmm_cuda_kernels() {
   constexpr const char* type_names[] = {"float32", "float16", "bfloat16", "int8"};
   std::vector<KernelRow> rows;
   for (const Row& row : kRows) {
-    const std::string pattern = row.m != 0 ? std::to_string(row.n) + ":" + std::to_string(row.m) : "unstructured";
-    const char* type = row.format.int8_activations ? "w8a8" : type_names[static_cast<int>(row.values)];
+    const std::string pattern = row.m == 1   ? "rows of " + std::to_string(row.n)
+                                : row.m != 0 ? std::to_string(row.n) + ":" + std::to_string(row.m)
+                                             : "unstructured";
+    const char* type = row.format.int8_activations ? "w8a8" : row.format.tf32 ? "tf32" : type_names[static_cast<int>(row.values)];
     rows.push_back({row.name, "spmm", type, pattern, "cuda", 32, row.kernel != nullptr && cuda_available()});
   }
   return rows;

@@ -91,4 +91,17 @@ __global__ void quantise_rows(const void* x, DType type, int64_t tokens, int64_t
   }
 }
 
+// x [tokens, in] of any of these types to rows of `fours` times four tf32 as float32; those past `in` become 0. One thread makes four.
+__global__ void round_rows(const void* x, DType type, int64_t tokens, int64_t in, uint32_t* to, int64_t fours) {
+  const int64_t at = static_cast<int64_t>(blockIdx.x) * kQuantiseThreads + threadIdx.x;
+  if (at >= tokens * fours) return;
+  const int64_t token = at / fours, first = at % fours * 4;
+  float four[4];
+  load_four(x, type, token * in + first, (token + 1) * in, four);
+  uint32_t rounded[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) asm("cvt.rna.tf32.f32 %0, %1;\n" : "=r"(rounded[i]) : "f"(four[i]));
+  reinterpret_cast<uint4*>(to)[at] = make_uint4(rounded[0], rounded[1], rounded[2], rounded[3]);
+}
+
 }  // namespace sk

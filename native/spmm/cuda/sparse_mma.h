@@ -47,6 +47,10 @@ __device__ inline void multiply_add(BHalf, float (&d)[4], const uint32_t (&a)[4]
   ptx::mma_sp_bf16<kSelector>(d, a, b, metadata);
 }
 template <int kSelector>
+__device__ inline void multiply_add(Tf32, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
+  ptx::mma_sp_tf32<kSelector>(d, a, b, metadata);
+}
+template <int kSelector>
 __device__ inline void multiply_add(ByteLanes, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
   ptx::mma_sp_f16<kSelector>(d, a, b, metadata);
 }
@@ -105,30 +109,46 @@ class TileLoader {
   bool present_[kRows];
 };
 
-// Where what a lane reads lies in a stage. The second step is one bit of the number of a chunk of x, so an exclusive or.
+// Operand B: n8 tiles of rows of x. The second step is one bit of the number of a chunk, so an exclusive or.
 template <class Shape>
+class RowsOfX {
+ public:
+  __device__ RowsOfX() {
+    const int lane = threadIdx.x % 32, row = threadIdx.x / 32 / Shape::kWarpsOut * Shape::kJ * 8 + lane % 8;
+    at_[0] = Shape::kXAt + row * kTileRowBytes + ((lane / 8) ^ (row % 8)) * 16;
+    at_[1] = at_[0] ^ 64;
+  }
+  template <int kTile, int kStep>
+  __device__ void load(uint32_t stage, uint32_t (&b)[4]) const {
+    ptx::ldmatrix_x4<kTile * 8 * kTileRowBytes>(b, stage + at_[kStep]);
+  }
+
+ private:
+  uint32_t at_[2];
+};
+
+// Where what a lane reads lies in a stage.
+template <class Shape, template <class> class X>
 struct Fragments {
   WeightOperand<typename Shape::Values> a;
-  uint32_t b[2], metadata;
+  X<Shape> b;
+  uint32_t metadata;
 
   __device__ Fragments() : a(warp_row() / kTileRows * Shape::kTileBytes, warp_row() % kTileRows) {
-    const int lane = threadIdx.x % 32, b_row = threadIdx.x / 32 / Shape::kWarpsOut * Shape::kJ * 8 + lane % 8;
-    b[0] = Shape::kXAt + b_row * kTileRowBytes + ((lane / 8) ^ (b_row % 8)) * 16;
-    b[1] = b[0] ^ 64;
-    metadata =
-        warp_row() / kTileRows * Shape::kTileBytes + Shape::kValueBytes + warp_row() % kTileRows / Shape::kMetadataRows * 256 + lane * 4;
+    const int tile = warp_row() / kTileRows * Shape::kTileBytes, block = warp_row() % kTileRows / Shape::kMetadataRows;
+    metadata = tile + Shape::kValueBytes + block * 256 + threadIdx.x % 32 * 4;
   }
   __device__ static int warp_row() { return threadIdx.x / 32 % Shape::kWarpsOut * Shape::kI * 16; }
 };
 
 // sum += the product of one k tile.
-template <class Shape>
-__device__ inline void multiply_tile(const Fragments<Shape>& at, uint32_t stage, typename Shape::Sum (&sum)[Shape::kI][Shape::kJ][4]) {
+template <class Shape, template <class> class X>
+__device__ inline void multiply_tile(const Fragments<Shape, X>& at, uint32_t stage, typename Shape::Sum (&sum)[Shape::kI][Shape::kJ][4]) {
   using Values = typename Shape::Values;
   unrolled<2>([&](auto s) {
-    const uint32_t b_at = stage + at.b[s], metadata_at = stage + at.metadata;
+    const uint32_t metadata_at = stage + at.metadata;
     uint32_t b[Shape::kJ][4];
-    unrolled<Shape::kJ>([&](auto j) { ptx::ldmatrix_x4<j * 8 * kTileRowBytes>(b[j], b_at); });
+    unrolled<Shape::kJ>([&](auto j) { at.b.template load<j, s>(stage, b[j]); });
     unrolled<Shape::kI / 2>([&](auto pair) {
       uint32_t even[4], odd[4];
       at.a.template load<pair, s>(stage, even, odd);
@@ -143,20 +163,18 @@ __device__ inline void multiply_tile(const Fragments<Shape>& at, uint32_t stage,
   });
 }
 
-// The sums of the k tiles [first, last) in registers.
-template <class Shape>
-__device__ inline void sum_tiles(const SpmmCudaProduct& p, int64_t first_row, int64_t first_token, int64_t first, int64_t last,
-                                 uint32_t shared, typename Shape::Sum (&sum)[Shape::kI][Shape::kJ][4]) {
-  const Fragments<Shape> at;
-  TileLoader<Shape> loader(p, first_row, first_token, first);
-  int to_load = static_cast<int>(last - first);
+// The sums of so many k tiles in registers.
+template <class Shape, template <class> class X, class Loader>
+__device__ inline void sum_tiles(Loader& loader, int tiles, uint32_t shared, typename Shape::Sum (&sum)[Shape::kI][Shape::kJ][4]) {
+  const Fragments<Shape, X> at;
+  int to_load = tiles;
   for (int stage = 0; stage < Shape::kStages - 1; ++stage) {
     if (to_load-- > 0) loader.next(shared + stage * Shape::kStageBytes);
     ptx::cp_async_commit();
   }
   const uint32_t end = shared + Shape::kStages * Shape::kStageBytes;
   uint32_t read = shared, write = end - Shape::kStageBytes;
-  for (int tile = static_cast<int>(last - first); tile > 0; --tile) {
+  for (; tiles > 0; --tiles) {
     ptx::cp_async_wait<Shape::kStages - 2>();
     __syncthreads();  // the tile is there for all warps, and all have left the stage that is written next
     if (to_load-- > 0) loader.next(write);
@@ -205,6 +223,17 @@ __device__ inline void store_partial(const SpmmCudaProduct& p, int64_t first_row
   }
 }
 
+// The sums become outputs, or, of a split, go to p.partial.
+template <class Shape>
+__device__ inline void finish_block(const SpmmCudaProduct& p, int64_t first_row, int64_t first_token,
+                                    const typename Shape::Sum (&sum)[Shape::kI][Shape::kJ][4], float* shared) {
+  gather_sums<Shape>(p, first_row, sum, shared);
+  if (p.splits == 1)
+    finish_sums(p, Shape::kBlockRows, first_row, first_token, Shape::kTokens, shared);
+  else
+    store_partial<Shape>(p, first_row, first_token, shared);
+}
+
 // Grid: row tiles, token tiles, splits.
 template <class Shape>
 __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) sparse_mma(const __grid_constant__ SpmmCudaProduct p) {
@@ -213,14 +242,9 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) sparse_mma(co
                 first_token = static_cast<int64_t>(blockIdx.y) * Shape::kTokens;
   const int64_t first = p.k_tiles * blockIdx.z / p.splits, last = p.k_tiles * (blockIdx.z + 1) / p.splits;
   typename Shape::Sum sum[Shape::kI][Shape::kJ][4] = {};
-  sum_tiles<Shape>(p, first_row, first_token, first, last, ptx::shared_address(shared), sum);
-
-  float* sums = reinterpret_cast<float*>(shared);
-  gather_sums<Shape>(p, first_row, sum, sums);
-  if (p.splits == 1)
-    finish_sums(p, Shape::kBlockRows, first_row, first_token, Shape::kTokens, sums);
-  else
-    store_partial<Shape>(p, first_row, first_token, sums);
+  TileLoader<Shape> loader(p, first_row, first_token, first);
+  sum_tiles<Shape, RowsOfX>(loader, static_cast<int>(last - first), ptx::shared_address(shared), sum);
+  finish_block<Shape>(p, first_row, first_token, sum, reinterpret_cast<float*>(shared));
 }
 
 }  // namespace sk

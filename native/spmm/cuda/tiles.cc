@@ -3,6 +3,7 @@
 
 #include "../../core/parallel.h"
 #include "../pack.h"
+#include "tf32.h"
 #include "tile_pack.h"
 #include "weight.h"
 
@@ -20,11 +21,17 @@ PackedNm canonical_layout(const WeightRows& rows) {
   return packed;
 }
 
+Status no_memory(const WeightRows& rows) {
+  return Status(Code::kMemory,
+                "no memory for a packed weight of " + std::to_string(rows.count()) + " x " + std::to_string(rows.weight.columns));
+}
+
 class TileWeight : public SpmmCudaWeight {
  public:
   TileWeight(TileForm form) { weight_.form = form; }
   // Errors are those of nm_pack.
   Status pack(const WeightRows& rows, const PackedValues& values);
+  Status pack_tf32(const WeightRows& rows);
   Status upload(const std::shared_ptr<const CudaDevice>& device);
   Status multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, DType x_type, SpmmCudaProduct product) const override;
   void to_dense(float* dense) const override;
@@ -34,7 +41,6 @@ class TileWeight : public SpmmCudaWeight {
   int64_t k_tiles() const { return ceil_div(weight_.in_padded, weight_.tile_inputs()); }
   size_t tile_bytes() const { return static_cast<size_t>(sk::tile_bytes(weight_.form)); }
   SpmmShape shape(int64_t tokens) const;
-  int splits(int64_t tokens) const;
 
   PackedValues packed_ = {};
   WeightRows rows_ = {};
@@ -50,11 +56,24 @@ Status TileWeight::pack(const WeightRows& rows, const PackedValues& values) {
   rows_.weight.data = rows_.gate = nullptr;
   int64_t kept;
   if (!nm_kept(packed, &kept) || !values_.reserve(static_cast<size_t>(kept) * element) || !fields_.reserve(static_cast<size_t>(kept) / 4))
-    return Status(Code::kMemory,
-                  "no memory for a packed weight of " + std::to_string(rows.count()) + " x " + std::to_string(rows.weight.columns));
+    return no_memory(rows);
   weight_ = {rows.count(), packed.in_padded, weight_.form, values_.as<uint8_t>(), fields_.as<uint32_t>()};
   packed_ = {values.type, values_.as<void>(), values.scale};
   return nm_pack(rows, packed, packed_, fields_.as<uint32_t>());
+}
+
+// In units of 16 bits: see tf32.h.
+Status TileWeight::pack_tf32(const WeightRows& rows) {
+  const int64_t units = 2 * tf32_padded(rows.weight.columns);
+  int64_t all;
+  if (!checked_multiply(rows.count(), units, &all) || !values_.reserve(static_cast<size_t>(all)) ||
+      !fields_.reserve(static_cast<size_t>(all) / 8))
+    return no_memory(rows);
+  rows_ = rows;
+  rows_.weight.data = rows_.gate = nullptr;
+  weight_ = {rows.count(), units, weight_.form, values_.as<uint8_t>(), fields_.as<uint32_t>()};
+  packed_ = {DType::kFloat32, values_.as<void>(), nullptr};
+  return tf32_pack(rows, values_.as<float>(), fields_.as<uint32_t>());
 }
 
 Status TileWeight::upload(const std::shared_ptr<const CudaDevice>& device) {
@@ -80,23 +99,18 @@ SpmmShape TileWeight::shape(int64_t tokens) const {
                                                                                                                : SpmmShape::kMany;
 }
 
-// Few tokens make few blocks of threads: the inputs are split until there are two for each multiprocessor.
-int TileWeight::splits(int64_t tokens) const {
-  const int64_t blocks = ceil_div(weight_.rows, kTileRows) * ceil_div(tokens, kFewTokens);
-  return static_cast<int>(std::clamp<int64_t>(2 * tiles_.device()->multiprocessors() / blocks, 1, std::max<int64_t>(1, k_tiles() / 4)));
-}
-
 Status TileWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, DType x_type, SpmmCudaProduct product) const {
   const SpmmShape shape = this->shape(product.tokens);
   const auto& device = tiles_.shared_device();
   product.tiles = tiles_.as<void>();
   product.k_tiles = k_tiles();
-  product.splits = shape == SpmmShape::kFew ? splits(product.tokens) : 1;
+  const int64_t few_blocks = ceil_div(weight_.rows, kTileRows) * ceil_div(product.tokens, kFewTokens);
+  product.splits = shape == SpmmShape::kFew ? even_splits(*device, few_blocks, k_tiles()) : 1;
   product.x = x.as<void>();
   const DType type = weight_.form == TileForm::kByteLanes ? DType::kFloat16 : packed_.type;
   product.x_pitch = product.in * static_cast<int64_t>(size_of(type));
   CudaBuffer rows, scales, partial;
-  if (x_type != type || product.x_pitch % 16 != 0) {
+  if (x_type != type || product.x_pitch % 16 != 0 || type == DType::kFloat32) {  // which is rounded
     product.x_pitch = round_up(product.x_pitch, 16);
     Status status = rows.reserve(device, static_cast<size_t>(product.tokens * product.x_pitch));
     if (status.ok() && packed_.type == DType::kInt8) status = scales.reserve(device, static_cast<size_t>(product.tokens) * sizeof(float));
@@ -107,16 +121,12 @@ Status TileWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, D
     product.x = rows.as<void>();
     product.x_scale = scales.as<float>();
   }
-  if (product.splits > 1) {
-    product.partial_pitch = round_up(product.rows, 8);
-    const auto bytes = static_cast<size_t>(product.splits * product.tokens * product.partial_pitch) * sizeof(float);
-    if (Status status = partial.reserve(device, bytes); !status.ok()) return status;
-    product.partial = partial.as<float>();
-  }
+  if (Status status = reserve_partial(device, &product, &partial); !status.ok()) return status;
   return cuda_status(kernel.multiply(product, shape, device->stream()), kernel.name);
 }
 
 void TileWeight::to_dense(float* dense) const {
+  if (packed_.type == DType::kFloat32) return tf32_unpack(rows_, values_.as<float>(), weight_.fields, dense);
   PackedNm packed = canonical_layout(rows_);
   packed.fields = weight_.fields;
   nm_unpack(packed, packed_, rows_, dense);
@@ -133,19 +143,41 @@ Status create(const std::shared_ptr<const CudaDevice>& device, const WeightRows&
 
 }  // namespace
 
-Status tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
+int even_splits(const CudaDevice& device, int64_t blocks, int64_t k_tiles) {
+  return static_cast<int>(std::clamp<int64_t>(2 * device.multiprocessors() / blocks, 1, std::max<int64_t>(1, k_tiles / 4)));
+}
+
+Status reserve_partial(const std::shared_ptr<const CudaDevice>& device, SpmmCudaProduct* product, CudaBuffer* partial) {
+  if (product->splits == 1) return Status();
+  product->partial_pitch = round_up(product->rows, 8);
+  const auto bytes = static_cast<size_t>(product->splits * product->tokens * product->partial_pitch) * sizeof(float);
+  Status status = partial->reserve(device, bytes);
+  product->partial = partial->as<float>();
+  return status;
+}
+
+Status tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values, const SpmmOptions&,
                     WeightPtr* result) {
   return create(device, rows, values, TileForm::kHalves, result);
 }
 
-Status byte_tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
+Status tf32_tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues&, const SpmmOptions&,
                          WeightPtr* result) {
+  auto tiles = std::make_unique<TileWeight>(TileForm::kHalves);
+  Status status = tiles->pack_tf32(rows);
+  if (status.ok()) status = tiles->upload(device);
+  if (status.ok()) *result = std::move(tiles);
+  return status;
+}
+
+Status byte_tiles_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
+                         const SpmmOptions&, WeightPtr* result) {
   if (Status status = check_int8_inputs(rows.weight.columns, 2 * kMostInt8Kept); !status.ok()) return status;
   return create(device, rows, values, TileForm::kBytes, result);
 }
 
 Status byte_lanes_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
-                         WeightPtr* result) {
+                         const SpmmOptions&, WeightPtr* result) {
   return create(device, rows, values, TileForm::kByteLanes, result);
 }
 

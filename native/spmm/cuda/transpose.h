@@ -1,4 +1,4 @@
-// x as cells need it: transposed, float32 or int8.
+// x as cells and gathered tiles need it: transposed.
 #pragma once
 
 #include "../../cuda/elements.h"
@@ -13,9 +13,10 @@ __device__ inline void transpose_bytes(uint32_t (&x)[4]) {
   x[2] = __byte_perm(high01, high23, 0x5410), x[3] = __byte_perm(high01, high23, 0x7632);
 }
 
-// x [tokens, in] of float32, float16 or bfloat16 to [inputs, pitch] float32, where tokens and inputs that are not there become 0. A block
-// of 32 x 8 threads turns 32 x 32 in shared memory; grid: tokens, inputs.
-__global__ void transpose_rows(const void* x, DType type, int64_t tokens, int64_t in, float* to, int64_t pitch) {
+// x [tokens, in] of float32, float16 or bfloat16 to [inputs, pitch], where tokens and inputs that are not there become 0. A block of 32 x 8
+// threads turns 32 x 32 in shared memory; grid: tokens, inputs.
+template <class T>
+__global__ void transpose_rows(const void* x, DType type, int64_t tokens, int64_t in, T* to, int64_t pitch) {
   __shared__ float turned[32][33];
   const int64_t first_token = static_cast<int64_t>(blockIdx.x) * 32, first_input = static_cast<int64_t>(blockIdx.y) * 32;
   for (int r = threadIdx.y; r < 32; r += 8) {
@@ -23,7 +24,8 @@ __global__ void transpose_rows(const void* x, DType type, int64_t tokens, int64_
     turned[r][threadIdx.x] = token < tokens && input < in ? widen_element(x, type, token * in + input) : 0.0f;
   }
   __syncthreads();
-  for (int r = threadIdx.y; r < 32; r += 8) to[(first_input + r) * pitch + first_token + threadIdx.x] = turned[threadIdx.x][r];
+  for (int r = threadIdx.y; r < 32; r += 8)
+    to[(first_input + r) * pitch + first_token + threadIdx.x] = narrow_to<T>(turned[threadIdx.x][r]);
 }
 
 // x [tokens][inputs] of bytes, whole words, to [inputs][pitch], where tokens that are not there become 0. A block of 256 threads turns 128

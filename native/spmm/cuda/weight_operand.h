@@ -8,6 +8,7 @@
 namespace sk {
 
 struct ByteLanes {};  // 8-bit values, which become float16
+struct Tf32 {};       // float32, of which 10 bits of the fraction count
 
 template <class T>
 constexpr TileForm form_of = TileForm::kHalves;
@@ -21,6 +22,8 @@ template <class T>
 constexpr int x_bytes = sizeof(T);
 template <>
 constexpr int x_bytes<ByteLanes> = 2;
+template <>
+constexpr int x_bytes<Tf32> = 4;
 
 // As matrices, for ldmatrix. The second step is one bit of the number of a chunk.
 template <class T>
