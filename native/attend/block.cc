@@ -5,10 +5,11 @@
 #include <climits>
 #include <cmath>
 
+#include "chunks.h"
+
 namespace sk {
 namespace {
 
-constexpr float kLog2E = 1.44269504088896341f;
 constexpr double kLn2 = 0.693147180559945309;
 
 // Floats of the arrays of an AttendBlock.
@@ -38,91 +39,6 @@ struct Rows {
     const int64_t row = run.o.tokens_outside ? (b * run.o.queries + query(r)) * run.o.heads + head(r) : state(r);
     return row * run.o.head_dim;
   }
-};
-
-// Collects keys and hands them to the kernel in chunks.
-class Chunks {
- public:
-  Chunks(const AttendRun& run, const AttendBlock& block, int64_t b, int64_t kv_head) : run_(run), block_(block) {
-    const AttendOptions& o = run.o;
-    const AttendOperands& in = run.in;
-    const int64_t bytes = o.dtype == "float32" ? 4 : 2;
-    row_bytes_ = o.head_dim * bytes;
-    token_bytes_ = row_bytes_;
-    if (in.source.pages != nullptr) {
-      pages_ = in.source.pages[b];
-      k_offset_ = kv_head * in.source.page_tokens * row_bytes_;
-      v_offset_ = (o.kv_heads + kv_head) * in.source.page_tokens * row_bytes_;
-    } else {
-      const int64_t first = o.tokens_outside ? b * o.keys * o.kv_heads + kv_head : (b * o.kv_heads + kv_head - in.first_unit) * o.keys;
-      if (o.tokens_outside) token_bytes_ *= o.kv_heads;
-      k_ = static_cast<const char*>(in.source.k) + first * row_bytes_;
-      v_ = static_cast<const char*>(in.source.v) + first * row_bytes_;
-    }
-    length_ = in.key_lengths != nullptr ? in.key_lengths[b] : o.keys;
-    if (in.key_positions != nullptr) positions_ = in.key_positions + (in.key_positions_per_batch ? b * o.keys : 0);
-    if (in.key_bias != nullptr) bias_of_ = in.key_bias + (b * o.kv_heads + kv_head) % in.key_bias_rows * o.keys;
-    first_seen_ = *std::min_element(block.low, block.low + block.rows);
-    last_seen_ = *std::max_element(block.high, block.high + block.rows);
-  }
-
-  // Keys [begin, end) of the sequence; those that no row can see are left out.
-  void add(int64_t begin, int64_t end, bool cut) {
-    if (cut != cut_) flush(), cut_ = cut;
-    end = std::min(end, length_);
-    if (cut && positions_ == nullptr) {
-      end = std::min<int64_t>(end, int64_t{last_seen_} + 1);
-      if (begin >= run_.o.sink_tokens) begin = std::max<int64_t>(begin, first_seen_);
-    }
-    for (int64_t t = begin; t < end; ++t) {
-      const int32_t position = positions_ != nullptr ? positions_[t] : static_cast<int32_t>(t);
-      if (cut && (position > last_seen_ || (position < first_seen_ && position >= run_.o.sink_tokens))) continue;
-      if (bias_of_ != nullptr) {
-        if (bias_of_[t] == -INFINITY) continue;
-        bias_[n_] = bias_of_[t] * kLog2E;
-      }
-      position_[n_] = position;
-      if (pages_ != nullptr) {
-        const char* page = static_cast<const char*>(pages_[t / run_.in.source.page_tokens]);
-        const int64_t at = t % run_.in.source.page_tokens * row_bytes_;
-        key_[n_] = page + k_offset_ + at, value_[n_] = page + v_offset_ + at;
-      } else {
-        key_[n_] = k_ + t * token_bytes_, value_[n_] = v_ + t * token_bytes_;
-      }
-      if (++n_ == kAttendKeys + kAttendKeyPadding) hand_over(kAttendKeys);
-    }
-  }
-
-  void flush() {
-    while (n_ > 0) hand_over(std::min(n_, kAttendKeys));
-  }
-
- private:
-  // The first keys to the kernel, with the addresses of the next ones behind them.
-  void hand_over(int count) {
-    for (int i = n_; i < count + kAttendKeyPadding; ++i) key_[i] = key_[n_ - 1], value_[i] = value_[n_ - 1];
-    run_.kernel.chunk(block_, {count, key_, value_, position_, bias_of_ != nullptr ? bias_ : nullptr, cut_, token_bytes_ % 512 == 0});
-    n_ -= count;
-    std::copy_n(key_ + count, n_, key_);
-    std::copy_n(value_ + count, n_, value_);
-    std::copy_n(position_ + count, n_, position_);
-    std::copy_n(bias_ + count, bias_of_ != nullptr ? n_ : 0, bias_);
-  }
-
-  const AttendRun& run_;
-  const AttendBlock& block_;
-  int64_t row_bytes_, token_bytes_, k_offset_ = 0, v_offset_ = 0, length_;
-  const char *k_ = nullptr, *v_ = nullptr;
-  const void* const* pages_ = nullptr;
-  const int32_t* positions_ = nullptr;
-  const float* bias_of_ = nullptr;
-  int32_t first_seen_, last_seen_;  // positions
-  bool cut_ = true;
-  int n_ = 0;
-  const void* key_[kAttendKeys + kAttendKeyPadding];
-  const void* value_[kAttendKeys + kAttendKeyPadding];
-  int32_t position_[kAttendKeys + kAttendKeyPadding];
-  float bias_[kAttendKeys + kAttendKeyPadding];
 };
 
 // Keys [from, to) of the row, counted through its tiles, full tiles and columns; every tile counts in full.

@@ -1,14 +1,16 @@
 // Few rows (decoding): a vector holds L dims of one row. The keys and values are read once, from memory, and that is the floor: bytes of K
 // and V over bandwidth. Rows are worked on in groups of kRows = 1, 2 or 4 (the group of 3 has a row of zeros), so that the query heads of
-// a group share each pass. Keys go through in phases of kPhase, few enough for K and V of two phases to stay in L1:
+// a group share each pass. Keys go through in phases of kPhase, few enough for K and V of three phases to stay in L1:
 //
 //   scores   acc[key][row] += K[key] * Q[row], L sums at a time     added up across lanes once a key and row
 //   rules    soft cap, bias, cuts                                   where there are any
 //   softmax  in [key][row] order, whole vectors                     the output is only scaled when a maximum has grown
 //   output   O[row] += P[key][row] V[key]
 //
-// Each line of K and of V that is read fetches the same line of the key a phase ahead: scattered rows (columns, pages) are nothing that the
-// hardware could foresee, and one fetch for every few FMAs keeps as many misses under way as the core can have.
+// The order in which the products read (a line of several keys each) is nothing that the hardware could foresee, so lines are fetched
+// ahead. Keys that lie one behind the other: two phases ahead, a line of K and one of V in turn, in their order, two streams that the
+// hardware joins. Scattered ones (columns): each line that is read fetches the same line of the key a phase ahead; in order, the hardware
+// would fetch what lies behind each key as well.
 #pragma once
 
 #include "tile.h"
@@ -26,20 +28,42 @@ struct FewRows {
   static constexpr int kKeys = L / kRows;
   static constexpr int kVectors = 8 / kRows;  // of values in registers: 8 accumulators
   static constexpr int kPhase = kKeys < 8 ? 8 : kKeys;
-  static_assert(kPhase % kKeys == 0 && kPhase <= kAttendKeyPadding, "a phase is whole steps, and the next one is within reach");
+  static_assert(kPhase % kKeys == 0 && 3 * kPhase <= kAttendKeyPadding, "a phase is whole steps, and two more are within reach");
   static constexpr int kLine = 64 / static_cast<int>(sizeof(T));  // elements
 
-  static void score(const void* const* keys, int n, const float* queries, int d, float* scores) {
+  // What is fetched during a phase. Of keys that lie one behind the other: lines of K and V in their order, half of them due while the
+  // phase scores, half while it adds up values.
+  struct Ahead {
+    const void* const* k;  // two phases ahead
+    const void* const* v;
+    int d;
+    bool together;
+    int key = 0, at = 0;  // the next line: element `at` of a key
+
+    Ahead(const void* const* keys, const void* const* values, int dims)
+        : k(keys + 2 * kPhase),
+          v(values + 2 * kPhase),
+          d(dims),
+          together(static_cast<const T*>(k[kPhase - 1]) == static_cast<const T*>(k[0]) + (kPhase - 1) * dims) {}
+
+    inline void fetch(int lines) {
+      for (; lines > 0 && key < kPhase; --lines) {
+        V::prefetch(static_cast<const T*>(k[key]) + at);
+        V::prefetch(static_cast<const T*>(v[key]) + at);
+        at += kLine;
+        if (at >= d) at = 0, ++key;
+      }
+    }
+  };
+
+  static inline void score(const void* const* keys, int n, const float* queries, int d, float* scores, Ahead& ahead) {
     for (int j = 0; j < n; j += kKeys) {
       F32 acc[L];
-      const T *k[kKeys], *ahead[kKeys];
+      const T* k[kKeys];
 #pragma GCC unroll 16
       for (int c = 0; c < L; ++c) acc[c] = V::zero();
 #pragma GCC unroll 16
-      for (int c = 0; c < kKeys; ++c) {
-        k[c] = static_cast<const T*>(keys[j + c]);
-        ahead[c] = static_cast<const T*>(keys[j + c + kPhase]);
-      }
+      for (int c = 0; c < kKeys; ++c) k[c] = static_cast<const T*>(keys[j + c]);
       const auto step = [&](int i) {
         F32 q[kRows];
 #pragma GCC unroll 4
@@ -53,8 +77,11 @@ struct FewRows {
       };
       int i = 0;
       for (; i + kLine <= d; i += kLine) {
+        if (ahead.together)
+          ahead.fetch(kKeys < 2 ? 1 : kKeys / 2);
+        else
 #pragma GCC unroll 16
-        for (int c = 0; c < kKeys; ++c) V::prefetch(ahead[c] + i);
+          for (int c = 0; c < kKeys; ++c) V::prefetch(static_cast<const T*>(keys[j + c + kPhase]) + i);
 #pragma GCC unroll 4
         for (int l = 0; l < kLine; l += L) step(i + l);
       }
@@ -64,16 +91,19 @@ struct FewRows {
   }
 
   template <int kV>
-  static inline void value_group(const void* const* values, int i, const float* weights, int n, int d, float* output) {
+  static inline void value_group(const void* const* values, int i, const float* weights, int n, int d, float* output, Ahead& ahead) {
     F32 acc[kRows][kV];
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
       for (int v = 0; v < kV; ++v) acc[r][v] = V::load(output + r * d + i + v * L);
     for (int j = 0; j < n; ++j) {
-      const T *value = static_cast<const T*>(values[j]) + i, *ahead = static_cast<const T*>(values[j + kPhase]) + i;
+      const T* value = static_cast<const T*>(values[j]) + i;
+      if (!ahead.together)
 #pragma GCC unroll 8
-      for (int v = 0; v < kV * L; v += kLine) V::prefetch(ahead + v);
+        for (int v = 0; v < kV * L; v += kLine) V::prefetch(static_cast<const T*>(values[j + kPhase]) + i + v);
+      else if (j % 2 == 0)
+        ahead.fetch(kV * L < kLine ? 1 : kV * L / kLine);
       F32 x[kV];
 #pragma GCC unroll 8
       for (int v = 0; v < kV; ++v) x[v] = E::load(value + v * L);
@@ -149,12 +179,13 @@ struct FewRows {
     State state = {V::load(lanes), V::zero()};
     for (int first = 0; first < keys.count; first += kPhase) {
       const int n = keys.count - first < kPhase ? keys.count - first : kPhase;
-      score(keys.k + first, n, queries, d, scores);
+      Ahead ahead(keys.k + first, keys.v + first, d);
+      score(keys.k + first, n, queries, d, scores, ahead);
       apply_rules(b, keys, first, n, row, scores);
       softmax(scores, round_up_int(n, kKeys) * kRows, &state, max, sum, output, d);
       int i = 0;
-      for (; i + kVectors * L <= d; i += kVectors * L) value_group<kVectors>(keys.v + first, i, scores, n, d, output);
-      for (; i < d; i += L) value_group<1>(keys.v + first, i, scores, n, d, output);
+      for (; i + kVectors * L <= d; i += kVectors * L) value_group<kVectors>(keys.v + first, i, scores, n, d, output, ahead);
+      for (; i < d; i += L) value_group<1>(keys.v + first, i, scores, n, d, output, ahead);
     }
     V::store(lanes, state.sum);
     for (int l = 0; l < L; ++l) sum[l % kRows] += lanes[l];

@@ -12,10 +12,9 @@
 
 namespace sk {
 
-constexpr int kAttendRows = 64;   // most rows of a block
-constexpr int kAttendKeys = 128;  // most keys of a chunk
-constexpr int kAttendKeyPadding =
-    16;  // entries behind the last key of a chunk that may be read: those of the next keys, where there are any
+constexpr int kAttendRows = 64;        // most rows of a block
+constexpr int kAttendKeys = 128;       // most keys of a chunk
+constexpr int kAttendKeyPadding = 48;  // entries behind the last key of a chunk that may be read: of the next keys, where there are any
 constexpr int kAttendMostHeadDim = 256;
 
 // A chunk of keys, anywhere in memory.

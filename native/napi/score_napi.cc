@@ -28,8 +28,8 @@ struct Call {
     auto *a = static_cast<float*>(out[0]), *b = static_cast<float*>(out[1]);
     switch (kind) {
       case Kind::kDot:
-      case Kind::kSoftmax:
-      case Kind::kBounds: return score_dot(o, kind == Kind::kBounds, kind == Kind::kSoftmax, a);
+      case Kind::kSoftmax: return score_dot(o, kind == Kind::kSoftmax, a);
+      case Kind::kBounds: return score_bounds(o, a);
       case Kind::kMax:
       case Kind::kMass: return score_blocks(o, kind == Kind::kMax ? BlockKind::kMax : BlockKind::kMass, block_q, block_k, sums, a);
       case Kind::kLines: return score_lines(o, a, b);

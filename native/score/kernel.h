@@ -15,15 +15,15 @@ struct ScoreKernel {
   // out[i, j] = scale q[i] k[j] for the first `keys` keys of a panel.
   void (*tile)(const float* q, int64_t q_stride, int64_t rows, const float* panel, int64_t d, float scale, float* out, int64_t out_stride,
                int64_t keys);
-  // The same for one query, keys where they are: each is read once.
-  void (*one)(const float* q, const float* k, int64_t stride, int64_t keys, int64_t d, float scale, float* out);
-  // out[j] = scale sum over c of max(q[c] least[j, c], q[c] greatest[j, c]); rows of 2 d floats: least, greatest.
-  void (*bounds)(const float* q, const float* extremes, int64_t pages, int64_t d, float scale, float* out);
+  // The same for a few queries, keys where they are: each is read from memory once.
+  void (*few)(const float* q, int64_t q_stride, int64_t rows, const float* k, int64_t stride, int64_t keys, int64_t d, float scale,
+              float* out, int64_t out_stride);
   float (*greatest)(const float* x, int64_t n);  // -infinity where n is 0
   // x = e^(x - shift); returns the sum.
   float (*exponentials)(float* x, int64_t n, float shift);
   void (*multiply)(float* x, int64_t n, float factor);
   void (*add)(float* to, const float* x, int64_t n);
+  void (*raise)(float* to, const float* x, int64_t n);  // to = max(to, x)
 };
 
 }  // namespace sk

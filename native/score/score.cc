@@ -46,17 +46,50 @@ Status choose_score_kernel(const std::string& isa, const ScoreKernel** kernel) {
   return status;
 }
 
-Status score_dot(const ScoreOptions& o, bool bounds, bool softmax, float* out) {
+namespace {
+
+// One query a sequence (decoding): the query heads of a key-value head share each read of its keys, a range of them a task.
+Status dot_of_one(const ScoreOptions& o, const ScoreKernel& kernel, float* out) {
+  constexpr int64_t kRangeFloats = 1 << 18, kStepFloats = 4096;
+  const int64_t group = o.group_size(), seen = limit_of(o, 0);
+  const int64_t range = round_up(std::max<int64_t>(1, kRangeFloats / o.dim), 4), ranges = ceil_div(o.keys, range);
+  const int64_t step = round_up(std::max<int64_t>(1, kStepFloats / group), 4);  // keys whose scores stay in L1 until the group is reduced
+  return score_tasks(o, o.batch * o.kv_heads * ranges, group * step, [&](int64_t task, float* scores) {
+    const int64_t sequence_of = task / ranges, b = sequence_of / o.kv_heads, kv_head = sequence_of % o.kv_heads;
+    const int64_t first = task % ranges * range, end = std::min(first + range, o.keys), stop = std::clamp(seen, first, end);
+    const float *q = sequence(o.q, b, kv_head * group), *k = sequence(o.k, b, kv_head);
+    const auto few = [&](int64_t j, int64_t n, float* to, int64_t stride) {
+      kernel.few(q, o.q.head_stride, group, k + j * o.k.token_stride, o.k.token_stride, n, o.dim, o.scale, to, stride);
+    };
+    const int64_t rows = o.group == GroupReduce::kNone ? group : 1;
+    float* const to = out + sequence_of * rows * o.keys;
+    if (o.group == GroupReduce::kNone) {
+      few(first, stop - first, to + first, o.keys);
+    } else {
+      for (int64_t j = first; j < stop; j += step) {
+        const int64_t n = std::min(step, stop - j);
+        few(j, n, scores, step);
+        std::copy_n(scores, n, to + j);
+        for (int64_t g = 1; g < group; ++g) (o.group == GroupReduce::kSum ? kernel.add : kernel.raise)(to + j, scores + g * step, n);
+      }
+    }
+    for (int64_t row = 0; row < rows; ++row) std::fill(to + row * o.keys + stop, to + row * o.keys + end, -INFINITY);
+  });
+}
+
+}  // namespace
+
+Status score_dot(const ScoreOptions& o, bool softmax, float* out) {
   const ScoreKernel* kernel;
   if (Status status = choose_score_kernel(o.isa, &kernel); !status.ok()) return status;
+  if (o.queries == 1 && !softmax) return dot_of_one(o, *kernel, out);
   const int64_t rows_most = rows_per_task(o), strips = ceil_div(o.queries, rows_most);
   const int64_t heads = o.out_heads(), members = o.group == GroupReduce::kNone ? 1 : o.group_size();
   const int64_t panel = round_up(strip_scratch(*kernel, o.dim), 16);
   const int64_t scratch_floats = panel + (members > 1 ? rows_most * o.keys : 0);
   // The query heads of a group take turns on keys that stay in cache; a softmax needs the whole row.
   constexpr int64_t kChunkFloats = 16384;
-  const int64_t width = bounds ? 2 * o.dim : o.dim;
-  const int64_t chunk = softmax ? o.keys : round_up(std::max<int64_t>(1, kChunkFloats / width), kernel->panel_keys);
+  const int64_t chunk = softmax ? o.keys : round_up(std::max<int64_t>(1, kChunkFloats / o.dim), kernel->panel_keys);
   return score_tasks(o, o.batch * heads * strips, scratch_floats, [&](int64_t task, float* scratch) {
     const int64_t b = task / strips / heads, head = task / strips % heads, first = task % strips * rows_most;
     const int64_t rows = std::min(rows_most, o.queries - first);
@@ -70,17 +103,12 @@ Status score_dot(const ScoreOptions& o, bool bounds, bool softmax, float* out) {
         const float* q = sequence(o.q, b, q_head) + first * o.q.token_stride;
         const float* k = sequence(o.k, b, q_head / o.group_size()) + j * o.k.token_stride;
         float* s = (g == 0 ? to : scratch + panel) + j;
-        if (!bounds) strip(*kernel, q, o.q.token_stride, rows, k, o.k.token_stride, n, o.dim, o.scale, s, o.keys, scratch);
+        strip(*kernel, q, o.q.token_stride, rows, k, o.k.token_stride, n, o.dim, o.scale, s, o.keys, scratch);
         for (int64_t i = 0; i < rows; ++i) {
           const int64_t limit = std::clamp<int64_t>(limit_of(o, first + i) - j, 0, n);
           float *x = s + i * o.keys, *sum = to + i * o.keys + j;
-          if (bounds) kernel->bounds(q + i * o.q.token_stride, k, limit, o.dim, o.scale, x);
           if (softmax) softmax_row(*kernel, x, limit);
-          if (g == 0) continue;
-          if (o.group == GroupReduce::kSum)
-            kernel->add(sum, x, limit);
-          else
-            for (int64_t l = 0; l < limit; ++l) sum[l] = std::max(sum[l], x[l]);
+          if (g > 0) (o.group == GroupReduce::kSum ? kernel->add : kernel->raise)(sum, x, limit);
         }
       }
     }
@@ -89,6 +117,26 @@ Status score_dot(const ScoreOptions& o, bool bounds, bool softmax, float* out) {
       std::fill(to + i * o.keys + limit, to + (i + 1) * o.keys, softmax ? 0 : -INFINITY);
     }
   });
+}
+
+// max(q least, q greatest) = min(q, 0) least + max(q, 0) greatest: a dot product with the parts of q.
+Status score_bounds(const ScoreOptions& o, float* out) {
+  const int64_t d = o.dim;
+  int64_t rows, bytes;
+  AlignedBuffer parts;
+  if (!checked_multiply(o.batch * o.heads, o.queries, &rows) ||
+      !checked_multiply(rows, 2 * d * static_cast<int64_t>(sizeof(float)), &bytes) || !parts.reserve(static_cast<size_t>(bytes)))
+    return Status(Code::kMemory, "no memory for the parts of the queries");
+  auto* to = parts.as<float>();
+  for (int64_t row = 0; row < rows; ++row, to += 2 * d) {
+    const int64_t head = row / o.queries;
+    const float* q = sequence(o.q, head / o.heads, head % o.heads) + row % o.queries * o.q.token_stride;
+    for (int64_t c = 0; c < d; ++c) to[c] = std::min(q[c], 0.0F), to[d + c] = std::max(q[c], 0.0F);
+  }
+  ScoreOptions split = o;
+  split.q = {parts.as<float>(), o.heads * o.queries * 2 * d, o.queries * 2 * d, 2 * d};
+  split.dim = 2 * d;
+  return score_dot(split, false, out);
 }
 
 Status score_blocks(const ScoreOptions& o, BlockKind kind, int64_t block_q, int64_t block_k, const float* lse, float* out) {

@@ -39,8 +39,11 @@ struct ScoreOptions {
 };
 
 // out [batch, out_heads, queries, keys]: s, -infinity beyond the limit; `softmax`: each row's softmax, 0 beyond; then the group is reduced.
-// `bounds`: k holds pages, the least and the greatest of each channel in rows of 2 dim; s is the upper bound of the dot products.
-Status score_dot(const ScoreOptions& options, bool bounds, bool softmax, float* out);
+Status score_dot(const ScoreOptions& options, bool softmax, float* out);
+
+// The same where k holds pages, the least and the greatest of each channel in rows of 2 dim: upper bounds of the dot products,
+// scale sum over c of max(q[c] least[c], q[c] greatest[c]).
+Status score_bounds(const ScoreOptions& options, float* out);
 
 // out [batch, out_heads, ceil(queries / block_q), ceil(keys / block_k)]: over each tile the greatest s (kMax; -infinity where all is beyond
 // the limit) or the sum of e^(s - lse) (kMass; lse [batch, heads, queries], a row of -infinity counts 0).

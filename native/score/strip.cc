@@ -7,21 +7,14 @@ namespace sk {
 
 namespace {
 
-// Fewer queries than this are not worth packing keys for.
-constexpr int64_t kFewRows = 4;
-// Keys that stay in the first level of cache while a few queries pass.
-constexpr int64_t kChunk = 32;
+// So many queries are not worth packing keys for.
+constexpr int64_t kFewRows = 8;
 
 }  // namespace
 
 void strip(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t rows, const float* k, int64_t k_stride, int64_t keys,
            int64_t d, float scale, float* out, int64_t out_stride, float* panel) {
-  if (rows < kFewRows) {
-    for (int64_t j = 0; j < keys; j += kChunk)
-      for (int64_t i = 0; i < rows; ++i)
-        kernel.one(q + i * q_stride, k + j * k_stride, k_stride, std::min(kChunk, keys - j), d, scale, out + i * out_stride + j);
-    return;
-  }
+  if (rows <= kFewRows) return kernel.few(q, q_stride, rows, k, k_stride, keys, d, scale, out, out_stride);
   for (int64_t j = 0; j < keys; j += kernel.panel_keys) {
     const int64_t n = std::min<int64_t>(kernel.panel_keys, keys - j);
     kernel.pack(k + j * k_stride, k_stride, n, d, panel);

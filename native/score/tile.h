@@ -2,7 +2,7 @@
 //
 //   pack    W keys -> [d][W]: keys in lanes
 //   tile    rows of q broadcast over a panel: kRows x 2 accumulators               floor: 2 rows keys d FLOP at FMA peak
-//   one     one query: L keys at a time, dims in lanes, transposed to add up       floor: the bytes of the keys, once
+//   few     few queries, keys where they are: dims in lanes, added up once a key   floor: the bytes of the keys, once
 #pragma once
 
 #include "../simd/exp.h"
@@ -80,7 +80,7 @@ struct Scores {
     rest<kRows - 1>(q, q_stride, rows, panel, d, scale, out, out_stride, keys);
   }
 
-  // L keys: acc[j] holds partial sums of key j.
+  // kLanes keys and one query: acc[j] holds partial sums of key j.
   static inline void row_keys(const float* q, const float* k, int64_t stride, int64_t d, float scale, float* out) {
     F32 acc[kLanes];
 #pragma GCC unroll 16
@@ -91,15 +91,15 @@ struct Scores {
 #pragma GCC unroll 16
       for (int j = 0; j < kLanes; ++j) acc[j] = V::fma(a, V::loadu(k + j * stride + c), acc[j]);
     }
-    V::transpose(acc);
-    F32 sum = acc[0];
-#pragma GCC unroll 16
-    for (int j = 1; j < kLanes; ++j) sum = sum + acc[j];
-    alignas(64) float s[kLanes];
-    V::store(s, sum);
-    for (; c < d; ++c)
-      for (int j = 0; j < kLanes; ++j) s[j] += q[c] * k[j * stride + c];
-    V::storeu(out, V::load(s) * V::set1(scale));
+    F32 sum = V::sums(acc);
+    if (c < d) {
+      alignas(64) float s[kLanes];
+      V::store(s, sum);
+      for (; c < d; ++c)
+        for (int j = 0; j < kLanes; ++j) s[j] += q[c] * k[j * stride + c];
+      sum = V::load(s);
+    }
+    V::storeu(out, sum * V::set1(scale));
   }
 
   static void one(const float* q, const float* k, int64_t stride, int64_t keys, int64_t d, float scale, float* out) {
@@ -114,33 +114,49 @@ struct Scores {
     for (int64_t j = 0; j < keys; ++j) out[j] = edge[j];
   }
 
-  // One page a pass: dims in lanes. L pages at a time add up by a transpose.
-  static inline F32 page(const float* q, const float* p, int64_t d) {
-    F32 sum = V::zero();
-    for (int64_t c = 0; c + kLanes <= d; c += kLanes) {
-      const F32 a = V::loadu(q + c);
-      sum = sum + V::max(a * V::loadu(p + c), a * V::loadu(p + d + c));
+  // kParts queries and four keys at a time: acc[4 r + j] holds partial sums of query r and key j, so that a 128-bit part is of one query.
+  static constexpr int kParts = kLanes / 4;
+  static void parts(const float* q, int64_t q_stride, const float* k, int64_t stride, int64_t fours, int64_t d, float scale, float* out,
+                    int64_t out_stride) {
+    for (; fours > 0; fours -= 4, k += 4 * stride, out += 4) {
+      F32 acc[kLanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) acc[i] = V::zero();
+      int64_t c = 0;
+      for (; c + kLanes <= d; c += kLanes) {
+        F32 key[4];
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) key[j] = V::loadu(k + j * stride + c);
+#pragma GCC unroll 4
+        for (int r = 0; r < kParts; ++r) {
+          const F32 a = V::loadu(q + r * q_stride + c);
+#pragma GCC unroll 4
+          for (int j = 0; j < 4; ++j) acc[4 * r + j] = V::fma(a, key[j], acc[4 * r + j]);
+        }
+      }
+      F32 sum = V::sums(acc);
+      if (c < d) {
+        alignas(64) float s[kLanes];
+        V::store(s, sum);
+        for (; c < d; ++c)
+          for (int i = 0; i < kLanes; ++i) s[i] += q[i / 4 * q_stride + c] * k[i % 4 * stride + c];
+        sum = V::load(s);
+      }
+      V::store_parts(out, out_stride, sum * V::set1(scale));
     }
-    return sum;
   }
 
-  static void bounds(const float* q, const float* p, int64_t pages, int64_t d, float scale, float* out) {
-    for (int64_t first = 0; first < pages; first += kLanes) {
-      F32 acc[kLanes];
-      const int64_t n = pages - first < kLanes ? pages - first : kLanes;
-      for (int j = 0; j < kLanes; ++j) acc[j] = j < n ? page(q, p + (first + j) * 2 * d, d) : V::zero();
-      V::transpose(acc);
-      F32 sum = acc[0];
-#pragma GCC unroll 16
-      for (int j = 1; j < kLanes; ++j) sum = sum + acc[j];
-      alignas(64) float s[kLanes];
-      V::store(s, sum);
-      for (int64_t c = d / kLanes * kLanes; c < d; ++c)
-        for (int64_t j = 0; j < n; ++j) {
-          const float *at = p + (first + j) * 2 * d + c, low = q[c] * at[0], high = q[c] * at[d];
-          s[j] += low > high ? low : high;
-        }
-      for (int64_t j = 0; j < n; ++j) out[first + j] = s[j] * scale;
+  static void few(const float* q, int64_t q_stride, int64_t rows, const float* k, int64_t stride, int64_t keys, int64_t d, float scale,
+                  float* out, int64_t out_stride) {
+    const int64_t fours = rows > 1 ? keys / 4 * 4 : 0, whole = rows / kParts * kParts;
+    const int64_t most = d < 1024 ? 4096 / d / 4 * 4 : 4;  // keys that stay in L1 while the queries pass
+    for (int64_t j = 0; j < fours; j += most)
+      for (int64_t i = 0; i < whole; i += kParts)
+        parts(q + i * q_stride, q_stride, k + j * stride, stride, fours - j < most ? fours - j : most, d, scale, out + i * out_stride + j,
+              out_stride);
+    for (int64_t i = 0; i < rows; ++i) {
+      const int64_t done = i < whole ? fours : 0;
+      one(q + i * q_stride, k + done * stride, stride, keys - done, d, scale, out + i * out_stride + done);
     }
   }
 
@@ -188,6 +204,12 @@ struct Scores {
     int64_t i = 0;
     for (; i + kLanes <= n; i += kLanes) V::storeu(to + i, V::loadu(to + i) + V::loadu(x + i));
     for (; i < n; ++i) to[i] += x[i];
+  }
+
+  static void raise(float* to, const float* x, int64_t n) {
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) V::storeu(to + i, V::max(V::loadu(x + i), V::loadu(to + i)));
+    for (; i < n; ++i) to[i] = x[i] > to[i] ? x[i] : to[i];
   }
 };
 

@@ -4,10 +4,15 @@ import { logSumExp, type ScoreShape, scoreMap, softmax, tiles } from '../referen
 import { misaligned, smallIntegers, uniform } from '../support/random.js';
 import type { Check } from './check.js';
 
-/** One query and few (keys in place), many (keys packed); panels of 8, 16 and 32 keys; dims around the vectors. */
+/**
+ * One query (heads of a group together, ranges of keys) and few (keys in place), many (keys packed); panels of 8, 16 and 32 keys; dims
+ * around the vectors.
+ */
 const shapes: readonly ScoreShape[] = [
   { batch: 1, heads: 1, kvHeads: 1, queries: 1, keys: 1, dim: 1 },
   { batch: 1, heads: 2, kvHeads: 1, queries: 1, keys: 77, dim: 64 },
+  { batch: 2, heads: 14, kvHeads: 2, queries: 1, keys: 71, dim: 20 },
+  { batch: 1, heads: 4, kvHeads: 1, queries: 1, keys: 2100, dim: 128 },
   { batch: 2, heads: 2, kvHeads: 2, queries: 3, keys: 33, dim: 20 },
   { batch: 1, heads: 4, kvHeads: 2, queries: 15, keys: 31, dim: 33 },
   { batch: 1, heads: 2, kvHeads: 1, queries: 70, keys: 130, dim: 16 },
@@ -21,6 +26,8 @@ export function* scoreChecks({ isa }: KernelInfo): Iterable<Check> {
       const name = `${s.queries} x ${s.keys} of ${s.dim}, ${s.heads}/${s.kvHeads} heads, ${layout}`;
       for (const group of ['none', 'sum', 'max'] as const) {
         yield { name: `dot, group ${group}, ${name}`, run: () => dot(s, layout, group) };
+        if (s.queries === 1)
+          yield { name: `dot up to a limit, group ${group}, ${name}`, run: () => dot(s, layout, group, Math.floor(s.keys * 0.7)) };
         yield { name: `softmax, group ${group}, ${name}`, run: () => soft(s, layout, group) };
         yield { name: `max and mass, group ${group}, ${name}`, run: () => blocks(s, layout, group) };
         yield { name: `minmax, group ${group}, ${name}`, run: () => bounds(s, layout, group) };
@@ -62,10 +69,12 @@ export function* scoreChecks({ isa }: KernelInfo): Iterable<Check> {
 
   const causal = (s: ScoreShape) => (i: number) => Math.max(0, i + 1 + s.keys - s.queries);
 
-  function dot(s: ScoreShape, layout: 'BHSD' | 'BSHD', group: Group): Mismatch | null {
+  function dot(s: ScoreShape, layout: 'BHSD' | 'BSHD', group: Group, only?: number): Mismatch | null {
     const { q, k, tq, tk } = operands(s, layout, true);
-    const expected = flat(maps(s, group, (b, head) => scoreMap(q, k, s, b, head, 0.5, causal(s))));
-    return firstMismatch(attention.scoreSync(tq, tk, { scale: 0.5, causal: true, group, layout, isa }).data, expected, 0);
+    const seen = only === undefined ? causal(s) : () => only;
+    const expected = flat(maps(s, group, (b, head) => scoreMap(q, k, s, b, head, 0.5, seen)));
+    const limits = only === undefined ? { causal: true } : { limit: Int32Array.of(only) };
+    return firstMismatch(attention.scoreSync(tq, tk, { scale: 0.5, ...limits, group, layout, isa }).data, expected, 0);
   }
 
   function soft(s: ScoreShape, layout: 'BHSD' | 'BSHD', group: Group): Mismatch | null {

@@ -1,0 +1,123 @@
+// The keys of a task on their way to the kernel: found where they lie, collected, handed over in chunks.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "block.h"
+
+namespace sk {
+
+constexpr float kLog2E = 1.44269504088896341f;
+
+// Collects keys and hands them to the kernel in chunks.
+class Chunks {
+ public:
+  Chunks(const AttendRun& run, const AttendBlock& block, int64_t b, int64_t kv_head) : run_(run), block_(block) {
+    const AttendOptions& o = run.o;
+    const AttendOperands& in = run.in;
+    const int64_t bytes = o.dtype == "float32" ? 4 : 2;
+    row_bytes_ = o.head_dim * bytes;
+    token_bytes_ = row_bytes_;
+    if (in.source.pages != nullptr) {
+      pages_ = in.source.pages[b];
+      k_offset_ = kv_head * in.source.page_tokens * row_bytes_;
+      v_offset_ = (o.kv_heads + kv_head) * in.source.page_tokens * row_bytes_;
+    } else {
+      const int64_t first = o.tokens_outside ? b * o.keys * o.kv_heads + kv_head : (b * o.kv_heads + kv_head - in.first_unit) * o.keys;
+      if (o.tokens_outside) token_bytes_ *= o.kv_heads;
+      k_ = static_cast<const char*>(in.source.k) + first * row_bytes_;
+      v_ = static_cast<const char*>(in.source.v) + first * row_bytes_;
+    }
+    length_ = in.key_lengths != nullptr ? in.key_lengths[b] : o.keys;
+    if (in.key_positions != nullptr) positions_ = in.key_positions + (in.key_positions_per_batch ? b * o.keys : 0);
+    if (in.key_bias != nullptr) bias_of_ = in.key_bias + (b * o.kv_heads + kv_head) % in.key_bias_rows * o.keys;
+    first_seen_ = *std::min_element(block.low, block.low + block.rows);
+    last_seen_ = *std::max_element(block.high, block.high + block.rows);
+  }
+
+  // Keys [begin, end) of the sequence; those that no row can see are left out.
+  void add(int64_t begin, int64_t end, bool cut) {
+    if (cut != cut_) flush(), cut_ = cut;
+    end = std::min(end, length_);
+    if (cut && positions_ == nullptr) end = std::min<int64_t>(end, int64_t{last_seen_} + 1);
+    for (int64_t t = begin; t < end;) t = positions_ == nullptr && bias_of_ == nullptr ? add_run(t, end, cut) : add_one(t, cut);
+  }
+
+  void flush() {
+    while (n_ > 0) hand_over(std::min(n_, kAttendKeys));
+  }
+
+ private:
+  static constexpr int kRoom = kAttendKeys + kAttendKeyPadding;
+
+  // Where key t lies and how many keys from there on lie token_bytes_ apart.
+  struct Place {
+    const char *k, *v;
+    int64_t keys;
+  };
+  Place place(int64_t t) const {
+    if (pages_ == nullptr) return {k_ + t * token_bytes_, v_ + t * token_bytes_, INT64_MAX};
+    const int64_t page = t / run_.in.source.page_tokens, at = t % run_.in.source.page_tokens;
+    const char* base = static_cast<const char*>(pages_[page]) + at * row_bytes_;
+    return {base + k_offset_, base + v_offset_, run_.in.source.page_tokens - at};
+  }
+
+  // Keys from t on whose positions are their indices: as many as lie one behind the other and as there is room for. Returns where it ends.
+  int64_t add_run(int64_t t, int64_t end, bool cut) {
+    // Between the sink and the first key that any row sees.
+    if (cut && t >= run_.o.sink_tokens && t < first_seen_) return std::min<int64_t>(end, first_seen_);
+    if (cut && t < run_.o.sink_tokens && run_.o.sink_tokens < first_seen_) end = std::min(end, run_.o.sink_tokens);
+    const Place from = place(t);
+    const int n = static_cast<int>(std::min({end - t, from.keys, int64_t{kRoom - n_}}));
+    for (int i = 0; i < n; ++i) {
+      key_[n_ + i] = from.k + i * token_bytes_;
+      value_[n_ + i] = from.v + i * token_bytes_;
+      position_[n_ + i] = static_cast<int32_t>(t + i);
+    }
+    n_ += n;
+    if (n_ == kRoom) hand_over(kAttendKeys);
+    return t + n;
+  }
+
+  int64_t add_one(int64_t t, bool cut) {
+    const int32_t position = positions_ != nullptr ? positions_[t] : static_cast<int32_t>(t);
+    if (cut && (position > last_seen_ || (position < first_seen_ && position >= run_.o.sink_tokens))) return t + 1;
+    if (bias_of_ != nullptr) {
+      if (bias_of_[t] == -INFINITY) return t + 1;
+      bias_[n_] = bias_of_[t] * kLog2E;
+    }
+    const Place from = place(t);
+    key_[n_] = from.k, value_[n_] = from.v, position_[n_] = position;
+    if (++n_ == kRoom) hand_over(kAttendKeys);
+    return t + 1;
+  }
+
+  // The first keys to the kernel, with the addresses of the next ones behind them.
+  void hand_over(int count) {
+    for (int i = n_; i < count + kAttendKeyPadding; ++i) key_[i] = key_[n_ - 1], value_[i] = value_[n_ - 1];
+    run_.kernel.chunk(block_, {count, key_, value_, position_, bias_of_ != nullptr ? bias_ : nullptr, cut_, token_bytes_ % 512 == 0});
+    n_ -= count;
+    std::copy_n(key_ + count, n_, key_);
+    std::copy_n(value_ + count, n_, value_);
+    std::copy_n(position_ + count, n_, position_);
+    std::copy_n(bias_ + count, bias_of_ != nullptr ? n_ : 0, bias_);
+  }
+
+  const AttendRun& run_;
+  const AttendBlock& block_;
+  int64_t row_bytes_, token_bytes_, k_offset_ = 0, v_offset_ = 0, length_;
+  const char *k_ = nullptr, *v_ = nullptr;
+  const void* const* pages_ = nullptr;
+  const int32_t* positions_ = nullptr;
+  const float* bias_of_ = nullptr;
+  int32_t first_seen_, last_seen_;  // positions
+  bool cut_ = true;
+  int n_ = 0;
+  const void* key_[kRoom];
+  const void* value_[kRoom];
+  int32_t position_[kRoom];
+  float bias_[kRoom];
+};
+
+}  // namespace sk
