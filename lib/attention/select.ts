@@ -179,7 +179,8 @@ function prepare(scores: TensorLike, selectOptions: SelectOptions) {
     isa: isaOption(o.isa),
     threads: integer(o.threads ?? 1024, 'threads', 1, 1024),
   };
-  const start = Int32Array.from({ length: rows }, (_, row) => row * capacity);
+  const start = new Int32Array(rows);
+  for (let row = 1; row < rows; row++) start[row] = row * capacity;
   if (rows * capacity > many) {
     throw rangeError(
       'ERR_SK_OPTION',

@@ -13,6 +13,8 @@ using V = Avx2;
       V::kLanes,                                                                                              \
       {&Groups<V, 2>::run, &Groups<V, 4>::run, &Groups<V, 8>::run, &Groups<V, 16>::run, &Groups<V, 32>::run}, \
       &Rows<V>::census,                                                                                       \
+      &Rows<V>::spread,                                                                                       \
+      &Rows<V>::above,                                                                                        \
       &Rows<V>::list,                                                                                         \
       &Rows<V>::mask};
 #include "kernels.def"

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "../core/memory.h"
+#include "count.h"
 
 namespace sk {
 namespace {
@@ -58,6 +59,11 @@ uint32_t nth_key(uint32_t* keys, int64_t n, int64_t k, int64_t* better) {
 Cut nth_best(const float* values, int64_t n, int64_t k, uint32_t* keys) {
   for (int64_t i = 0; i < n; ++i) keys[i] = key_of(values[i]);
   int64_t better;
+  if (n <= 64) {
+    std::nth_element(keys, keys + k - 1, keys + n);
+    better = std::count_if(keys, keys + k - 1, [key = keys[k - 1]](uint32_t other) { return other < key; });
+    return {value_of(keys[k - 1]), k - better};
+  }
   const uint32_t key = n < 4096 ? nth_key<8>(keys, n, k, &better) : nth_key<11>(keys, n, k, &better);
   return {value_of(key), k - better};
 }
@@ -85,9 +91,12 @@ bool guess(const Middle& m, bool magnitude, int64_t k, float* scratch, float* lo
 }
 
 // False: NaN.
-bool top_k(const SelectKernel& kernel, const Middle& m, bool magnitude, int64_t k, float* scratch, Cut* cut) {
+bool top_k(const SelectKernel& kernel, const Middle& m, bool magnitude, int64_t k, Habit* habit, float* scratch, Cut* cut) {
   float lo = kLowest, hi = kInfinity;
-  const bool guessed = k > 0 && k < m.n && m.n >= kShare * kLeastSample && guess(m, magnitude, k, scratch, &lo, &hi);
+  const bool inside = k > 0 && k < m.n, counted = inside && m.n >= kLeastCounted && m.n <= kMostCounted;
+  if (counted && count_cut(kernel, m, magnitude, k, habit, &lo, &hi, cut)) return true;
+  const bool unknown = lo == kLowest && hi == kInfinity;
+  const bool guessed = inside && unknown && m.n >= kShare * kLeastSample && guess(m, magnitude, k, scratch, &lo, &hi);
   Census found = kernel.census(m.scores, m.n, magnitude, lo, hi, scratch);
   if (found.nan) return false;
   if (k <= 0) return *cut = kNothing, true;
@@ -154,15 +163,15 @@ bool top_p(const SelectKernel& kernel, const Middle& m, bool magnitude, const Ro
   return true;
 }
 
-bool threshold(const SelectKernel& kernel, const Middle& m, bool magnitude, const RowRule& rule, float bound, bool strict, float* scratch,
-               Cut* cut) {
+bool threshold(const SelectKernel& kernel, const Middle& m, bool magnitude, const RowRule& rule, float bound, bool strict, Habit* habit,
+               float* scratch, Cut* cut) {
   bound = std::max(bound, kLowest);
   const Census found = kernel.census(m.scores, m.n, magnitude, bound, bound, scratch);
   if (found.nan) return false;
   *cut = {bound, strict ? 0 : std::numeric_limits<int64_t>::max()};
   const int64_t most = std::max<int64_t>(0, rule.most - m.forced);
   if (found.above + (strict ? 0 : found.between) <= most) return true;
-  return top_k(kernel, m, magnitude, most, scratch, cut);
+  return top_k(kernel, m, magnitude, most, habit, scratch, cut);
 }
 
 // mean + amount * standard deviation of the finite scores, in double.
@@ -183,12 +192,14 @@ float gaussian_bound(const Middle& m, bool magnitude, double amount) {
 
 }  // namespace
 
-bool cut_row(const SelectKernel& kernel, const Middle& m, bool magnitude, const RowRule& rule, int64_t row, float* scratch, Cut* cut) {
+bool cut_row(const SelectKernel& kernel, const Middle& m, bool magnitude, const RowRule& rule, int64_t row, Habit* habit, float* scratch,
+             Cut* cut) {
   switch (rule.rule) {
-    case Rule::kTopK: return top_k(kernel, m, magnitude, std::min<int64_t>(rule.k[row], rule.most) - m.forced, scratch, cut);
+    case Rule::kTopK: return top_k(kernel, m, magnitude, std::min<int64_t>(rule.k[row], rule.most) - m.forced, habit, scratch, cut);
     case Rule::kTopP: return top_p(kernel, m, magnitude, rule, rule.amount[row], scratch, cut);
-    case Rule::kThreshold: return threshold(kernel, m, magnitude, rule, rule.amount[row], rule.strict, scratch, cut);
-    case Rule::kGaussian: return threshold(kernel, m, magnitude, rule, gaussian_bound(m, magnitude, rule.amount[row]), true, scratch, cut);
+    case Rule::kThreshold: return threshold(kernel, m, magnitude, rule, rule.amount[row], rule.strict, habit, scratch, cut);
+    case Rule::kGaussian:
+      return threshold(kernel, m, magnitude, rule, gaussian_bound(m, magnitude, rule.amount[row]), true, habit, scratch, cut);
   }
   return true;
 }

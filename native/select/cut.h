@@ -21,10 +21,18 @@ struct Middle {
   double forced_sum;  // kTopP: of their scores
 };
 
+// What the rows of a task have in common so far. It saves time, and changes no result.
+struct Habit {
+  float place = 0;       // of the cut, in standard deviations from the mean
+  float density = 0.3F;  // share of the scores per standard deviation, around there
+  int rows = 0;
+};
+
 // Scratch of cut_row(): so many floats for n scores, 64-byte aligned.
 constexpr int64_t cut_scratch(int64_t n) { return 3 * n + 128; }
 
 // False: there is a NaN.
-bool cut_row(const SelectKernel& kernel, const Middle& middle, bool magnitude, const RowRule& rule, int64_t row, float* scratch, Cut* cut);
+bool cut_row(const SelectKernel& kernel, const Middle& middle, bool magnitude, const RowRule& rule, int64_t row, Habit* habit,
+             float* scratch, Cut* cut);
 
 }  // namespace sk

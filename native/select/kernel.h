@@ -25,6 +25,11 @@ struct Census {
   bool nan;         // there is a NaN
 };
 
+// Sums over a row, in float32: what a guess is made of. Not finite where a score is not (or squares overflow).
+struct Spread {
+  float sum, squares;
+};
+
 // Everything that a row keeps is written as (cut, ties): the scores > cut and the first `ties` of those == cut.
 struct SelectKernel {
   const char* name;  // select_f32_any_avx2
@@ -33,6 +38,8 @@ struct SelectKernel {
   void (*groups[5])(const GroupChunks& task);
   // Also writes the scores between the bounds to out, in order; room for n + L floats.
   Census (*census)(const float* scores, int64_t n, bool magnitude, float lo, float hi, float* out);
+  Spread (*spread)(const float* scores, int64_t n, bool magnitude);
+  int64_t (*above)(const float* scores, int64_t n, bool magnitude, float bound);  // how many are > bound
   // Writes the indices (plus first) of what is kept, ascending, at most `room`; returns how many were written.
   int64_t (*list)(const float* scores, int64_t n, float cut, int64_t ties, int32_t first, int32_t* index, int64_t room);
   // Writes the mask or the masked weight (the other is null); `ties` is counted down.

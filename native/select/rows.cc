@@ -63,7 +63,7 @@ void write_mask(const RowSelection& s, const SelectKernel& kernel, int64_t row, 
   fill(span.limit, s.columns, false);
 }
 
-Outcome select_row(const RowSelection& s, const SelectKernel& kernel, const RowRule& rule, int64_t row) {
+Outcome select_row(const RowSelection& s, const SelectKernel& kernel, const RowRule& rule, int64_t row, Habit* habit) {
   const Span span = span_of(s, row);
   if (s.lists && span.forced() > s.capacity) return Outcome::kCapacity;
   const float* scores = s.scores + row * s.columns;
@@ -72,7 +72,7 @@ Outcome select_row(const RowSelection& s, const SelectKernel& kernel, const RowR
   auto* scratch = static_cast<float*>(thread_scratch(static_cast<size_t>(cut_scratch(middle.n)) * sizeof(float)));
   if (scratch == nullptr) return Outcome::kMemory;
   Cut cut;
-  if (!cut_row(kernel, middle, s.magnitude, rule, row, scratch, &cut)) return Outcome::kNan;
+  if (!cut_row(kernel, middle, s.magnitude, rule, row, habit, scratch, &cut)) return Outcome::kNan;
   if (s.lists)
     write_list(s, kernel, row, span, cut);
   else
@@ -107,8 +107,10 @@ Status select_rows(const RowSelection& s) {
   parallel_for(ceil_div(s.rows, batch), s.threads, [&](int64_t task, int) {
     if (s.cancel != nullptr && s.cancel->load(std::memory_order_relaxed))
       return outcome.store(Outcome::kAborted, std::memory_order_relaxed);
+    Habit habit;
     for (int64_t row = task * batch; row < std::min((task + 1) * batch, s.rows); ++row)
-      if (const Outcome o = select_row(s, *kernel, rule, row); o != Outcome::kDone) return outcome.store(o, std::memory_order_relaxed);
+      if (const Outcome o = select_row(s, *kernel, rule, row, &habit); o != Outcome::kDone)
+        return outcome.store(o, std::memory_order_relaxed);
   });
   switch (outcome.load()) {
     case Outcome::kDone: return Status();

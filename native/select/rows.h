@@ -1,4 +1,4 @@
-// Rows of any length: what lies between two bounds, the list of what is kept, its mask.
+// Rows of any length: what lies between two bounds or above one, the list of what is kept, its mask.
 //
 //   load -> compare, lane bits -> compress, store
 //
@@ -55,6 +55,47 @@ struct Rows {
     return magnitude ? census_of<true>(p, n, lo, hi, out) : census_of<false>(p, n, lo, hi, out);
   }
 
+  template <bool kMagnitude>
+  static Spread spread_of(const float* p, int64_t n) {
+    F32 sum[2] = {V::zero(), V::zero()}, squares[2] = {V::zero(), V::zero()};
+    int64_t i = 0;
+    for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+#pragma GCC unroll 2
+      for (int j = 0; j < 2; ++j) {
+        const F32 x = score<kMagnitude>(p + i + j * kLanes);
+        sum[j] = sum[j] + x;
+        squares[j] = V::fma(x, x, squares[j]);
+      }
+    }
+    alignas(64) float lanes[2][kLanes];
+    V::store(lanes[0], sum[0] + sum[1]), V::store(lanes[1], squares[0] + squares[1]);
+    Spread all = {0, 0};
+    for (int l = 0; l < kLanes; ++l) all.sum += lanes[0][l], all.squares += lanes[1][l];
+    for (; i < n; ++i) {
+      const float x = score1<kMagnitude>(p + i);
+      all.sum += x, all.squares += x * x;
+    }
+    return all;
+  }
+
+  static Spread spread(const float* p, int64_t n, bool magnitude) { return magnitude ? spread_of<true>(p, n) : spread_of<false>(p, n); }
+
+  template <bool kMagnitude>
+  static int64_t above_of(const float* p, int64_t n, float bound) {
+    const F32 b = V::set1(bound);
+    int64_t found[4] = {}, i = 0;
+    for (; i + 4 * kLanes <= n; i += 4 * kLanes)
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) found[j] += V::count(V::lanes_greater(score<kMagnitude>(p + i + j * kLanes), b));
+    for (; i + kLanes <= n; i += kLanes) found[0] += V::count(V::lanes_greater(score<kMagnitude>(p + i), b));
+    for (; i < n; ++i) found[0] += score1<kMagnitude>(p + i) > bound;
+    return found[0] + found[1] + found[2] + found[3];
+  }
+
+  static int64_t above(const float* p, int64_t n, bool magnitude, float bound) {
+    return magnitude ? above_of<true>(p, n, bound) : above_of<false>(p, n, bound);
+  }
+
   // Of the lanes that equal the cut, those that are among the first `ties`.
   static inline uint32_t first_ties(uint32_t equal, int64_t* ties) {
     uint32_t taken = 0;
@@ -81,8 +122,9 @@ struct Rows {
         V::storeu_u32(reinterpret_cast<uint32_t*>(index + written), V::compress(lane, bits));
         written += V::count(bits);
       } else if (bits != 0) {  // a whole vector would not fit any more
-        for (int l = 0; l < kLanes; ++l)
-          if ((bits >> l & 1) && written < room) index[written++] = first + static_cast<int32_t>(i) + l;
+        alignas(64) uint32_t ids[kLanes];
+        V::storeu_u32(ids, V::compress(lane, bits));
+        for (int l = 0; l < V::count(bits) && written < room; ++l) index[written++] = static_cast<int32_t>(ids[l]);
       }
     }
     for (; i < n; ++i)

@@ -123,6 +123,7 @@ describe('select', () => {
 
   test.each([
     ['NaN', { topK: 1 }, Float32Array.of(0, 1, Number.NaN), 'ERR_SK_NAN', /row 0, column 2/],
+    ['NaN in a longer row', { topK: 9 }, uniform(300, 1).fill(Number.NaN, 77, 78), 'ERR_SK_NAN', /row 0, column 77/],
     ['no rule', {}, Float32Array.of(1), 'ERR_SK_OPTION', /one of topK/],
     ['two rules', { topK: 1, threshold: 0 }, Float32Array.of(1), 'ERR_SK_OPTION', /topK and threshold/],
     ['k of another length', { topK: [1, 2] }, Float32Array.of(1), 'ERR_SK_SHAPE', /1 numbers, one a row/],

@@ -41,6 +41,15 @@ export function* selectChecks({ isa }: KernelInfo): Iterable<Check> {
     }
   }
   const long = 40_000; // long enough for the cut to be guessed from a sample
+  // Rows whose cut is looked for where that of the row before lay: it must not matter that this one is another.
+  const rows = 40;
+  for (const columns of [47, 48, 300, 1000]) {
+    const scales = uniform(rows * columns, 6).map((x, i) => {
+      const row = Math.floor(i / columns);
+      return row % 5 === 4 ? 1 : x * 10 ** ((row % 7) - 3) + (row % 3) * 1e4;
+    });
+    yield { name: `top-k of ${rows} x ${columns}, rows of their own`, run: () => topK(scales, rows, columns) };
+  }
   yield { name: `top-k of 1 x ${long}`, run: () => topK(uniform(long, 3), 1, long) };
   yield { name: `top-k of 1 x ${long}, ties`, run: () => topK(tricky(long, 4), 1, long) };
   yield { name: `top-k of 1 x ${long}, sorted`, run: () => topK(uniform(long, 5).sort(), 1, long) };
