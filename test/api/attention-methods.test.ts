@@ -59,11 +59,22 @@ describe('minference', () => {
     3: ['vertical_and_slash', 10, 60, 0.9],
   } as Record<string, attention.methods.MInferenceHead>;
 
-  test('chooses the lines and blocks of the paper', async () => {
-    const result = await methods.minference({ heads, blocks: 3 }).prefill(...x.tensors);
+  test.each([
+    [undefined, [32, 16]],
+    [
+      [64, 64],
+      [64, 64],
+    ], // as the authors' kernels
+    [
+      [16, 8],
+      [16, 8],
+    ],
+  ] as const)('chooses the lines and blocks of the paper, tile %j', async (tile, blockSize) => {
+    const result = await methods.minference({ heads, blocks: 3, ...(tile && { tile }) }).prefill(...x.tensors);
     const size = { queryLength: 400, keyLength: 450 };
+    expect(result.pattern.blockSize).toEqual(blockSize);
     const pairs = listedPairs(result.pattern);
-    const lines = (h: number, v: number, s: number) => patterns.verticalSlash({ ...size, ...minferenceLines(x.all, h, v, s) });
+    const lines = (h: number, v: number, s: number) => patterns.verticalSlash({ ...size, blockSize, ...minferenceLines(x.all, h, v, s) });
     const blocks = meanBlocks(x.all, 1, 64, 3).flat().map(Number);
     const expected = [
       lines(0, 40, 110),
@@ -87,6 +98,9 @@ describe('minference', () => {
     [{ heads: { 0: ['other', 1, 1] } }, 'ERR_SK_OPTION'],
     [{ heads: { 0: ['block_sparse', -1, 1] } }, 'ERR_SK_OPTION'],
     [{ head: {} }, 'ERR_SK_OPTION'],
+    [{ tile: [32, 24] }, 'ERR_SK_OPTION'],
+    [{ tile: [128, 64] }, 'ERR_SK_OPTION'],
+    [{ tile: 32 }, 'ERR_SK_TYPE'],
   ])('refuses %j', async (options, code) => {
     await expect((async () => methods.minference(options as never).prefill(...x.tensors))()).rejects.toMatchObject({ code });
   });

@@ -2,7 +2,7 @@ import { rangeError, typeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
 import { describe, integer } from '../../validate.js';
 import { lines } from '../lines.js';
-import { band, verticalSlash } from '../patterns.js';
+import { band, expand, verticalSlash } from '../patterns.js';
 import { pool } from '../pool.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
@@ -41,6 +41,11 @@ export interface MInferenceOptions extends MethodOptions {
   readonly forcedSlashes?: number;
   /** Blocks of each 64 queries of a `block_sparse` head; default 100. */
   readonly blocks?: number;
+  /**
+   * Queries and keys of the tiles that cover the lines, divisors of 64; default [32, 16]. The authors' kernels take [64, 64]: more is
+   * attended to beside each line, at more cost.
+   */
+  readonly tile?: readonly [queries: number, keys: number];
 }
 
 const blockSize = [64, 64] as const;
@@ -61,8 +66,9 @@ const missing: MInferenceHead = ['vertical_and_slash', 1000, 6096];
  * ```
  */
 export function minference(minferenceOptions: MInferenceOptions = {}): PrefillMethod {
-  const known = ['heads', 'lastQueries', 'forcedVerticals', 'forcedSlashes', 'blocks'] as const;
+  const known = ['heads', 'lastQueries', 'forcedVerticals', 'forcedSlashes', 'blocks', 'tile'] as const;
   const o = methodOptions<MInferenceOptions>(minferenceOptions, known);
+  const tile = tileOf(o.tile ?? [32, 16]);
   return prefillMethod(o, async (q, k, s) => {
     const table = Array.from({ length: s.heads }, (_, head) => headOf(o.heads, head));
     const any = (type: MInferenceHead[0]) => table.some(([t]) => t === type);
@@ -72,14 +78,27 @@ export function minference(minferenceOptions: MInferenceOptions = {}): PrefillMe
     const patterns = Array.from({ length: s.batch * s.heads }, (_, row): Pattern => {
       const [type, v, sizes] = table[row % s.heads] as MInferenceHead;
       const size = { queryLength: s.queries, keyLength: s.keys };
-      if (type === 'stream_llm') return band({ ...size, before: Math.max(0, sizes - 1), sink: v });
-      if (type === 'block_sparse') {
-        return listPattern({ ...s, batch: 1 }, sliceRows(best as Rows, row * blocks, blocks), blockSize, 'shared', 1);
+      if (type === 'vertical_and_slash') {
+        const [verticals, slashes] = [idsOf(found?.vertical as Rows, row), idsOf(found?.slash as Rows, row)];
+        return verticalSlash({ ...size, blockSize: tile, verticals, slashes });
       }
-      return verticalSlash({ ...size, verticals: idsOf(found?.vertical as Rows, row), slashes: idsOf(found?.slash as Rows, row) });
+      const coarse =
+        type === 'stream_llm'
+          ? band({ ...size, before: Math.max(0, sizes - 1), sink: v })
+          : listPattern({ ...s, batch: 1 }, sliceRows(best as Rows, row * blocks, blocks), blockSize, 'shared', 1);
+      return found ? expand(coarse, tile) : coarse; // one plan has tiles of one size
     });
     return joined(patterns, s);
   });
+}
+
+function tileOf(tile: unknown): readonly [number, number] {
+  if (!Array.isArray(tile) || tile.length !== 2) {
+    throw typeError('ERR_SK_TYPE', `expected tile to be [queries, keys] but received ${describe(tile)}`);
+  }
+  const wrong = tile.find((size, i) => 64 % integer(size, `tile[${i}]`, 1, 64) !== 0);
+  if (wrong === undefined) return tile as unknown as readonly [number, number];
+  throw rangeError('ERR_SK_OPTION', `expected tile to be of divisors of 64 but received ${describe(tile)}`);
 }
 
 function headOf(heads: MInferenceOptions['heads'], head: number): MInferenceHead {
