@@ -35,6 +35,8 @@ export interface NativeAttendOptions {
   scale: number;
   /** 0: none. */
   softcap: number;
+  /** 0: none. */
+  pvSkip: number;
   dtype: string;
   isa: string;
   threads: number;

@@ -16,6 +16,7 @@ const planKeys = [
   'sinkTokens',
   'scale',
   'softcap',
+  'pvSkip',
   'layout',
   'dtype',
   'validate',
@@ -37,8 +38,8 @@ export interface PlanFields {
 }
 
 export function settingsOf(planOptions: PlanOptions | CudaPlanOptions): { fields: PlanFields; settings: NativeAttendOptions } {
-  const onCuda = planOptions?.device === 'cuda'; // which has no isa and no threads to choose
-  const keys = onCuda ? planKeys.filter((key) => key !== 'isa' && key !== 'threads') : planKeys;
+  const onCuda = planOptions?.device === 'cuda'; // which has no isa and no threads to choose, and skips nothing
+  const keys = onCuda ? planKeys.filter((key) => key !== 'isa' && key !== 'threads' && key !== 'pvSkip') : planKeys;
   const o = options<PlanOptions>(planOptions as PlanOptions, 'options', keys);
   if (!onCuda && o.device !== undefined) oneOf(o.device, 'device', ['cpu', 'cuda']);
   const fields = fieldsOf(o);
@@ -65,6 +66,7 @@ export function settingsOf(planOptions: PlanOptions | CudaPlanOptions): { fields
     sinkTokens: integer(o.sinkTokens ?? 0, 'sinkTokens', 0, 2 ** 31 - 1),
     scale: o.scale === undefined ? 1 / Math.sqrt(headDim) : finite(o.scale, 'scale'),
     softcap: o.softcap === undefined ? 0 : positive(o.softcap, 'softcap'),
+    pvSkip: o.pvSkip === undefined ? 0 : positive(o.pvSkip, 'pvSkip'),
     dtype,
     isa: isaOption(o.isa),
     threads: o.threads === undefined ? 0 : integer(o.threads, 'threads', 1, 1024),

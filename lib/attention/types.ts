@@ -89,6 +89,12 @@ export interface AttentionRules {
 export interface PlanOptions extends AttentionShape, AttentionRules {
   /** Which keys each query block attends to. */
   readonly pattern: Pattern;
+  /**
+   * Leaves out values that hardly count (SpargeAttn): up to 128 keys, for 16 or 32 query rows, all of whose scores lie more than this below
+   * the largest score that their row has met so far; each such key would have had a weight below exp(-pvSkip). They are missing in `lse`,
+   * too. Keys in descending order of importance are skipped best. Blocks of 8 rows or fewer skip nothing. Default: nothing is skipped.
+   */
+  readonly pvSkip?: number;
   /** Order of the axes of q, k, v and output; default `'BHSD'`. */
   readonly layout?: Layout;
   /** Element type of q, k and v; default float32. Sums and results are float32. */
@@ -104,7 +110,7 @@ export interface PlanOptions extends AttentionShape, AttentionRules {
 }
 
 /** Options of a plan for a CUDA device. */
-export interface CudaPlanOptions extends Omit<PlanOptions, 'dtype' | 'device' | 'isa' | 'threads'> {
+export interface CudaPlanOptions extends Omit<PlanOptions, 'dtype' | 'device' | 'isa' | 'threads' | 'pvSkip'> {
   /** Element type of q, k and v. Sums and results are float32, weights (the exponentials) are of this type. */
   readonly dtype: 'float16' | 'bfloat16';
   /** A CUDA device. */

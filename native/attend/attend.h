@@ -38,6 +38,7 @@ struct AttendOptions {
   int64_t sink_tokens;
   float scale;
   float softcap;  // 0: none
+  float pv_skip;  // 0: none; above: many rows leave out a chunk of keys whose scores lie so far below the maxima of all of them
   std::string dtype, isa;
   int threads;  // 0: all of the pool
 };

@@ -131,7 +131,7 @@ void attend_task(const AttendRun& run, const AttendTask& task, int64_t b, float*
   for (int r = 0; r < count; ++r) q[r] = static_cast<const char*>(run.in.q) + rows.element(r) * bytes;
   AttendBlock block = {};
   block.rows = count, block.d = static_cast<int>(o.head_dim);
-  block.scale = o.scale * kLog2E, block.softcap = o.softcap * kLog2E;
+  block.scale = o.scale * kLog2E, block.softcap = o.softcap * kLog2E, block.skip = o.pv_skip * kLog2E;
   block.sink_tokens = saturate(o.sink_tokens), block.low = low, block.high = high, block.lowest = lowest;
   block.max = max, block.sum = sum;
   block.queries = scratch;

@@ -33,6 +33,7 @@ struct AttendBlock {
   int rows, d;
   float scale;
   float softcap;          // 0: none
+  float skip;             // above 0: keys whose weights are all below exp2(-skip) of their row's largest so far may be left out
   int32_t sink_tokens;    // keys of positions below are seen in spite of `low`
   const int32_t* low;     // [kAttendRows] first and last key position that each row sees; behind `rows` those of a valid row
   const int32_t* high;    // likewise

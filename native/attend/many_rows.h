@@ -1,7 +1,7 @@
 // Many rows: a vector holds one element of L rows, so that nothing is ever reduced across lanes. W = 2 L rows are a panel.
 //
 //   scores   S[key][W] = K[key][:] . Q[:][W]               K broadcast, the panel of queries [d][W] stays in L1
-//   rules    soft cap, bias, cuts                          where there are any
+//   rules    soft cap, bias, cuts                          where there are any; may end here where weights would vanish
 //   softmax  max over keys, exp2, sum                      lane by lane
 //   output   O[dim][W] = O * alpha + V[:][dim] . P[:][W]   V broadcast, the panel of weights [keys][W] stays in L1
 //
@@ -122,6 +122,16 @@ struct ManyRows {
     V::store(sum, V::fma(V::load(sum), *alpha0, s0)), V::store(sum + L, V::fma(V::load(sum + L), *alpha1, s1));
   }
 
+  // Whether all n scores of each row lie more than `skip` below the row's maximum so far.
+  static inline bool vanishes(const float* scores, int n, const float* max, float skip, int rows) {
+    F32 m0 = V::set1(-__builtin_inff()), m1 = m0;
+    for (int j = 0; j < n; ++j) m0 = V::max(m0, V::load(scores + j * W)), m1 = V::max(m1, V::load(scores + j * W + L));
+    const F32 s = V::set1(skip);
+    const uint32_t below = V::lanes_greater(V::load(max), m0 + s) | V::lanes_greater(V::load(max + L), m1 + s) << L;
+    const uint32_t wanted = rows >= W ? ~0u >> (32 - W) : (1u << rows) - 1;  // behind the last row are zeros
+    return (below & wanted) == wanted;
+  }
+
   static void chunk(const AttendBlock& b, const AttendKeys& keys) {
     float* scores = b.scores;
     Staged<V, E> staged_k, staged_v;
@@ -141,6 +151,7 @@ struct ManyRows {
       }
       score(k, n, b.queries + row * b.d, b.d, scores);
       apply_rules(b, keys, row, n, scores);
+      if (b.skip > 0 && vanishes(scores, n, b.max + row, b.skip, b.rows - row)) continue;
       F32 alpha0, alpha1;
       softmax(scores, n, b.max + row, b.sum + row, &alpha0, &alpha1);
       add_values(v, scores, n, b.d, alpha0, alpha1, b.output + row * b.d);

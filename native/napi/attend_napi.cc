@@ -55,6 +55,7 @@ AttendOptions attend_options(const Napi::Value& value) {
   options.sink_tokens = integer(o.Get("sinkTokens"), "sinkTokens", 0, kMost);
   options.scale = number(o.Get("scale"), "scale");
   options.softcap = number(o.Get("softcap"), "softcap");
+  options.pv_skip = number(o.Get("pvSkip"), "pvSkip");
   options.dtype = text(o.Get("dtype"), "dtype");
   options.isa = text(o.Get("isa"), "isa");
   options.threads = static_cast<int>(integer(o.Get("threads"), "threads", 0, 1024));

@@ -42,6 +42,7 @@ describe('plan refuses', () => {
     ['causal that is no boolean', () => make({ causal: 1 }), 'ERR_SK_TYPE', /causal/],
     ['window 0', () => make({ window: 0 }), 'ERR_SK_OPTION', /window.* 0/],
     ['softcap 0', () => make({ softcap: 0 }), 'ERR_SK_OPTION', /softcap.* 0/],
+    ['pvSkip 0', () => make({ pvSkip: 0 }), 'ERR_SK_OPTION', /pvSkip.* 0/],
     ['scale NaN', () => make({ scale: Number.NaN }), 'ERR_SK_OPTION', /scale.* NaN/],
     ['an unknown dtype', () => make({ dtype: 'int8' }), 'ERR_SK_OPTION', /int8/],
     ['an unknown isa', () => make({ isa: 'mmx' }), 'ERR_SK_OPTION', /mmx/],
@@ -211,7 +212,7 @@ describe('the raw addon refuses', () => {
   const options = {
     ...{ batch: 1, heads: 1, kvHeads: 1, headDim: 8, queries: 1, keys: 2, tokensOutside: false, headSets: 0, listsBatch: 1 },
     ...{ blockQueries: 1, blockKeys: 1, tokenIds: false, tiles: lists, fullTiles: undefined, columns: undefined, validate: false },
-    ...{ causal: false, window: 0, sinkTokens: 0, scale: 1, softcap: 0, dtype: 'float32', isa: '', threads: 1 },
+    ...{ causal: false, window: 0, sinkTokens: 0, scale: 1, softcap: 0, pvSkip: 0, dtype: 'float32', isa: '', threads: 1 },
   };
   const raw = (changes: object) => new native.AttendPlan({ ...options, ...changes });
   const operands = {

@@ -7,7 +7,7 @@ import { type Heads, headsOf } from '../heads.js';
 import { perHead } from '../patterns.js';
 import { plan } from '../plan.js';
 import { score } from '../score.js';
-import type { AttentionResult, AttentionRules, HeadSets, Layout, Pattern, Rows, RunOptions } from '../types.js';
+import type { AttentionResult, HeadSets, Layout, Pattern, PlanOptions, Rows, RunOptions } from '../types.js';
 
 /** Options that all methods have. */
 export interface MethodOptions {
@@ -156,7 +156,7 @@ export async function attend(
   v: TensorLike,
   pattern: Pattern,
   o: MethodOptions,
-  rules: Pick<AttentionRules, 'window' | 'sinkTokens'> = {},
+  rules: Pick<PlanOptions, 'window' | 'sinkTokens' | 'pvSkip'> = {},
   runOptions: RunOptions = {},
 ): Promise<MethodResult> {
   const s = shapeOf(q, k, o.layout);
@@ -247,7 +247,7 @@ function toTokensOutside(x: Float32Array, s: Shape, tokens: number): Float32Arra
 export function prefillMethod<O extends MethodOptions>(
   o: O,
   choose: (q: TensorLike, k: TensorLike, s: Shape) => Promise<Pattern>,
-  rules: Pick<AttentionRules, 'window' | 'sinkTokens'> = {},
+  rules: Pick<PlanOptions, 'window' | 'sinkTokens' | 'pvSkip'> = {},
 ): PrefillMethod {
   const pattern = async (q: TensorLike, k: TensorLike) => choose(q, k, shapeOf(q, k, o.layout));
   return { pattern, prefill: async (q, k, v) => attend(q, k, v, await pattern(q, k), o, rules) };

@@ -1,3 +1,4 @@
+import type { TensorLike } from '../../tensor.js';
 import { integer } from '../../validate.js';
 import { pool } from '../pool.js';
 import { score } from '../score.js';
@@ -13,6 +14,7 @@ import {
   passedTo,
   prefillMethod,
   rowsFrom,
+  type Shape,
 } from './common.js';
 
 /** Options of {@link spargeAttn}. */
@@ -25,13 +27,15 @@ export interface SpargeAttnOptions extends MethodOptions {
   readonly topK?: number;
   /** Whether the first key block is always kept; default false. */
   readonly sink?: boolean;
+  /** Skips values whose weights would be below exp(-pvSkip), as {@link PlanOptions.pvSkip}; the authors take 50. Default: none. */
+  readonly pvSkip?: number;
   /** Tokens of a query and of a key block; default [128, 64]. */
   readonly blockSize?: readonly [queries: number, keys: number];
 }
 
 /**
  * SpargeAttn, the float path: means of blocks whose tokens are alike predict the attention map; key and query blocks that are not alike are
- * always computed. The authors' 8-bit products and the skipping of P V inside the kernel are not part of it.
+ * always computed. With `pvSkip` values that hardly count are skipped inside the kernel. The authors' 8-bit products are not part of it.
  *
  * Zhang et al., "SpargeAttention: Accurate and Training-free Sparse Attention Accelerating Any Model Inference" (ICML 2025).
  *
@@ -44,11 +48,11 @@ export interface SpargeAttnOptions extends MethodOptions {
  * ```
  */
 export function spargeAttn(spargeOptions: SpargeAttnOptions = {}): PrefillMethod {
-  const o = methodOptions<SpargeAttnOptions>(spargeOptions, ['similarity', 'topP', 'topK', 'sink', 'blockSize']);
+  const o = methodOptions<SpargeAttnOptions>(spargeOptions, ['similarity', 'topP', 'topK', 'sink', 'pvSkip', 'blockSize']);
   const size = (o.blockSize ?? [128, 64]).map((n, i) => integer(n, `blockSize[${i}]`, 1, 2 ** 20)) as [number, number];
   const similarity = o.similarity ?? (o.topK === undefined ? 0.6 : -0.1);
   const causal = o.causal ?? true;
-  return prefillMethod(o, async (q, k, s) => {
+  const choose = async (q: TensorLike, k: TensorLike, s: Shape) => {
     const { scale, ...rest } = passed(o);
     const summary = async (x: typeof q, block: number) => ({
       means: (await pool(x, { kind: 'mean', block, ...rest })).pooled,
@@ -74,7 +78,8 @@ export function spargeAttn(spargeOptions: SpargeAttnOptions = {}): PrefillMethod
       return Array.from({ length: seen }, (_, j) => j).filter((j) => ids.has(j) || !queries.alike[row] || !keys.alike[kvRow(row) + j]);
     });
     return listPattern(s, rowsFrom(lists), size, 'q', s.heads);
-  });
+  };
+  return prefillMethod(o, choose, o.pvSkip === undefined ? {} : { pvSkip: o.pvSkip });
 }
 
 /** In place; a row of nothing but -Infinity becomes zeros. */
