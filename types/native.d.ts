@@ -31,8 +31,12 @@ export interface NativeSpmmOptions {
   type: number;
   /** DType that the plan stores the weight as. */
   values: number;
-  /** [out], of an int8 weight. */
+  /** [out], of an int8 weight; stored as int4: [out, groups]. */
   scale: Float32Array | undefined;
+  /** Of int4 values: inputs that share a scale. Default 0. */
+  group?: number | undefined;
+  /** Of int4 values: each group has a zero of its own. */
+  zeroPoint?: boolean | undefined;
   out: number;
   in: number;
   n: number;
@@ -48,7 +52,7 @@ export interface NativeSpmmOptions {
   bias: Float32Array | undefined;
   /** As the weight. */
   gate?: NativeElements | undefined;
-  /** [out], of an int8 gate. */
+  /** As `scale`, of an int8 gate. */
   gateScale?: Float32Array | undefined;
   /** [out] */
   gateBias?: Float32Array | undefined;
@@ -80,7 +84,7 @@ export interface NativeSpmmPlan {
   runSync(x: NativeElements, xType: number, tokens: number, y: NativeElements, yType: number, residual?: NativeElements | undefined): void;
   /** The weight [out, in], then the gate, if there is one. */
   toDense(dense: Float32Array): void;
-  /** Of int8 values: the scales [out] of the weight, then those of the gate. */
+  /** Of int8 values: the scales [out] of the weight, then those of the gate; of int4: [out, groups], 0 for groups that were dropped. */
   scales(scales: Float32Array): void;
   dispose(): void;
   readonly kernel: string;

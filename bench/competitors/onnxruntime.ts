@@ -52,7 +52,7 @@ export async function denseMatMul(layer: DenseLayer): Promise<DensePeer> {
 }
 
 /** Of models with an operator of onnxruntime's own. */
-const contributed = [
+export const contributed = [
   { domain: '', version: 13 },
   { domain: 'com.microsoft', version: 1 },
 ];
@@ -151,7 +151,7 @@ export async function denseConv(layer: DenseConvolution): Promise<DensePeer> {
   };
 }
 
-function sessionOptions(threads: number): ort.InferenceSession.SessionOptions {
+export function sessionOptions(threads: number): ort.InferenceSession.SessionOptions {
   return {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
@@ -161,7 +161,7 @@ function sessionOptions(threads: number): ort.InferenceSession.SessionOptions {
   };
 }
 
-function valueInfo(name: string, dims: number[]) {
+export function valueInfo(name: string, dims: number[]) {
   return { name, type: { tensorType: { elemType: FLOAT, shape: { dim: dims.map((dimValue) => ({ dimValue })) } } } };
 }
 
@@ -179,7 +179,7 @@ function transpose(from: Float32Array, rows: number, columns: number): Float32Ar
   return to;
 }
 
-function version(): string {
+export function version(): string {
   return (createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }).version;
 }
 

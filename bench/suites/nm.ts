@@ -1,6 +1,8 @@
 import { type Isa, nm, prune, type Tensor } from 'sparse-kernels';
 import { type NmCase, nmCase, nmCases, type ParsedPattern, parsePattern } from '../cases/nm.js';
+import { matMulNBits } from '../competitors/matmul-nbits.js';
 import { denseMatMul, dynamicQuantizeMatMul } from '../competitors/onnxruntime.js';
+import { FOUR_BIT_GROUP, fourBits } from '../four-bits.js';
 import { productOracle } from '../oracle.js';
 import { normals, randomSource } from '../random.js';
 import { sevenBits } from '../seven-bits.js';
@@ -11,7 +13,8 @@ export const nmSuite: Suite<NmCase> = {
   name: 'nm',
   cases: nmCases,
   shapeKeys: ['tokens', 'in', 'out'],
-  patternHint: "'N:M' with M in 4, 8, 16, 32 and 0 < N < M, 'V:N:M' with V in 4, 8, 16, or 'P%' of the weights kept at any place",
+  patternHint:
+    "'N:M' with M in 4, 8, 16, 32 and 0 < N < M, 'V:N:M' with V in 4, 8, 16, 'P%' of the weights kept at any place, or '16:P%' in groups",
   isPattern: (text) => parsePattern(text) !== undefined,
   caseOf: ({ tokens = 0, in: inFeatures = 0, out = 0 }, pattern) => nmCase({ tokens, in: inFeatures, out }, pattern),
   prepare,
@@ -24,18 +27,17 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
   const sparsity = sparsityOf(parsed);
   const pruned = pruneTo(unpruned, parsed);
   // Both sides compute with the weight as it is after rounding to dtype.
-  const quantised = dtype === 'w8a8' ? sevenBits(pruned.data as Float32Array, shape.out, shape.in) : undefined;
-  const stored = quantised
-    ? { weight: { data: quantised.steps, dims: pruned.dims }, scale: quantised.scale, activations: 'int8' as const }
-    : { weight: pruned, dtype: dtype as Exclude<typeof dtype, 'w8a8'> };
+  const stored = storedWeight(pruned, shape, dtype, parsed);
   const weight = dtype === 'float32' ? pruned : nm.plan({ ...stored, ...sparsity }).toDense();
   const input = { type: 'float32', data: normals(shape.tokens * shape.in, 2), dims: [shape.tokens, shape.in] };
   const operands = { ...shape, x: input.data, weight: weight.data };
-  const badWeight = keptCount(weight.data, shape, parsed);
+  const badWeight = keptCount(dtype === 'int4' ? pruned.data : weight.data, shape, parsed); // 4 bits round many to 0
   // Half a step of the larger range; onnxruntime's steps are 2/255 of the largest magnitude, ours 1/127.
   const xError = input.data.reduce((most, v) => Math.max(most, Math.abs(v)), 0) / 254;
   const compare = productOracle({ ...operands, ...(dtype === 'w8a8' && { xError }) });
-  const denseBytes = weight.data.byteLength;
+  // Where it is faster so, MatMulNBits quantises x.
+  const comparePeer = dtype === 'int4' ? productOracle({ ...operands, xError }) : compare;
+  const denseBytes = dtype === 'int4' ? weight.data.length * (4 / 8 + 4 / FOUR_BIT_GROUP) : weight.data.byteLength;
 
   return async ({ threads, isa, coldBytes }) => {
     const forced = isa === undefined ? {} : { isa: isa as Isa };
@@ -49,7 +51,11 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
     const out = new Float32Array(shape.tokens * shape.out);
     const runOurs = async () => (await (plans[turn++ % plans.length] ?? first).run(input, { out })).data;
     const copies = copiesOf(denseBytes);
-    const peer = await (dtype === 'w8a8' ? dynamicQuantizeMatMul : denseMatMul)({ ...operands, threads, copies });
+    const layer = { ...operands, threads, copies };
+    const peer =
+      dtype === 'int4'
+        ? await matMulNBits({ ...layer, ...fourBits(pruned.data, shape.out, shape.in) })
+        : await (dtype === 'w8a8' ? dynamicQuantizeMatMul : denseMatMul)(layer);
 
     return {
       kernel: first.kernel,
@@ -64,11 +70,30 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
       verify: async () => {
         const problems = [badWeight];
         for (let i = 0; i < plans.length; i++) problems.push(await outcome(first.kernel, runOurs, compare));
-        for (let i = 0; i < copies; i++) problems.push(await outcome(peer.name, peer.run, compare));
+        for (let i = 0; i < copies; i++) problems.push(await outcome(peer.name, peer.run, comparePeer));
         return problems.filter((problem) => problem !== undefined);
       },
     };
   };
+}
+
+/** The weight as a plan takes it. */
+function storedWeight(
+  pruned: Tensor,
+  { out, in: inputs }: NmCase['shape'],
+  dtype: NmCase['dtype'],
+  pattern: ParsedPattern,
+): Pick<nm.PlanOptions, 'weight' | 'dtype' | 'scale' | 'activations' | 'groupSize'> {
+  if (dtype !== 'w8a8' && dtype !== 'int4') return { weight: pruned, dtype };
+  if (dtype === 'w8a8') {
+    const { steps, scale } = sevenBits(pruned.data, out, inputs);
+    return { weight: { data: steps, dims: pruned.dims }, scale, activations: 'int8' };
+  }
+  const { steps, scale } = fourBits(pruned.data, out, inputs);
+  const weight = { data: steps, dims: pruned.dims };
+  if (!('kept' in pattern)) return { weight, dtype, scale, groupSize: FOUR_BIT_GROUP };
+  // Groups of 16 have scales of their own: the same two by two, so that the peer has the same weight.
+  return { weight, dtype, scale: Float32Array.from({ length: 2 * scale.length }, (_, i) => scale[i >> 1] as number), groupSize: 16 };
 }
 
 /** A weight that was pruned to nothing would make every output right and every kernel fast. */
@@ -81,22 +106,28 @@ function keptCount(weight: Float32Array, shape: NmCase['shape'], pattern: Parsed
   return `pruning kept ${kept} of ${weight.length} weights, expected ${wanted}`;
 }
 
-function sparsityOf(parsed: ParsedPattern): Pick<nm.PlanOptions, 'pattern' | 'rows'> {
-  return 'kept' in parsed ? { pattern: 'unstructured' } : { pattern: `${parsed.n}:${parsed.m}`, rows: parsed.rows };
+function sparsityOf(parsed: ParsedPattern): Pick<nm.PlanOptions, 'pattern' | 'rows' | 'block'> {
+  if (!('kept' in parsed)) return { pattern: `${parsed.n}:${parsed.m}`, rows: parsed.rows };
+  return parsed.group > 1 ? { pattern: 'block', block: [1, parsed.group] } : { pattern: 'unstructured' };
 }
 
 function pruneTo(weight: Tensor, parsed: ParsedPattern): Tensor {
-  if ('kept' in parsed) return keepSome(weight, parsed.kept);
+  if ('kept' in parsed) return keepSome(weight, parsed);
   const pattern: nm.Pattern = `${parsed.n}:${parsed.m}`;
   if (parsed.rows === 1) return nm.prune(weight, { pattern });
   return prune.magnitude(weight, { scope: 'nm', pattern, rows: parsed.rows }).weight;
 }
 
-/** Each weight stays or goes by chance. */
-function keepSome(weight: { data: Float32Array; dims: readonly number[] }, kept: number) {
+/** Each weight, or group of weights, stays or goes by chance. */
+function keepSome(weight: Tensor, { kept, group }: { kept: number; group: number }): Tensor {
   const next = randomSource(3);
   const limit = kept * 2 ** 32;
-  return { type: 'float32', data: weight.data.map((w) => (next() < limit ? w : 0)), dims: weight.dims } as const;
+  let stays = true;
+  const keep = (w: number, i: number) => {
+    if (i % group === 0) stays = next() < limit;
+    return stays ? w : 0;
+  };
+  return { type: 'float32', data: weight.data.map(keep), dims: weight.dims };
 }
 
 /** The last group of a row may be shorter than M. */

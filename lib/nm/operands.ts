@@ -2,8 +2,8 @@ import { rangeError } from '../errors.js';
 import { allocate, overlaps, type Tensor, type TensorLike, type TensorView, tensor, typedArray } from '../tensor.js';
 import { describe, oneOf } from '../validate.js';
 
-/** What weights may be stored as. */
-export type WeightType = 'float32' | 'float16' | 'bfloat16' | 'int8';
+/** What plans may store weights as. */
+export type WeightType = 'float32' | 'float16' | 'bfloat16' | 'int8' | 'int4';
 
 /** What x and y may be. */
 export type ActivationType = 'float32' | 'float16' | 'bfloat16';
@@ -11,18 +11,20 @@ export type ActivationType = 'float32' | 'float16' | 'bfloat16';
 /** y has the type of x, unless `out` has another. */
 export type OutputOf<X> = X extends Readonly<Record<'data', Uint16Array>> ? Tensor<'float16' | 'bfloat16'> : Tensor;
 
-const weightTypes: readonly WeightType[] = ['float32', 'float16', 'bfloat16', 'int8'];
+const weightTypes = ['float32', 'float16', 'bfloat16', 'int8'] as const;
+const storedTypes: readonly WeightType[] = [...weightTypes, 'int4'];
 export const activationTypes: readonly ActivationType[] = ['float32', 'float16', 'bfloat16'];
 
 /** DType of native/core/tensor.h. */
 export function dtypeNumber(type: WeightType): number {
-  return weightTypes.indexOf(type);
+  return storedTypes.indexOf(type);
 }
 
-/** A gate, of the shape and type of the weight. */
+/** A gate, of the shape and type of the weight, with so many scales. */
 export function gateOperand(
   { gate, gateBias, gateScale }: Readonly<Record<'gate' | 'gateBias' | 'gateScale', unknown>>,
   { view, out, inputs, scale }: ReturnType<typeof weightOperand>,
+  scales: number,
 ) {
   if (gate === undefined) {
     if (gateBias === undefined && gateScale === undefined) return {};
@@ -35,33 +37,34 @@ export function gateOperand(
   if ((gateScale === undefined) !== (scale === undefined)) {
     throw rangeError('ERR_SK_OPTION', 'expected a gateScale exactly if the weight has a scale');
   }
-  const vector = (value: unknown, name: string) => (value === undefined ? undefined : rowVector(value as Float32Array, name, out));
-  return { gate: data, gateBias: vector(gateBias, 'gateBias'), gateScale: vector(gateScale, 'gateScale') };
+  const vector = (value: unknown, name: string, length: number) =>
+    value === undefined ? undefined : rowVector(value as Float32Array, name, length);
+  return { gate: data, gateBias: vector(gateBias, 'gateBias', out), gateScale: vector(gateScale, 'gateScale', scales) };
 }
 
-/** The weight [out, in] and what to store it as. */
+/** The weight [out, in] and what to store it as; its scale is the caller's to check. */
 export function weightOperand(weight: unknown, dtype: WeightType | undefined, scale: Float32Array | TensorLike | undefined) {
   const view = tensor(weight, 'weight', weightTypes);
   if (view.dims.length !== 2 || view.data.length === 0) {
     throw rangeError('ERR_SK_SHAPE', `expected weight to be [out, in] with both at least 1 but received dims ${describe(view.dims)}`);
   }
   const [out, inputs] = view.dims as [number, number];
-  const values = dtype === undefined ? view.type : oneOf(dtype, 'dtype', weightTypes);
-  if (view.type === 'int8' && (values !== 'int8' || scale === undefined)) {
-    throw rangeError('ERR_SK_OPTION', 'expected an int8 weight to come with a scale [out] and to stay int8');
+  const values = dtype === undefined ? view.type : oneOf(dtype, 'dtype', storedTypes);
+  if (view.type === 'int8' && ((values !== 'int8' && values !== 'int4') || scale === undefined)) {
+    throw rangeError('ERR_SK_OPTION', 'expected an int8 weight to come with a scale and to stay int8 or become int4');
   }
   if (view.type !== 'int8' && scale !== undefined) {
     throw rangeError('ERR_SK_OPTION', `expected a scale only with an int8 weight but received a ${view.type} one`);
   }
-  return { view, out, inputs, values, scale: scale === undefined ? undefined : rowVector(scale, 'scale', out) };
+  return { view, out, inputs, values, scale };
 }
 
-/** float32 [out]: a number for each output. */
-export function rowVector(vector: TensorLike | Float32Array, name: string, out: number): Float32Array {
+/** So many float32: a number for each output, or for each group of each output. */
+export function rowVector(vector: TensorLike | Float32Array, name: string, length: number): Float32Array {
   const isTensor = typeof vector === 'object' && vector !== null && 'dims' in vector;
   const data = isTensor ? tensor(vector, name, ['float32']).data : typedArray(vector, 'float32', name);
-  if (data.length === out) return data;
-  throw rangeError('ERR_SK_SHAPE', `expected ${name} to hold ${out} elements but received ${data.length}`);
+  if (data.length === length) return data;
+  throw rangeError('ERR_SK_SHAPE', `expected ${name} to hold ${length} elements but received ${data.length}`);
 }
 
 /** A run's x as [tokens, in], and the array, type and dims of its y. */

@@ -161,11 +161,13 @@ export class Plan {
   serialize(): Uint8Array<ArrayBuffer> {
     const { outFeatures: out, inFeatures } = this;
     const dense = this.toDense().data;
-    const scales = new Float32Array(this.#saved.dtype === 'int8' ? dense.length / inFeatures : 0);
-    if (scales.length) this.#handle.live().scales(scales);
+    const { dtype, groupSize } = this.#saved;
+    const each = dtype === 'int4' ? Math.ceil(inFeatures / (groupSize as number)) : dtype === 'int8' ? 1 : 0; // of an output
+    const scales = new Float32Array((dense.length / inFeatures) * each);
+    if (each) this.#handle.live().scales(scales);
     const weights = this.#biases.map((bias, i) => ({
       dense: dense.subarray(i * out * inFeatures, (i + 1) * out * inFeatures),
-      scale: scales.length ? scales.subarray(i * out, (i + 1) * out) : undefined,
+      scale: each ? scales.subarray(i * out * each, (i + 1) * out * each) : undefined,
       bias,
     }));
     return writePlan(this.#saved, [out, inFeatures], weights);

@@ -12,7 +12,7 @@ import type { PlanOptions, SavedOptions } from './settings.js';
 const KEY = 'sparse-kernels.plan';
 const VERSION = 1;
 
-/** A weight or gate of a plan: float32 [out, in] with the numbers that the plan holds, and [out] the scale of int8. */
+/** A weight or gate of a plan: float32 [out, in] with the numbers that the plan holds, and the scales of int8 [out] or int4 [out, groups]. */
 export interface SavedWeight {
   readonly dense: Float32Array;
   readonly scale: Float32Array | undefined;
@@ -23,8 +23,11 @@ export function writePlan(saved: SavedOptions, dims: readonly [number, number], 
   const tensors: Record<string, FileTensor | PackedTensor> = {};
   weights.forEach(({ dense, scale, bias }, i) => {
     const prefix = i === 0 ? 'weight' : 'gate';
-    tensors[prefix] = pack({ type: saved.dtype, data: narrowed(dense, saved.dtype, scale, dims[1]), dims }, formatOf(saved));
-    if (scale) tensors[`${prefix}.scale`] = { type: 'float32', data: scale, dims: [dims[0]] };
+    const type = saved.dtype === 'int4' ? 'int8' : saved.dtype;
+    const data = scale ? steps(dense, scale, dims[1], saved.groupSize ?? dims[1]) : narrowed(dense, saved.dtype);
+    tensors[prefix] = pack({ type, data, dims }, formatOf(saved));
+    const groups = saved.dtype === 'int4' && scale ? [scale.length / dims[0]] : [];
+    if (scale) tensors[`${prefix}.scale`] = { type: 'float32', data: scale, dims: [dims[0], ...groups] };
     if (bias) tensors[`${prefix}.bias`] = { type: 'float32', data: bias, dims: [dims[0]] };
   });
   return writeSafetensors(tensors, { metadata: { [KEY]: JSON.stringify({ version: VERSION, ...saved }) }, checksum: true });
@@ -78,10 +81,20 @@ function formatOf({ pattern, rows = 1, venom, block }: SavedOptions): PackFormat
   return { kind: 'nm', pattern, rows: venom ? 1 : rows };
 }
 
+/** Quantised numbers as the integers that `group` inputs of a row at a time multiply a scale with. */
+function steps(dense: Float32Array, scale: Float32Array, inputs: number, group: number): Int8Array {
+  const data = new Int8Array(dense.length);
+  const groups = Math.ceil(inputs / group);
+  for (let i = 0; i < dense.length; i++) {
+    const of = Math.floor(i / inputs) * groups + Math.floor((i % inputs) / group);
+    if (dense[i] !== 0) data[i] = Math.round((dense[i] as number) / (scale[of] as number));
+  }
+  return data;
+}
+
 /** Numbers that the type can hold, in that type. */
-function narrowed(dense: Float32Array, type: WeightType, scale: Float32Array | undefined, inputs: number) {
+function narrowed(dense: Float32Array, type: WeightType) {
   if (type === 'float32') return dense;
-  if (type === 'int8') return Int8Array.from(dense, (w, i) => Math.round(w / ((scale as Float32Array)[Math.floor(i / inputs)] as number)));
   const bits = new Uint32Array(dense.buffer, dense.byteOffset, dense.length);
   return Uint16Array.from(bits, type === 'bfloat16' ? (b) => b >>> 16 : halfBits);
 }

@@ -3,6 +3,7 @@ import { type Isa, isaOption } from '../device.js';
 import { rangeError, typeError } from '../errors.js';
 import type { TensorLike } from '../tensor.js';
 import { describe, integer, oneOf, options } from '../validate.js';
+import { type GroupSize, int4Settings } from './int4.js';
 import { dtypeNumber, gateOperand, rowVector, type WeightType, weightOperand } from './operands.js';
 import { type PlanPattern, parseSparsity, type Sparsity } from './pattern.js';
 
@@ -21,16 +22,28 @@ export interface PlanOptions {
   readonly weight: TensorLike;
   /**
    * What the plan stores the weight as; sums are float32 always. float16 and bfloat16 round to nearest even. int8 quantises symmetrically
-   * for each output: `scale = max|w| / 127`. Default: the type of `weight`.
+   * for each output: `scale = max|w| / 127`. int4 quantises each group of `groupSize` inputs of an output: `scale = max|w| / 7.5`, or with
+   * `zeroPoint` asymmetrically; it is for `'2:4'` (and `'1:2'`), and for `'block'` of [1, groupSize]: groups that are kept or dropped as one
+   * (GQSA, Zeng et al., 2024), or all kept. Default: the type of `weight`.
    */
   readonly dtype?: WeightType;
+  /**
+   * Of dtype int4: inputs that share a scale, 16, 32, 64 or 128; the last group of an output may be shorter. Default: the columns of
+   * `block`, else 32.
+   */
+  readonly groupSize?: GroupSize;
+  /** Of dtype int4: each group has a zero point, so that its 16 steps go from its least weight (or 0) to its largest. Default false. */
+  readonly zeroPoint?: boolean;
   /**
    * `'int8'`: products of 8-bit integers (W8A8), for dtype int8 and a pattern `'N:M'` without `rows`. x is quantised in every run, for each
    * token by itself (dynamic, symmetric): `scale = max|x| / 127`. Sums are exact in int32. A token with NaN or infinity gives NaN.
    * Default `'float'`: x keeps its numbers.
    */
   readonly activations?: 'float' | 'int8';
-  /** float32 [out], with an int8 `weight` only: the weight is `scale * weight`. */
+  /**
+   * float32, with an int8 `weight` only: the weight is `scale * weight`. [out]; with dtype int4 [out, groups], kept as float16, where `weight`
+   * is -8 .. 7 or, with `zeroPoint`, the steps from the zero point: any 16 in succession, 0 among them.
+   */
   readonly scale?: TensorLike | Float32Array;
   /**
    * The pattern that the weight has: `'N:M'` with M 2 (1:2), 4, 8, 16 or 32. `'unstructured'`: zeros anywhere; it pays from about half of the
@@ -57,7 +70,7 @@ export interface PlanOptions {
   readonly gate?: TensorLike;
   /** float32 [out]: added before the activation of the gate. Default: none. */
   readonly gateBias?: TensorLike | Float32Array;
-  /** float32 [out], with an int8 `gate` only. */
+  /** As `scale`, with an int8 `gate` only. */
   readonly gateScale?: TensorLike | Float32Array;
   /** Expected tokens (rows of x) of a run: the plan sizes its blocks of work for them. Any other number works too. Default 64. */
   readonly tokens?: number;
@@ -70,7 +83,10 @@ export interface PlanOptions {
 }
 
 /** The options of a plan that its bytes keep beside the arrays. */
-export type SavedOptions = Pick<PlanOptions, 'pattern' | 'rows' | 'venom' | 'block' | 'activation' | 'activations' | 'tokens'> & {
+export type SavedOptions = Pick<
+  PlanOptions,
+  'pattern' | 'rows' | 'venom' | 'block' | 'activation' | 'activations' | 'tokens' | 'groupSize' | 'zeroPoint'
+> & {
   readonly dtype: WeightType;
 };
 
@@ -115,12 +131,17 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     'venom',
     'block',
     'activations',
+    'groupSize',
+    'zeroPoint',
     ...(onCuda ? (['allowTf32'] as never[]) : (['isa', 'threads'] as const)),
   ]);
   if (!onCuda && o.device !== undefined) oneOf(o.device, 'device', ['cpu', 'cuda']);
   const sparsity = parseSparsity(o as Sparsity);
   const weight = weightOperand(o.weight, o.dtype, o.scale);
   const { view, out, inputs, values, scale } = weight;
+  const int4 = int4Settings(o, sparsity, values === 'int4');
+  const scales = out * (int4.group ? Math.ceil(inputs / int4.group) : 1);
+  if (onCuda && values === 'int4') throw rangeError('ERR_SK_OPTION', "expected dtype int4 only on device 'cpu'");
   if (!onCuda && sparsity.m === 0 && sparsity.rows % 4 !== 0 && values === 'int8') {
     throw rangeError('ERR_SK_OPTION', 'expected an unstructured weight to be float32, float16 or bfloat16 but received dtype int8');
   }
@@ -133,14 +154,15 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     weight: view.data,
     type: dtypeNumber(view.type),
     values: dtypeNumber(values),
-    scale,
+    scale: scale === undefined ? undefined : rowVector(scale, 'scale', scales),
+    ...int4,
     out,
     in: inputs,
     ...sparsity,
     int8Activations,
     allowTf32,
     bias: o.bias === undefined ? undefined : rowVector(o.bias, 'bias', out),
-    ...gateOperand({ gate: o.gate, gateBias: o.gateBias, gateScale: o.gateScale }, weight),
+    ...gateOperand({ gate: o.gate, gateBias: o.gateBias, gateScale: o.gateScale }, weight, scales),
     activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),
     isa: onCuda ? '' : isaOption(o.isa),
     tokens: integer(o.tokens ?? 64, 'tokens', 1, 2 ** 31),
@@ -152,6 +174,7 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     ...(o.venom !== undefined && { venom: o.venom }),
     ...(o.block !== undefined && { block: o.block }),
     ...(int8Activations && { activations: 'int8' as const }),
+    ...(int4.group > 0 && { groupSize: int4.group as GroupSize, zeroPoint: int4.zeroPoint }),
   };
   return { settings, pattern: o.pattern, saved };
 }

@@ -15,20 +15,23 @@ SpmmOptions spmm_options(const Napi::Value& value) {
   const Elements weight = elements(o.Get("weight"), o.Get("type"), "weight");
   options.weight = {weight.data, weight.type, integer(o.Get("out"), "out", 1, kMaxDimension), integer(o.Get("in"), "in", 1, kMaxDimension)};
   expect_length(env, weight.length, "weight", options.weight.rows, options.weight.columns);
-  options.values = static_cast<DType>(integer(o.Get("values"), "values", 0, 3));
-  const auto vector = [&](const char* name) {
+  options.values = static_cast<DType>(integer(o.Get("values"), "values", 0, 4));
+  if (!o.Get("group").IsUndefined()) options.group = integer(o.Get("group"), "group", 0, 128);
+  options.zero_point = o.Get("zeroPoint").ToBoolean();
+  const int64_t scales = options.group > 0 ? ceil_div(options.weight.columns, options.group) : 1;  // of a row
+  const auto vector = [&](const char* name, int64_t of_row = 1) {
     const auto values = optional_span<float>(o.Get(name), name);
-    if (values.data != nullptr) expect_length(env, values.length, name, 1, options.weight.rows);
+    if (values.data != nullptr) expect_length(env, values.length, name, options.weight.rows, of_row);
     return values.data;
   };
-  options.scale = vector("scale");
+  options.scale = vector("scale", scales);
   options.bias = vector("bias");
   if (!o.Get("gate").IsUndefined()) {
     const Elements gate = elements(o.Get("gate"), o.Get("type"), "gate");
     expect_length(env, gate.length, "gate", options.weight.rows, options.weight.columns);
     options.gate = gate.data;
   }
-  options.gate_scale = vector("gateScale");
+  options.gate_scale = vector("gateScale", scales);
   options.gate_bias = vector("gateBias");
   options.n = static_cast<int>(integer(o.Get("n"), "n", 0, 256));
   options.m = static_cast<int>(integer(o.Get("m"), "m", 0, 256));
@@ -53,7 +56,8 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
                          InstanceMethod<&SpmmPlanObject::to_dense>("toDense"), InstanceMethod<&SpmmPlanObject::scales>("scales")});
   }
 
-  // new SpmmPlan({ weight, type, values, scale, out, in, n, m, bias, gate, gateScale, gateBias, activation, isa, tokens, threads })
+  // new SpmmPlan({ weight, type, values, scale, out, in, n, m, bias, gate, gateScale, gateBias, group, zeroPoint, activation, isa, tokens,
+  // threads })
   explicit SpmmPlanObject(const Napi::CallbackInfo& info) : Base(info) {
     const Napi::Env env = info.Env();
     std::shared_ptr<const SpmmPlan> plan;
@@ -117,7 +121,7 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
   Napi::Value scales(const Napi::CallbackInfo& info) {
     const auto& plan = live(info.Env());
     const auto scales = span<float>(info[0], "scales");
-    expect_length(info.Env(), scales.length, "scales", plan->quantised() ? plan->out() : 0, plan->gated() ? 2 : 1);
+    expect_length(info.Env(), scales.length, "scales", plan->out() * (plan->gated() ? 2 : 1), plan->scales_per_row());
     plan->scales(scales.data);
     return info.Env().Undefined();
   }

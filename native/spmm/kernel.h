@@ -20,6 +20,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../simd/half.h"
+
 namespace sk {
 
 struct PackedWeight {
@@ -33,12 +35,35 @@ struct PackedWeight {
 
 // For products of bytes (by_bytes) the quads of a row group lie in the order of the rows, and field j of a word at bits 8 * (j % 4) +
 // b * (j / 4): the four fields of a quad are bits of the four bytes of the word.
+//
+// int4 values lie in words as the fields do, [kept / 8][L rows] u32: kept weight j is the nibble q at bits 4 * (j % 8) and stands for
+// scale * (q - zero).
 struct PackedNm : PackedWeight {
   int n, m;
   bool by_bytes;
   const void* values;      // [out_padded * in_padded / m * n] of the kernel's value type
   const uint32_t* fields;  // [out_padded * in_padded / m * n / F]
+  struct Levels {
+    int64_t inputs;       // that share a scale: a divisor of k_block; 0: no int4
+    const Half* scales;   // of one (k block, row group): [inputs of the block / inputs, rounded up][L rows]
+    const int8_t* zeros;  // as the scales; null: 8
+  } levels;
 };
+
+// int4 groups: the weights of `group` consecutive inputs of a row are kept or dropped as one and share a scale. Row r, of those kept in
+// ascending order, has the groups rows[r] .. rows[r + 1]; they are filled up with copies of the last one, of scale 0, to whole vectors of
+// words of 8 * L weights: [group * groups / (8 * L)][L] u32, in which nibble j of word l is weight j * L + l. The unit is the group.
+struct PackedGroups : PackedWeight {
+  int group;
+  const int64_t* rows;      // [out_padded + 1]
+  const uint16_t* columns;  // [groups]: first input / group
+  const Half* scales;       // [groups], then L zeros
+  const int8_t* zeros;      // as the scales; null: 8
+  const uint32_t* words;
+};
+
+// The value type of int4 rows in kernels.def.
+struct Int4 {};
 
 // Unstructured S[out, in] by cells: a cell is one k block of one row block. Its rows, those with most non-zeros first, have
 //
@@ -128,7 +153,8 @@ struct SpmmKernel {
   int panel_vectors;       // widest panel, in vectors
   int few_tokens;          // most tokens of one call of few(), 0 where there is none
   const SpmmMoves* moves;  // null: those of the other kernels of the ISA
-  // Broadcast weights over a panel of panel_vectors, 6, 4 or 2 vectors of tokens, 1 too if there is no few(): acc = S * panel, all k blocks.
+  // Broadcast weights over a panel of panel_vectors, 6, 4 or 2 vectors of tokens, 1 too if there is no few(): acc = S * panel, all k
+  // blocks. Null: few() does these too.
   void (*many)(const SpmmTile& tile, int vectors);
   // Outputs in lanes, weights streamed once: 1 .. few_tokens tokens. Null: many() does these too.
   void (*few)(const SpmmTile& tile);

@@ -12,20 +12,28 @@
 namespace sk {
 namespace {
 
-// Where kept weight j of a row's k block lives: values[value + j / 4 * lanes * 4 + j % 4], its field in fields[word + j / F * lanes].
+// Where the kept weights of a row's k block live: those of its row group begin with element `first`.
 struct RowInBlock {
-  int64_t value, word;
+  int64_t first, lane;
 };
 
 RowInBlock locate(const PackedNm& p, int64_t row, int64_t k, int64_t inputs) {
-  const int64_t fields = 32 / nm_field_bits(p.m);
   const int64_t first = row / p.row_block * p.row_block;
   const int64_t rows = std::min(p.row_block, p.out_padded - first);
   const int64_t lane = (row - first) % p.lanes;
-  const int64_t quad = p.by_bytes ? lane : lane % 4 * (p.lanes / 4) + lane / 4;
   const int64_t kept = inputs / p.m * p.n;
-  const int64_t group = first * (p.in_padded / p.m * p.n) + rows * (k / p.m * p.n) + (row - first - lane) * kept;
-  return {group + quad * 4, group / fields + lane};
+  return {first * (p.in_padded / p.m * p.n) + rows * (k / p.m * p.n) + (row - first - lane) * kept, lane};
+}
+
+// The element of values that holds kept weight j.
+int64_t value_of(const PackedNm& p, const RowInBlock& at, int64_t j) {
+  const int64_t quad = p.by_bytes ? at.lane : at.lane % 4 * (p.lanes / 4) + at.lane / 4;
+  return at.first + (quad + j / 4 * p.lanes) * 4 + j % 4;
+}
+
+// The word that holds its field, or nibble, where a word holds so many of these.
+int64_t word_of(const PackedNm& p, const RowInBlock& at, int64_t j, int64_t per_word) {
+  return at.first / per_word + j / per_word * p.lanes + at.lane;
 }
 
 // Where in its word the field of kept weight j lies.
@@ -61,15 +69,14 @@ Status too_dense(const WeightRows& rows, int64_t row, int64_t group, int count, 
                                      std::to_string(count) + "; prune the weight first: nm.prune(weight, { pattern: '" + pattern + "' })");
 }
 
-// `dense` is the row of the weight as float32; null for a row of padding.
-Status pack_row(const WeightRows& rows, const float* dense, const PackedNm& p, const PackedValues& values, float inverse_scale, int64_t row,
-                uint32_t* fields) {
+// `dense` is the row of the weight as float32; null for a row of padding. Calls put(at, j, input, x) -> fits for each kept weight.
+template <class Put>
+Status pack_row(const WeightRows& rows, const float* dense, const PackedNm& p, DType type, int64_t row, uint32_t* fields, Put&& put) {
   const int bits = nm_field_bits(p.m), per_word = 32 / bits;
   Status status;
   for_each_k_block(p, [&](int64_t k, int64_t inputs) {
     const RowInBlock at = locate(p, row, k, inputs);
-    const int64_t kept = inputs / p.m * p.n;
-    for (int64_t w = 0; w < kept / per_word; ++w) fields[at.word + w * p.lanes] = 0;
+    for (int64_t j = 0; j < inputs / p.m * p.n; j += per_word) fields[word_of(p, at, j, per_word)] = 0;
     int64_t j = 0;
     for (int64_t first = k; first < k + inputs && status.ok(); first += p.m) {
       const int size = dense ? static_cast<int>(std::clamp<int64_t>(p.in - first, 0, p.m)) : 0;
@@ -79,13 +86,39 @@ Status pack_row(const WeightRows& rows, const float* dense, const PackedNm& p, c
       if (nonzero > p.n) status = too_dense(rows, row, first / p.m, nonzero, p);
       for (int i = 0; i < p.n && status.ok(); ++i, ++j) {
         const float x = position[i] < size ? group[position[i]] : 0;
-        if (!values.write(at.value + j / 4 * p.lanes * 4 + j % 4, x, inverse_scale))
-          status = too_large(rows, row, first + position[i], values.type);
-        fields[at.word + j / per_word * p.lanes] |= static_cast<uint32_t>(position[i]) << field_shift(p, bits, j);
+        if (!put(at, j, first + position[i], x)) status = too_large(rows, row, first + position[i], type);
+        fields[word_of(p, at, j, per_word)] |= static_cast<uint32_t>(position[i]) << field_shift(p, bits, j);
       }
     }
   });
   return status;
+}
+
+// Writes the kept weights of all rows to dense: get(row, at, j, input).
+template <class Get>
+void unpack_rows(const PackedNm& p, const WeightRows& rows, float* dense, Get&& get) {
+  const int bits = nm_field_bits(p.m), per_word = 32 / bits;
+  for (int64_t row = 0; row < p.out_padded; ++row) {
+    if (rows.place(row) < 0) continue;
+    float* to = dense + rows.place(row) * p.in;
+    std::memset(to, 0, static_cast<size_t>(p.in) * sizeof(float));
+    for_each_k_block(p, [&](int64_t k, int64_t inputs) {
+      const RowInBlock at = locate(p, row, k, inputs);
+      for (int64_t j = 0; j < inputs / p.m * p.n; ++j) {
+        const uint32_t word = p.fields[word_of(p, at, j, per_word)];
+        const int64_t i = k + j / p.n * p.m + ((word >> field_shift(p, bits, j)) & (p.m - 1));
+        if (i < p.in) to[i] = get(row, at, j, i);
+      }
+    });
+  }
+}
+
+// Where the level of an input lies.
+int64_t level_at(const PackedNm& p, int64_t row, int64_t input) {
+  const int64_t share = p.levels.inputs, first = row / p.row_block * p.row_block, k = input / p.k_block * p.k_block;
+  const int64_t rows = std::min(p.row_block, p.out_padded - first), lane = (row - first) % p.lanes;
+  const int64_t of_block = ceil_div(std::min(p.k_block, p.in_padded - k), share);
+  return first * ceil_div(p.in_padded, share) + rows * (k / share) + (row - first - lane) * of_block + (input - k) / share * p.lanes + lane;
 }
 
 }  // namespace
@@ -98,7 +131,8 @@ int nm_field_bits(int m) { return m == 4 ? 2 : m <= 16 ? 4 : 8; }
 // twice the length in 24 KB of L1. Two rows of six vectors load least for each multiply-add.
 int nm_panel_vectors(int n, int m, int most, int lanes) { return 4 * n <= m ? std::min(lanes > 8 ? 4 : 6, most) : most; }
 
-void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed, int panel_bytes) {
+void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed, int panel_bytes,
+               int64_t group) {
   const int64_t in = rows.weight.columns;
   const int64_t fields = 32 / nm_field_bits(m);
   const int64_t unit = m * fields / std::gcd<int64_t>(n, fields);
@@ -110,7 +144,8 @@ void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t 
              m,
              panel_bytes > 0,
              nullptr,
-             nullptr};
+             nullptr,
+             {std::min(group, k_block), nullptr, nullptr}};
 }
 
 bool nm_kept(const PackedNm& packed, int64_t* kept) {
@@ -122,26 +157,55 @@ Status nm_pack(const WeightRows& rows, const PackedNm& packed, const PackedValue
   return for_each_block(packed.out_padded, packed.row_block, [&](int64_t first, int64_t end) {
     return for_each_row(rows, first, end, [&](int64_t row, const float* dense) {
       const bool quantise = values.type == DType::kInt8 && rows.weight.type != DType::kInt8 && dense != nullptr;
-      return pack_row(rows, dense, packed, values, quantise ? 1 / values.scale[row] : 1, row, fields);
+      const float inverse_scale = quantise ? 1 / values.scale[row] : 1;
+      return pack_row(rows, dense, packed, values.type, row, fields, [&](const RowInBlock& at, int64_t j, int64_t, float x) {
+        return values.write(value_of(packed, at, j), x, inverse_scale);
+      });
     });
   });
 }
 
 void nm_unpack(const PackedNm& p, const PackedValues& values, const WeightRows& rows, float* dense) {
-  const int bits = nm_field_bits(p.m), per_word = 32 / bits;
-  for (int64_t row = 0; row < p.out_padded; ++row) {
-    if (rows.place(row) < 0) continue;
-    float* to = dense + rows.place(row) * p.in;
-    std::memset(to, 0, static_cast<size_t>(p.in) * sizeof(float));
-    for_each_k_block(p, [&](int64_t k, int64_t inputs) {
-      const RowInBlock at = locate(p, row, k, inputs);
-      for (int64_t j = 0; j < inputs / p.m * p.n; ++j) {
-        const uint32_t word = p.fields[at.word + j / per_word * p.lanes];
-        const int64_t i = k + j / p.n * p.m + ((word >> field_shift(p, bits, j)) & (p.m - 1));
-        if (i < p.in) to[i] = values.read(at.value + j / 4 * p.lanes * 4 + j % 4, row);
+  unpack_rows(p, rows, dense, [&](int64_t row, const RowInBlock& at, int64_t j, int64_t) { return values.read(value_of(p, at, j), row); });
+}
+
+int64_t nm_levels(const PackedNm& p) { return p.out_padded * ceil_div(p.in_padded, p.levels.inputs); }
+
+Int4Level nm_level(const PackedNm& p, int64_t row, int64_t input) {
+  const int64_t at = level_at(p, row, input);
+  return {widen(p.levels.scales[at]), p.levels.zeros ? p.levels.zeros[at] : 8};
+}
+
+Status nm_pack_int4(const WeightRows& rows, const PackedNm& packed, const Int4Levels& levels) {
+  const bool integers = rows.weight.type == DType::kInt8;
+  auto* words = static_cast<uint32_t*>(const_cast<void*>(packed.values));
+  auto* scales = const_cast<Half*>(packed.levels.scales);
+  auto* zeros = const_cast<int8_t*>(packed.levels.zeros);
+  return for_each_block(packed.out_padded, packed.row_block, [&](int64_t first, int64_t end) {
+    return for_each_row(rows, first, end, [&](int64_t row, const float* dense) {
+      for (int64_t input = 0; input < packed.in_padded; input += packed.levels.inputs) {
+        const size_t from = levels.at(row, std::min(input, packed.in - 1));
+        const int64_t at = level_at(packed, row, input);
+        scales[at] = levels.scales[from];
+        if (zeros) zeros[at] = levels.zeros[from];
       }
+      return pack_row(rows, dense, packed, DType::kInt4, row, const_cast<uint32_t*>(packed.fields),
+                      [&](const RowInBlock& at, int64_t j, int64_t input, float x) {
+                        uint32_t& word = words[word_of(packed, at, j, 8)];
+                        if (j % 8 == 0) word = 0;
+                        word |= int4_steps(x, levels.level(row, std::min(input, packed.in - 1)), integers) << 4 * (j % 8);
+                        return true;
+                      });
     });
-  }
+  });
+}
+
+void nm_unpack_int4(const PackedNm& p, const WeightRows& rows, float* dense) {
+  const auto* words = static_cast<const uint32_t*>(p.values);
+  unpack_rows(p, rows, dense, [&](int64_t row, const RowInBlock& at, int64_t j, int64_t input) {
+    const Int4Level level = nm_level(p, row, input);
+    return level.scale * static_cast<float>(static_cast<int>(words[word_of(p, at, j, 8)] >> 4 * (j % 8) & 15) - level.zero);
+  });
 }
 
 }  // namespace sk

@@ -5,6 +5,8 @@
 #include "csr_tokens.h"
 #include "few_tokens.h"
 #include "finish.h"
+#include "int4_groups.h"
+#include "int4_tokens.h"
 #include "many_tokens.h"
 #include "panel.h"
 
@@ -17,9 +19,18 @@ constexpr SpmmMoves kMoves = {{&pack_panel<V, float>, &pack_panel<V, Half>, &pac
                               {&finish_many<V, float>, &finish_many<V, Half>, &finish_many<V, BHalf>},
                               {&finish_few<V, float>, &finish_few<V, Half>, &finish_few<V, BHalf>}};
 
+template <class T>
+constexpr bool is_int4 = false;
+template <>
+constexpr bool is_int4<Int4> = true;
+
 template <class V, class T, int kN, int kM, int kWidest>
 constexpr SpmmKernel spmm_kernel(const char* name) {
-  if constexpr (kM == 1)  // bands of kN rows
+  if constexpr (is_int4<T> && kM == 0)
+    return {name, 0, 0, 0, V::kLanes, 1, 4, &kMoves<V>, nullptr, &int4_groups<V>, nullptr};
+  else if constexpr (is_int4<T>)
+    return {name, kN, kM, 0, V::kLanes, kWidest, 4, &kMoves<V>, &int4_many_tokens<V, kWidest>, &int4_few_tokens<V>, nullptr};
+  else if constexpr (kM == 1)  // bands of kN rows
     return {name, 0, 0, kN, V::kLanes, kTileWidth<V>, 4, &kMoves<V>, &band_many<V, T>, &band_few<V, T>, nullptr};
   else if constexpr (kM == 0)
     return {name, 0, 0, 0, V::kLanes, kWidest, 0, &kMoves<V>, &csr_tokens<V, T, kWidest>, nullptr, nullptr};

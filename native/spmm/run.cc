@@ -29,7 +29,9 @@ void SpmmPlan::cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const 
   while (first < tokens && (input->strips.empty() || most_floats - x >= width * weight_->in_padded)) {
     const int64_t left = tokens - first;
     SpmmInput::Strip strip = {first, 0, 0, x, x};
-    if (left <= few) {
+    if (kernel.many == nullptr) {
+      strip.tokens = std::min<int64_t>(left, kernel.few_tokens);
+    } else if (left <= few) {
       strip.tokens = left > kernel.few_tokens ? ceil_div(left, 2) : left;
     } else {
       const int64_t vectors = ceil_div(left, kernel.lanes);

@@ -29,6 +29,8 @@ template <>
 constexpr DType dtype_of<BHalf> = DType::kBFloat16;
 template <>
 constexpr DType dtype_of<int8_t> = DType::kInt8;
+template <>
+constexpr DType dtype_of<Int4> = DType::kInt4;
 
 struct Row {
   const SpmmKernel* kernel;
@@ -54,6 +56,7 @@ const char* name_of(DType type) {
     case DType::kFloat16: return "float16";
     case DType::kBFloat16: return "bfloat16";
     case DType::kInt8: return "int8";
+    case DType::kInt4: return "int4";
   }
   return "";
 }
@@ -64,44 +67,21 @@ const SpmmMoves* moves_of(const Row& row) {
   return std::find_if(std::begin(kRows), std::end(kRows), has)->kernel->moves;
 }
 
-constexpr int kMostM = 256;
+Int4Options int4_options(const SpmmOptions& o) { return {o.group, o.zero_point, o.scale, o.gate_scale}; }
+
 // Of int8 activations: 2^17 products of at most 127 * 127 each stay below 2^31.
 constexpr int64_t kMostInt8Kept = 1 << 17;
-constexpr int64_t kMostRows = 1 << 20;
-
 // Which of the packed formats holds the weight.
-enum class Format { kNm, kBands, kUnstructured };
-
-Status check_pattern(const SpmmOptions& o) {
-  const bool unstructured = o.m == 0 && o.n == 0 && !o.venom;
-  const bool shared = (o.rows > 1 || o.venom) && o.m >= 2 && o.m <= kMostM && o.n >= 1 && o.n < o.m && (!o.venom || (o.m >= 4 && o.n <= 4));
-  const bool alone = o.rows == 1 && !o.venom && (nm_known(o.n, o.m) || (o.n == 1 && o.m == 2));
-  if (o.rows >= 1 && o.rows <= kMostRows && (unstructured || alone || shared)) return Status();
-  return Status(Code::kPattern,
-                "expected a pattern N:M with M of 2, 4, 8, 16 or 32, or up to 256 where rows share their columns, and "
-                "1 <= N < M but received " +
-                    std::to_string(o.n) + ":" + std::to_string(o.m) + " of " + std::to_string(o.rows) + " rows");
-}
+enum class Format { kNm, kBands, kUnstructured, kGroups };
 
 // VENOM's rows share columns but not places: each row goes by itself. So do rows whose number no band has.
 Format format_of(const SpmmOptions& o) {
+  if (o.values == DType::kInt4) return o.m == 0 ? Format::kGroups : Format::kNm;
   if (o.rows % 4 == 0 && !o.venom) return Format::kBands;
   return nm_known(o.n, o.m) || o.m == 2 ? Format::kNm : Format::kUnstructured;
 }
 
 }  // namespace
-
-Status check_options(const SpmmOptions& options) {
-  if (Status status = check_pattern(options); !status.ok()) return status;
-  if ((options.weight.type == DType::kInt8) != (options.scale != nullptr) ||
-      (options.weight.type == DType::kInt8 && options.values != DType::kInt8))
-    return Status(Code::kValue, "expected an int8 weight to have a scale and to be stored as int8");
-  if ((options.gate_scale != nullptr) != (options.gate != nullptr && options.scale != nullptr))
-    return Status(Code::kValue, "expected a scale of the gate exactly if there is a gate and the weight has one");
-  if (options.weight.rows < 1 || options.weight.columns < 1)
-    return Status(Code::kShape, "expected a weight [out, in] with at least one row and column");
-  return Status();
-}
 
 Status SpmmPlan::create(const SpmmOptions& asked, std::shared_ptr<const SpmmPlan>* result) {
   if (Status status = check_options(asked); !status.ok()) return status;
@@ -122,7 +102,7 @@ Status SpmmPlan::create(const SpmmOptions& asked, std::shared_ptr<const SpmmPlan
     if (row.values != options.values || (k.quantise != nullptr) != options.int8_activations || (k.height > 0) != (format == Format::kBands))
       return false;
     if (format == Format::kBands) return options.rows % k.height == 0;
-    return format == Format::kUnstructured ? k.m == 0 : k.m == options.m && (k.n == 0 || k.n == options.n);
+    return format == Format::kUnstructured || format == Format::kGroups ? k.m == 0 : k.m == options.m && (k.n == 0 || k.n == options.n);
   };
   const Row* row = nullptr;
   if (Status status = choose_kernel(kRows, options.isa, fits, &row); !status.ok()) return status;
@@ -131,11 +111,15 @@ Status SpmmPlan::create(const SpmmOptions& asked, std::shared_ptr<const SpmmPlan
   plan->threads_ = options.threads > 0 ? options.threads : 1024;
   plan->activation_ = options.activation;
   plan->values_type_ = options.values;
+  plan->group_ = options.group;
   plan->rows_ = {options.weight, options.gate, options.gate != nullptr, row->kernel->lanes};
   if (Status status = plan->pack_vectors(options); !status.ok()) return status;
   if (asked.m > 0 && (asked.m != options.m || asked.rows > 1 || asked.venom))
     if (Status status = band_check(plan->rows_, {asked.rows, asked.n, asked.m, asked.venom}); !status.ok()) return status;
-  const auto pack = format == Format::kBands ? &SpmmPlan::pack_bands : format == Format::kNm ? &SpmmPlan::pack_nm : &SpmmPlan::pack_csr;
+  const auto pack = format == Format::kBands    ? &SpmmPlan::pack_bands
+                    : format == Format::kGroups ? &SpmmPlan::pack_groups
+                    : format == Format::kNm     ? &SpmmPlan::pack_nm
+                                                : &SpmmPlan::pack_csr;
   if (Status status = ((*plan).*pack)(options); !status.ok()) return status;
   plan->rows_.weight.data = plan->rows_.gate = nullptr;
   *result = std::move(plan);
@@ -157,18 +141,29 @@ Status SpmmPlan::pack_vectors(const SpmmOptions& options) {
 Status SpmmPlan::pack_nm(const SpmmOptions& options) {
   const int m = options.m, n = options.n;
   const int vectors = nm_panel_vectors(n, m, kernel_->panel_vectors, kernel_->lanes);
-  nm_layout(n, m, rows_, vectors, row_block(options, vectors), &nm_, kernel_->quantise ? kernel_->quantise->panel_bytes : 0);
+  nm_layout(n, m, rows_, vectors, row_block(options, vectors), &nm_, kernel_->quantise ? kernel_->quantise->panel_bytes : 0, group_);
   weight_ = &nm_;
   int64_t kept;
   if (!nm_kept(nm_, &kept)) return Status(Code::kMemory, "the packed weight does not fit in memory");
-  const size_t values_bytes = static_cast<size_t>(kept) * size_of(options.values);
+  const bool int4 = options.values == DType::kInt4;
+  const size_t values_bytes = int4 ? static_cast<size_t>(kept / 2) : static_cast<size_t>(kept) * size_of(options.values);
   const size_t fields_bytes = static_cast<size_t>(kept / (32 / nm_field_bits(m))) * 4;
   if (!values_.reserve(values_bytes) || !fields_.reserve(fields_bytes))
     return Status(Code::kMemory, "no memory for a packed weight of " + std::to_string(values_bytes + fields_bytes) + " bytes");
   bytes_ += values_bytes + fields_bytes;
   nm_.values = values_.as<void>();
   nm_.fields = fields_.as<uint32_t>();
-  return nm_pack(rows_, nm_, packed_values(), fields_.as<uint32_t>());
+  if (!int4) return nm_pack(rows_, nm_, packed_values(), fields_.as<uint32_t>());
+
+  Int4Levels levels;
+  if (Status status = int4_choose(rows_, int4_options(options), &levels); !status.ok()) return status;
+  const size_t level_count = static_cast<size_t>(nm_levels(nm_));
+  if (!level_scales_.reserve(level_count * sizeof(Half)) || !level_zeros_.reserve(options.zero_point ? level_count : 0))
+    return Status(Code::kMemory, "no memory for the scales of a plan");
+  bytes_ += level_count * (options.zero_point ? 3 : 2);
+  nm_.levels.scales = level_scales_.as<Half>();
+  nm_.levels.zeros = options.zero_point ? level_zeros_.as<int8_t>() : nullptr;
+  return nm_pack_int4(rows_, nm_, levels);
 }
 
 Status SpmmPlan::pack_csr(const SpmmOptions& options) {
@@ -188,6 +183,15 @@ Status SpmmPlan::pack_bands(const SpmmOptions& options) {
   return status;
 }
 
+Status SpmmPlan::pack_groups(const SpmmOptions& options) {
+  weight_ = &groups_;
+  Int4Levels levels;
+  if (Status status = int4_choose(rows_, int4_options(options), &levels); !status.ok()) return status;
+  const Status status = group_pack(rows_, levels, row_block(options, 1), &groups_, &group_storage_);
+  bytes_ += group_storage_.bytes;
+  return status;
+}
+
 // Row blocks: long enough that loading a panel of x is repaid, short enough that the accumulators of a block (rows * 256 bytes) stay in
 // L2, and enough of them that every thread gets several tasks.
 int64_t SpmmPlan::row_block(const SpmmOptions& options, int panel_vectors) const {
@@ -204,19 +208,31 @@ void SpmmPlan::to_dense(float* dense) const {
     band_unpack(bands_, {values_type_, band_storage_.values.as<void>(), scale_.as<float>()}, rows_, dense);
   else if (weight_ == &csr_)
     csr_unpack(csr_, values_type_, rows_, dense);
+  else if (weight_ == &groups_)
+    group_unpack(groups_, rows_, dense);
+  else if (values_type_ == DType::kInt4)
+    nm_unpack_int4(nm_, rows_, dense);
   else
     nm_unpack(nm_, packed_values(), rows_, dense);
 }
 
+int64_t SpmmPlan::scales_per_row() const {
+  return values_type_ == DType::kInt4 ? ceil_div(weight_->in, group_) : values_type_ == DType::kInt8 ? 1 : 0;
+}
+
 void SpmmPlan::scales(float* scales) const {
-  for (int64_t row = 0; quantised() && row < rows_.count(); ++row)
-    if (rows_.place(row) >= 0) scales[rows_.place(row)] = scale_.as<float>()[row];
+  const int64_t each = scales_per_row();
+  if (weight_ == &groups_) return group_scales(groups_, rows_, scales);
+  for (int64_t row = 0; row < rows_.count(); ++row)
+    for (int64_t i = 0; rows_.place(row) >= 0 && i < each; ++i)
+      scales[rows_.place(row) * each + i] = group_ ? nm_level(nm_, row, i * group_).scale : scale_.as<float>()[row];
 }
 
 std::vector<KernelRow> spmm_kernels() {
   std::vector<KernelRow> rows;
   for (const auto& [kernel, values, isa] : kRows) {
-    const std::string pattern = kernel->height   ? "rows of " + std::to_string(kernel->height)
+    const std::string pattern = kernel->many == nullptr ? "groups of a row"
+                                : kernel->height        ? "rows of " + std::to_string(kernel->height)
                                 : kernel->m == 0 ? "unstructured"
                                                  : (kernel->n == 0 ? "N" : std::to_string(kernel->n)) + ":" + std::to_string(kernel->m);
     rows.push_back(

@@ -4,7 +4,8 @@
 //   gated:    act(gate_bias[o] + sum of gate[o, i] * x[t, i]) * (bias[o] + sum of s[o, i] * x[t, i]) + residual[t, o]
 //
 // x [tokens, in], s and gate [out, in], y and residual [tokens, out], all row-major; bias and residual may be left out.
-// x and y are float32, float16 or bfloat16; s is stored as one of these or as int8 with a scale for each row. Sums are float32; where x is
+// x and y are float32, float16 or bfloat16; s is stored as one of these, as int8 with a scale for each row, or as int4 (2:4, or whole
+// groups of inputs kept or dropped) with a scale, and perhaps a zero, for each group of inputs of a row. Sums are float32; where x is
 // quantised to int8 too, with a scale for each token, they are int32 and exact.
 // S is N:M sparse along `in`: of every m consecutive weights of a row at most n are non-zero; or rows share their columns; or it is
 // unstructured. kernel.h draws the layouts.
@@ -23,6 +24,7 @@
 #include "../core/tensor.h"
 #include "band.h"
 #include "csr.h"
+#include "groups.h"
 #include "kernel.h"
 #include "pack.h"
 
@@ -31,16 +33,18 @@ namespace sk {
 struct SpmmOptions {
   MatrixView weight = {nullptr, DType::kFloat32, 0, 0};  // [out, in], pruned
   DType values = DType::kFloat32;                        // what the plan stores the weight as; int8 for an int8 weight
-  const float* scale = nullptr;                          // [out], of an int8 weight
+  const float* scale = nullptr;                          // [out], of an int8 weight; stored as int4: [out, groups]
   const float* bias = nullptr;                           // [out] or null
   const void* gate = nullptr;                            // [out, in] of the type of the weight, or null
-  const float* gate_scale = nullptr;                     // [out], of an int8 gate
+  const float* gate_scale = nullptr;                     // as `scale`, of an int8 gate
   const float* gate_bias = nullptr;                      // [out] or null
   int n = 0, m = 0;                                      // the pattern; 0:0 for an unstructured weight
   int64_t rows = 1;                                      // so many output rows share their columns: V of V:N:M; of a block, where m is 0
   bool int8_activations = false;                         // x is quantised, for each token by itself; for int8 values of an N:M pattern
   bool allow_tf32 = false;                               // on a CUDA device: float32 may be multiplied as tf32
-  bool venom = false;                                    // they share 4 columns of m, and each row has n of these
+  int64_t group = 0;        // of int4: inputs that share a scale, and those kept or dropped as one where m is 0
+  bool zero_point = false;  // of int4: each group has a zero of its own
+  bool venom = false;       // they share 4 columns of m, and each row has n of these
   Activation activation = Activation::kNone;
   std::string isa;      // empty: the best this machine has
   int64_t tokens = 64;  // expected tokens of a run: sizes the row blocks
@@ -78,13 +82,13 @@ class SpmmPlan {
 
   // The pruned weight [out, in], as the plan stores it; then the gate.
   void to_dense(float* dense) const;
-  // Of a quantised plan: the scales [out] of the weight, then those of the gate.
+  // Of a quantised plan: the scales [out, scales_per_row()] of the weight, then those of the gate; 0 of groups that were dropped.
   void scales(float* scales) const;
 
   const SpmmKernel& kernel() const { return *kernel_; }
   int64_t in() const { return weight_->in; }
   int64_t out() const { return weight_->out; }
-  bool quantised() const { return values_type_ == DType::kInt8; }
+  int64_t scales_per_row() const;  // 0: none
   bool gated() const { return rows_.gated; }
   size_t bytes() const { return bytes_; }  // of the packed weight and bias
 
@@ -99,6 +103,7 @@ class SpmmPlan {
   Status pack_nm(const SpmmOptions& options);
   Status pack_csr(const SpmmOptions& options);
   Status pack_bands(const SpmmOptions& options);
+  Status pack_groups(const SpmmOptions& options);
   int64_t row_block(const SpmmOptions& options, int panel_vectors) const;
   PackedValues packed_values() const;
   int run_threads() const;
@@ -106,17 +111,20 @@ class SpmmPlan {
 
   const SpmmKernel* kernel_ = nullptr;
   const SpmmMoves* moves_ = nullptr;      // of its ISA
-  const PackedWeight* weight_ = nullptr;  // nm_, csr_ or bands_
+  const PackedWeight* weight_ = nullptr;  // nm_, csr_, bands_ or groups_
   WeightRows rows_ = {};                  // their data only while the plan is made
   PackedNm nm_ = {};
   PackedCsr csr_ = {};
   PackedBands bands_ = {};
+  PackedGroups groups_ = {};
   CsrStorage csr_storage_;
   BandStorage band_storage_;
+  GroupStorage group_storage_;
+  int64_t group_ = 0;  // of int4
   Activation activation_ = Activation::kNone;
   int threads_ = 0;
   DType values_type_ = DType::kFloat32;
-  AlignedBuffer values_, fields_, bias_, scale_;
+  AlignedBuffer values_, fields_, bias_, scale_, level_scales_, level_zeros_;
   size_t bytes_ = 0;
 };
 

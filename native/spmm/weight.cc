@@ -33,6 +33,7 @@ const float* WeightRows::read(int64_t row, float* room) const {
     case DType::kFloat16: return widen_row<Half>(data, first, weight.columns, room);
     case DType::kBFloat16: return widen_row<BHalf>(data, first, weight.columns, room);
     case DType::kInt8: return widen_row<int8_t>(data, first, weight.columns, room);
+    case DType::kInt4: break;  // not of weights
   }
   return nullptr;
 }
@@ -54,6 +55,7 @@ bool PackedValues::write(int64_t at, float x, float inverse_scale) const {
       static_cast<int8_t*>(data)[at] = static_cast<int8_t>(std::clamp(q, -127.0f, 127.0f));
       return std::fabs(q) <= 127;
     }
+    case DType::kInt4: break;  // int4.h
   }
   return false;
 }
@@ -64,6 +66,7 @@ float PackedValues::read(int64_t at, int64_t row) const {
     case DType::kFloat16: return widen(static_cast<const Half*>(data)[at]);
     case DType::kBFloat16: return widen(static_cast<const BHalf*>(data)[at]);
     case DType::kInt8: return static_cast<const int8_t*>(data)[at] * scale[row];
+    case DType::kInt4: break;
   }
   return 0;
 }

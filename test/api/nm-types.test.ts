@@ -112,7 +112,7 @@ test.each<[string, () => unknown, string, RegExp]>([
   ['int8 activations with float weights', plan({ activations: 'int8' }), 'ERR_SK_OPTION', /only with dtype int8/],
   ['int8 activations, rows', plan({ activations: 'int8', dtype: 'int8', rows: 4 }), 'ERR_SK_OPTION', /without rows/],
   ['unknown activations', plan({ activations: 'int4' }), 'ERR_SK_OPTION', /activations to be one of float, int8/],
-  ['unknown dtype', plan({ dtype: 'int4' }), 'ERR_SK_OPTION', /dtype to be one of float32, float16, bfloat16, int8/],
+  ['unknown dtype', plan({ dtype: 'int2' }), 'ERR_SK_OPTION', /dtype to be one of float32, float16, bfloat16, int8, int4/],
   ['float64 weight', plan({ weight: { data: new Float64Array(8), dims: [2, 4] } }), 'ERR_SK_DTYPE', /float64/],
   ['int8 weight without a scale', plan({ weight: int8 }), 'ERR_SK_OPTION', /scale/],
   ['int8 weight, other dtype', plan({ weight: int8, scale: new Float32Array(2), dtype: 'float32' }), 'ERR_SK_OPTION', /stay int8/],

@@ -1,7 +1,7 @@
 import { type CudaKernelInfo, nm, type TensorLike, toDevice } from 'sparse-kernels';
 import { type NmCase, nmCudaCases } from '../cases/nm.js';
 import type { Check } from '../kernels/check.js';
-import { expectQuantised, keepColumns } from '../kernels/nm-parity.js';
+import { expectQuantised, keepColumns } from '../kernels/nm-weights.js';
 import { dotTolerance, firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
 import { denseLinear, pruneBySorting } from '../reference/nm.js';
 import { type HalfType, halfBits, halfValues, quantiseTokens, roundTo, roundToTf32 } from '../reference/round.js';

@@ -3,7 +3,7 @@
  * launches.
  */
 import { nm, toDevice } from 'sparse-kernels';
-import { keepColumns } from '../kernels/nm-parity.js';
+import { keepColumns } from '../kernels/nm-weights.js';
 import { halfBits } from '../reference/round.js';
 import { uniform } from '../support/random.js';
 

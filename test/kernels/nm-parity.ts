@@ -1,26 +1,28 @@
-import { type KernelInfo, nm, type TensorLike } from 'sparse-kernels';
+import { type KernelInfo, nm } from 'sparse-kernels';
 import { type NmCase, nmCases, patternsOfM } from '../cases/nm.js';
 import { dotTolerance, firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
 import { denseLinear, pruneBySorting } from '../reference/nm.js';
 import { type HalfType, halfBits, halfValues, quantiseTokens, roundTo } from '../reference/round.js';
 import { misaligned, smallIntegers, uniform } from '../support/random.js';
 import type { Check } from './check.js';
-
-export type Pass = 'exact integers' | 'random';
+import { denseOf, type Int4, keepColumns, keepGroups, keepSome, type Pass, storedWeight } from './nm-weights.js';
 
 /** Cases that also run with x and y in 16-bit floats. */
 const halfCases = nmCases.filter((c) => [2, 5, 9, 37, 205].includes(c.tokens));
 
 /** Every pattern of the row × every case; a row for any N leaves out the patterns that have a row of their own. */
 export function* spmmChecks(row: KernelInfo, rows: readonly KernelInfo[]): Iterable<Check> {
+  if (row.pattern === 'groups of a row') return yield* groupChecks(row);
   if (row.pattern === 'unstructured') return yield* unstructuredChecks(row);
   if (row.pattern.startsWith('rows of ')) return yield* bandChecks(row, Number(row.pattern.slice(8)));
   const [first, m] = row.pattern.split(':') as [string, string];
   const named = rows.filter((other) => other.isa === row.isa && other.dtype === row.dtype).map((other) => other.pattern);
   const ns = first === 'N' ? (patternsOfM[Number(m)] ?? []).filter((n) => !named.includes(`${n}:${m}`)) : [Number(first)];
   for (const n of ns) {
-    for (const c of nmCases) {
-      const run = (pass: Pass) => compareWithOracle(c, n, Number(m), row, pass);
+    for (const [i, c] of nmCases.entries()) {
+      // Of int4 each case has another size of its groups.
+      const int4 = { group: ([16, 32, 64, 128] as const)[i % 4] as nm.GroupSize, zeroPoint: i % 3 === 0 };
+      const run = (pass: Pass) => compareWithOracle(c, n, Number(m), row, pass, undefined, 1, int4);
       yield { name: `${n}:${m}, ${c.name}`, run: () => run('exact integers') ?? run('random') };
     }
   }
@@ -68,21 +70,28 @@ function* bandChecks(row: KernelInfo, rows: number): Iterable<Check> {
   }
 }
 
-/** Keeps n of every m columns of a band of rows (m = 0: some blocks of 3 columns), at places that follow no pattern. */
-export function keepColumns(weight: Float32Array, inputs: number, rows: number, n: number, m: number): Float32Array {
-  const hash = (i: number) => Math.imul(i + 1, 0x9e3779b1) >>> 8;
-  return weight.map((w, i) => {
-    const [band, column] = [Math.floor(i / inputs / rows), i % inputs];
-    if (m === 0) return hash(band * 1000 + Math.floor(column / 3)) % 100 < n ? w : 0;
-    const rank = (c: number) => hash(band * inputs + c);
-    const group = Array.from({ length: Math.min(m, inputs - (column - (column % m))) }, (_, j) => column - (column % m) + j);
-    return group.sort((a, b) => rank(a) - rank(b)).indexOf(column) < n ? w : 0;
-  });
-}
-
-/** Which weights stay: hashed, so that neighbours have nothing to do with each other. */
-function keepSome(weight: Float32Array, percent: number): Float32Array {
-  return weight.map((w, i) => ((Math.imul(i + 1, 0x9e3779b1) >>> 8) % 100 < percent ? w : 0));
+/** int4: every case with few, half and all of the groups kept, of every size, with and without zero points. */
+function* groupChecks(row: KernelInfo): Iterable<Check> {
+  for (const [percent, group, zeroPoint] of [
+    [10, 16, false],
+    [50, 16, true],
+    [50, 32, false],
+    [60, 64, true],
+    [50, 128, false],
+    [100, 32, true],
+  ] as const) {
+    for (const c of nmCases) {
+      const run = (pass: Pass) => compareWithOracle(c, percent, 0, row, pass, undefined, 1, { group, zeroPoint });
+      const name = `${percent} % of the groups of ${group}${zeroPoint ? ', zero points' : ''}, ${c.name}`;
+      yield { name, run: () => run('exact integers') ?? run('random') };
+    }
+  }
+  for (const type of ['float16', 'bfloat16'] as const) {
+    for (const c of halfCases) {
+      const run = (pass: Pass) => compareWithOracle(c, 50, 0, row, pass, type, 1, { group: 16, zeroPoint: true });
+      yield { name: `${c.name}, ${type} x and y`, run: () => run('exact integers') ?? run('random') };
+    }
+  }
 }
 
 /** Runs one case of pattern n:m (m = 0: n % of the weights at any place) on one kernel row, synchronously, and compares it with the oracle. */
@@ -94,22 +103,25 @@ export function compareWithOracle(
   pass: Pass,
   half?: HalfType,
   rows = 1,
+  int4: Int4 = { group: 32, zeroPoint: false },
 ): Mismatch | null {
   const { tokens, inputs, outputs } = c;
   const fill = pass === 'random' ? uniform : smallIntegers;
   const place = c.misaligned ? misaligned : (a: Float32Array) => a;
   const bias = c.bias ? fill(outputs, 2) : undefined;
-  const pruneRows = (w: Float32Array) => (m === 0 ? keepSome(w, n) : pruneBySorting(w, outputs, inputs, n, m));
+  const keep = (w: Float32Array) => (row.dtype === 'int4' ? keepGroups(w, inputs, int4.group, n) : keepSome(w, n));
+  const pruneRows = (w: Float32Array) => (m === 0 ? keep(w) : pruneBySorting(w, outputs, inputs, n, m));
   const prune = (w: Float32Array) => (rows > 1 ? keepColumns(w, inputs, rows, n, m) : pruneRows(w));
-  const stored = storedWeight(place(prune(unpruned(c, fill))), row, pass, c);
-  const gate = c.gated ? storedWeight(place(prune(fill(outputs * inputs, 4))), row, pass, c) : undefined;
+  const stored = storedWeight(place(prune(unpruned(c, fill))), row, pass, c, int4);
+  const gate = c.gated ? storedWeight(place(prune(fill(outputs * inputs, 4))), row, pass, c, int4) : undefined;
   // Integers stay integers only under ReLU.
   const activation = pass === 'exact integers' && c.activation ? 'relu' : (c.activation ?? 'none');
   using plan = nm.plan({
     weight: stored.weight,
     ...(stored.scale && { scale: stored.scale }),
     ...(row.dtype === 'w8a8' ? { dtype: 'int8', activations: 'int8' } : { dtype: row.dtype as 'float32' }),
-    ...(m === 0 ? (rows > 1 ? { pattern: 'block', block: [rows, 3] } : { pattern: 'unstructured' }) : { pattern: `${n}:${m}`, rows }),
+    ...(row.dtype === 'int4' && { groupSize: int4.group, zeroPoint: int4.zeroPoint }),
+    ...(m === 0 ? unstructured(row, rows, int4.group) : { pattern: `${n}:${m}`, rows }),
     isa: row.isa,
     ...(bias && { bias }),
     ...(gate && { gate: gate.weight }),
@@ -120,7 +132,7 @@ export function compareWithOracle(
   if (plan.kernel !== row.name) throw new Error(`expected kernel ${row.name} but ${plan.kernel} was chosen`);
 
   const held = plan.toDense().data;
-  const dense = denseOf(stored, held.subarray(0, outputs * inputs), inputs);
+  const dense = denseOf(stored, held.subarray(0, outputs * inputs), inputs, row, int4);
   const given = fill(tokens * inputs, 1).map((v) => (half ? roundTo(half, v) : v));
   if (row.dtype === 'w8a8' && pass === 'exact integers') stepsOfOne(given, inputs);
   const x = row.dtype === 'w8a8' ? quantiseTokens(given, inputs) : given; // what the products are of
@@ -128,7 +140,7 @@ export function compareWithOracle(
   let expected = denseLinear({ ...linear, weight: dense, bias, activation: gate ? 'none' : activation });
   let tolerance = dotTolerance(inputs, maxAbs(x), maxAbs(dense), bias ? maxAbs(bias) : 0) + 4e-7 * maxAbs(expected);
   if (gate) {
-    const denseGate = denseOf(gate, held.subarray(outputs * inputs), inputs);
+    const denseGate = denseOf(gate, held.subarray(outputs * inputs), inputs, row, int4);
     const factor = denseLinear({ ...linear, weight: denseGate, bias: bias?.toReversed(), activation });
     tolerance = 1.2 * tolerance * (1 + maxAbs(expected) + maxAbs(factor));
     expected = expected.map((y, i) => y * (factor[i] as number));
@@ -149,6 +161,12 @@ export function compareWithOracle(
   );
 }
 
+/** The options of a pattern that is no N:M. */
+function unstructured(row: KernelInfo, rows: number, group: number): Pick<nm.PlanOptions, 'pattern' | 'block'> {
+  if (row.dtype === 'int4') return { pattern: 'block', block: [1, group] };
+  return rows > 1 ? { pattern: 'block', block: [rows, 3] } : { pattern: 'unstructured' };
+}
+
 type Place = (a: Float32Array) => Float32Array;
 
 function runFloat(plan: nm.Plan, place: Place, x: Float32Array, dims: number[], outputs: number, residual: Float32Array | undefined) {
@@ -164,45 +182,9 @@ function runHalf(plan: nm.Plan, x: Float32Array, type: HalfType, dims: number[],
   return halfValues(type, out.data);
 }
 
-interface StoredWeight {
-  weight: TensorLike;
-  scale?: Float32Array;
-  stored?: Float32Array;
-}
-
-/** The dense weight that the kernel works with; int8 from floats has a check of its own. */
-function denseOf({ weight, stored }: StoredWeight, held: Float32Array, inputs: number): Float32Array {
-  if (!stored) expectQuantised(held, weight.data as Float32Array, inputs);
-  return stored ?? held;
-}
-
-/** The weight as plan() takes it, and the dense weight that the kernel should then work with (int8 from floats: undefined). */
-function storedWeight(pruned: Float32Array, row: KernelInfo, pass: Pass, { inputs, outputs }: NmCase): StoredWeight {
-  const dims = [outputs, inputs];
-  const weight: TensorLike = { data: pruned, dims };
-  if (row.dtype === 'float32') return { weight, stored: pruned };
-  if (row.dtype !== 'int8' && row.dtype !== 'w8a8') return { weight, stored: pruned.map((w) => roundTo(row.dtype as HalfType, w)) };
-  if (pass === 'random') return { weight };
-  const scale = Float32Array.from({ length: outputs }, (_, o) => 2 ** (o % 3)); // integers stay integers
-  const stored = pruned.map((w, i) => w * (scale[Math.floor(i / inputs)] as number));
-  return { weight: { data: Int8Array.from(pruned), dims }, scale, stored };
-}
-
 /** Integers that are quantised to themselves: the largest magnitude of each token is 127. */
 function stepsOfOne(x: Float32Array, inputs: number): void {
   for (let i = 0; i < x.length; i += inputs) x[i + ((i * 7) % inputs)] = i % 2 ? 127 : -127;
-}
-
-/** Symmetric quantisation for each output: at most half a step from the weight, zeros stay zeros. */
-export function expectQuantised(dense: Float32Array, weight: Float32Array, inputs: number): void {
-  for (let row = 0; row < weight.length; row += inputs) {
-    const step = maxAbs(weight.subarray(row, row + inputs)) / 127;
-    for (let i = row; i < row + inputs; i++) {
-      const error = Math.abs((dense[i] as number) - (weight[i] as number));
-      if (!(error <= (step / 2) * 1.0001) || (weight[i] === 0 && dense[i] !== 0))
-        throw new Error(`weight ${i} is not quantised to nearest`);
-    }
-  }
 }
 
 function unpruned({ inputs, outputs, fill }: NmCase, values: (length: number, seed: number) => Float32Array): Float32Array {

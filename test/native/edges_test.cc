@@ -151,6 +151,45 @@ std::string run_quantised(Case c, Pattern p, const std::string& isa, std::string
   return each(c, p, isa, sk::DType::kInt8, c.tokens % 2 != 0 ? sk::DType::kBFloat16 : sk::DType::kFloat16, kernel, true);
 }
 
+// int4, of 2:4 or of groups of inputs kept or dropped: integers of -8 .. 7 with scales of 1 are what they are stored as.
+std::string run_int4(Case c, Pattern p, const std::string& isa, std::string* kernel) {
+  constexpr int64_t kGroups[] = {16, 32, 64, 128};
+  const int64_t group = kGroups[static_cast<size_t>(c.in + c.tokens) % 4], per_row = (c.in + group - 1) / group;
+  for (int64_t i = 0; i < c.out * c.in; ++i) {
+    float& w = c.weight[static_cast<size_t>(i)];
+    w = w == 8 || (p.m == 0 && (i / c.in + i % c.in / group) % 3 == 0) ? 0 : w;
+  }
+  c.y = oracle(c.weight, c.bias, c.x, c.tokens, c.in, c.out, c.relu);
+  const Guarded<int8_t> weight(cast_all<int8_t>(c.weight), c.edge);
+  const Guarded<float> bias(c.bias, c.edge), scale(std::vector<float>(static_cast<size_t>(c.out * per_row), 1), c.edge);
+  sk::SpmmOptions options;
+  options.weight = {weight.data(), sk::DType::kInt8, c.out, c.in};
+  options.values = sk::DType::kInt4;
+  options.scale = scale.data();
+  options.group = group;
+  options.zero_point = c.out % 2 != 0;
+  options.bias = c.with_bias ? bias.data() : nullptr;
+  options.n = p.n, options.m = p.m;
+  options.activation = c.relu ? sk::Activation::kRelu : sk::Activation::kNone;
+  options.isa = isa;
+  std::shared_ptr<const sk::SpmmPlan> plan;
+  const sk::Status created = sk::SpmmPlan::create(options, &plan);
+  *kernel = created.ok() ? plan->kernel().name : "none";
+  if (!created.ok()) return created.message();
+  const Guarded<float> x(c.x, c.edge), y(c.y.size(), c.edge), dense(c.weight.size(), c.edge);
+  const Guarded<float> scales(static_cast<size_t>(c.out * plan->scales_per_row()), c.edge);
+  if (const sk::Status status = plan->run(x.data(), sk::DType::kFloat32, c.tokens, y.data(), sk::DType::kFloat32, nullptr); !status.ok())
+    return status.message();
+  if (!y.slack_untouched()) return "run() wrote beside y";
+  if (first_difference(y.data(), c.y, 0) >= 0) return "y is wrong";
+  plan->to_dense(dense.data());
+  plan->scales(scales.data());
+  if (!dense.slack_untouched() || !scales.slack_untouched()) return "to_dense() or scales() wrote beside its output";
+  for (size_t i = 0; i < c.weight.size(); ++i)
+    if (dense.data()[i] != c.weight[i]) return "to_dense() differs from the weight";
+  return "";
+}
+
 void comparator() {
   const float nan = std::nanf(""), inf = INFINITY, y[] = {1, 2, 3};
   check(first_difference(y, {1, 2, 3}, 0) == -1, "comparator: equal values pass");
@@ -192,6 +231,10 @@ void edges_suite() {
         }
         if (p.m != 0 && p.rows == 1 && c.integers && problem.empty()) {
           problem = run_quantised(c, p, isa, &kernel);
+          ++ran[kernel];
+        }
+        if (((p.n == 2 && p.m == 4) || p.m == 0) && p.rows == 1 && c.integers && problem.empty()) {
+          problem = run_int4(c, p, isa, &kernel);
           ++ran[kernel];
         }
         if (!problem.empty()) break;

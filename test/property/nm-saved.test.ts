@@ -19,6 +19,12 @@ const plans: Record<string, nm.PlanOptions> = {
   'bfloat16 1:16': { weight: of(pruned(1, 16, 1)), pattern: '1:16', dtype: 'bfloat16' },
   'int8 2:4': { weight: of(pruned(2, 4, 1)), pattern: '2:4', dtype: 'int8', bias },
   'W8A8 4:8': { weight: of(pruned(4, 8, 1)), pattern: '4:8', dtype: 'int8', activations: 'int8' },
+  'int4 2:4': { weight: of(pruned(2, 4, 1)), pattern: '2:4', dtype: 'int4', groupSize: 16, bias },
+  'int4 groups': { weight: of(uniform(out * inputs, 3)), pattern: 'block', block: [1, 16], dtype: 'int4', zeroPoint: true },
+  'int4 SwiGLU': {
+    ...{ weight: of(pruned(2, 4, 1)), gate: of(pruned(2, 4, 2)), pattern: '2:4', activation: 'silu' },
+    ...{ dtype: 'int4', groupSize: 32, zeroPoint: true },
+  },
   unstructured: { weight: of(uniform(out * inputs, 6).map((w) => (w > 0.4 ? w : 0))), pattern: 'unstructured', dtype: 'float16' },
   'rows that share columns': { weight: of(bands), pattern: '1:2', rows: 4, tokens: 1 },
   blocks: { weight: of(bands), pattern: 'block', block: [4, 1], dtype: 'int8' },
