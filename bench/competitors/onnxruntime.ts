@@ -166,9 +166,15 @@ export function valueInfo(name: string, dims: number[]) {
 }
 
 /** [rows, columns] -> [columns, rows], in square blocks that stay in the cache. */
+/** For every thread count the same weight is wanted. */
+const transposed = new WeakMap<Float32Array, Float32Array>();
+
 function transpose(from: Float32Array, rows: number, columns: number): Float32Array {
+  const before = transposed.get(from);
+  if (before) return before;
   const block = 64;
   const to = new Float32Array(from.length);
+  transposed.set(from, to);
   for (let r0 = 0; r0 < rows; r0 += block) {
     for (let c0 = 0; c0 < columns; c0 += block) {
       for (let c = c0; c < Math.min(c0 + block, columns); c++) {
