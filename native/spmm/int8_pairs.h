@@ -13,40 +13,48 @@
 #pragma once
 
 #include "int8_panel.h"
-#include "panel.h"
 #include "tile.h"
 
 namespace sk {
 namespace {
 
 constexpr int kPairsOfFour = 6;
+constexpr int kMostPairVectors = 4;  // of a panel: with more, the pairs of a k block do not stay in L1
 
-// x [tokens, in] -> panel, k range [k0, k1) of multiples of L; missing tokens and inputs become 0. Pair i < j of a group is number
-// i + 2j - 2, less 1 from (0, 2) on.
+// Four inputs of L tokens -> their six pairs. Pair i < j is number i + 2j - 2, less 1 from (0, 2) on.
+template <class V>
+static inline void store_pairs(const float (*inputs)[V::kLanes], typename V::F32 inverse, uint32_t* panel, int64_t width) {
+  for (int b = 1, pair = 0; b < 4; ++b) {
+    const auto upper = V::template shift_left<16>(V::to_steps_u32(to_steps<V>(V::load(inputs[b]), inverse)));
+    for (int a = 0; a < b; ++a, ++pair) {
+      const auto lower = V::to_steps_u32(to_steps<V>(V::load(inputs[a]), inverse));
+      V::storeu_u32(panel + pair * width, V::or_u32(upper, V::and_u32(lower, V::set1_u32(0xFFFF))));
+    }
+  }
+}
+
+// x [tokens, in] -> panel, k range [k0, k1) of multiples of L; missing tokens and inputs become 0.
 template <class V, class X>
 static void quantise_pairs(const void* x_data, const float* scales, int64_t tokens, int64_t in, int64_t k0, int64_t k1, int vectors,
                            int16_t* panel_data) {
   constexpr int kLanes = V::kLanes;
   const int64_t width = static_cast<int64_t>(vectors) * kLanes;
   auto* panel = reinterpret_cast<uint32_t*>(panel_data);
-  for (int64_t first = 0; first < width; first += kLanes) {
-    alignas(64) float inverse[kLanes];
-    for (int i = 0; i < kLanes; ++i) inverse[i] = first + i < tokens ? 1 / scales[first + i] : 0;
-    for (int64_t k = k0; k < k1; k += kLanes) {
-      alignas(64) float block[kLanes][kLanes], turned[kLanes][kLanes];
-      const X* x = static_cast<const X*>(x_data) + first * in + k;
-      for (int i = 0; i < kLanes; ++i, x += in)
-        V::store(block[i], first + i >= tokens ? V::zero() : k + kLanes <= in ? load_any<V>(x) : load_some<V>(x, in - k));
-      transpose_to_panel<V>(block, turned[0], kLanes);
-      for (int i = 0; i < kLanes; i += 4) {
-        uint32_t* to = panel + (k + i) / 4 * kPairsOfFour * width + first;
-        for (int b = 1, pair = 0; b < 4; ++b) {
-          const auto upper = V::template shift_left<16>(V::to_steps_u32(to_steps<V>(V::load(turned[i + b]), V::load(inverse))));
-          for (int a = 0; a < b; ++a, ++pair) {
-            const auto lower = V::to_steps_u32(to_steps<V>(V::load(turned[i + a]), V::load(inverse)));
-            V::storeu_u32(to + pair * width, V::or_u32(upper, V::and_u32(lower, V::set1_u32(0xFFFF))));
-          }
-        }
+  alignas(64) float inverse[kMostPairVectors * kLanes];
+  for (int64_t i = 0; i < width; ++i) inverse[i] = i < tokens ? 1 / scales[i] : 0;
+  for (int64_t go = k0; go < k1; go += kGo) {
+    const int64_t end = go + kGo < k1 ? go + kGo : k1;
+    for (int64_t first = 0; first < width; first += kLanes) {
+      const X* x = static_cast<const X*>(x_data) + first * in;
+      const int64_t rows = tokens - first < kLanes ? tokens - first : kLanes;
+      if (end < k1) prefetch_rows(x + end, rows, in, (end + kGo < in ? end + kGo : in) - end);
+      for (int64_t k = go; k < end; k += kLanes) {
+        alignas(64) float block[kLanes][kLanes], turned[kLanes][kLanes];
+        for (int i = 0; i < kLanes; ++i)
+          V::store(block[i], i >= rows ? V::zero() : k + kLanes <= in ? load_any<V>(x + i * in + k) : load_some<V>(x + i * in + k, in - k));
+        transpose_to_panel<V>(block, turned[0], kLanes);
+        for (int i = 0; i < kLanes; i += 4)
+          store_pairs<V>(turned + i, V::load(inverse + first), panel + (k + i) / 4 * kPairsOfFour * width + first, width);
       }
     }
   }
@@ -126,11 +134,11 @@ struct Int8Pairs {
   }
 };
 
-// Panels of 4 or 2 vectors: with more, the pairs of a k block do not stay in L1.
+// Panels of 4 or 2 vectors.
 template <class V>
 static void int8_pairs(const SpmmTile& tile, int vectors) {
-  if (vectors == 4)
-    Int8Pairs<V, 4>::run(tile);
+  if (vectors == kMostPairVectors)
+    Int8Pairs<V, kMostPairVectors>::run(tile);
   else
     Int8Pairs<V, 2>::run(tile);
 }

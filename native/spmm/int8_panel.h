@@ -2,7 +2,7 @@
 // scale[t] = max |x[t, .]| / 127. A token with NaN or infinity gets the scale NaN, so that its outputs are NaN; its integers are harmless.
 #pragma once
 
-#include "element.h"
+#include "panel.h"
 
 namespace sk {
 namespace {
@@ -59,16 +59,20 @@ static void quantise_panel(const void* x_data, const float* scales, int64_t toke
                            int16_t* panel) {
   constexpr int kLanes = V::kLanes;
   const int64_t width = static_cast<int64_t>(vectors) * kLanes;
-  for (int v = 0; v < vectors; v += 2) {
-    const int64_t first = v * kLanes, rows = tokens - first;
-    alignas(64) float inverse[2 * kLanes];
-    for (int i = 0; i < 2 * kLanes; ++i) inverse[i] = i < rows ? 1 / scales[first + i] : 0;
-    for (int64_t k = k0; k < k1; k += kLanes) {
-      alignas(64) float block[2 * kLanes][kLanes];
-      const X* x = static_cast<const X*>(x_data) + first * in + k;
-      for (int i = 0; i < 2 * kLanes; ++i, x += in)
-        V::store(block[i], i >= rows ? V::zero() : k + kLanes <= in ? load_any<V>(x) : load_some<V>(x, in - k));
-      quantise_block<V>(block, inverse, panel + k * width + first, width);
+  for (int64_t go = k0; go < k1; go += kGo) {
+    const int64_t end = go + kGo < k1 ? go + kGo : k1;
+    for (int64_t first = 0; first < width; first += 2 * kLanes) {
+      const X* x = static_cast<const X*>(x_data) + first * in;
+      const int64_t rows = tokens - first < 2 * kLanes ? tokens - first : 2 * kLanes;
+      if (end < k1) prefetch_rows(x + end, rows, in, (end + kGo < in ? end + kGo : in) - end);
+      alignas(64) float inverse[2 * kLanes];
+      for (int i = 0; i < 2 * kLanes; ++i) inverse[i] = i < rows ? 1 / scales[first + i] : 0;
+      for (int64_t k = go; k < end; k += kLanes) {
+        alignas(64) float block[2 * kLanes][kLanes];
+        for (int i = 0; i < 2 * kLanes; ++i)
+          V::store(block[i], i >= rows ? V::zero() : k + kLanes <= in ? load_any<V>(x + i * in + k) : load_some<V>(x + i * in + k, in - k));
+        quantise_block<V>(block, inverse, panel + k * width + first, width);
+      }
     }
   }
 }
