@@ -94,6 +94,20 @@ export interface NativeAttendCudaOperands extends NativeAttendModifiers {
   pageTable: NativeDeviceArray | undefined;
   pages: number;
   pageTokens: number;
+  /** int32 [rows] and [rows, capacity] of each kind of lists that has a capacity. */
+  tilesCount?: NativeDeviceArray | undefined;
+  tilesIndex?: NativeDeviceArray | undefined;
+  fullTilesCount?: NativeDeviceArray | undefined;
+  fullTilesIndex?: NativeDeviceArray | undefined;
+  columnsCount?: NativeDeviceArray | undefined;
+  columnsIndex?: NativeDeviceArray | undefined;
+}
+
+/** Most ids of a row of each kind of lists that runs bring; undefined: the plan has them. */
+export interface NativeListCapacity {
+  tiles: number | undefined;
+  fullTiles: number | undefined;
+  columns: number | undefined;
 }
 
 export interface NativeAttendCudaPlan {
@@ -129,7 +143,7 @@ export interface NativeKvCache {
 
 export interface NativeAttention {
   AttendPlan: new (options: NativeAttendOptions) => NativeAttendPlan;
-  AttendCudaPlan: new (options: NativeAttendOptions) => NativeAttendCudaPlan;
+  AttendCudaPlan: new (options: NativeAttendOptions, capacity: NativeListCapacity) => NativeAttendCudaPlan;
   KvCache: new (options: NativeKvCacheOptions) => NativeKvCache;
   /** Results of disjoint keys, outputs [rows, headDim] and lses [rows], into one; output and lse must be new. */
   attendMerge(

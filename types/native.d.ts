@@ -2,6 +2,7 @@
 
 import type { NativeAttention } from './attention.js';
 import type { NativeCancelToken } from './cancel.js';
+import type { NativeCompanions } from './companions.js';
 import type { NativeConv } from './conv.js';
 import type { NativeCuda, NativeDeviceArray } from './cuda.js';
 import type { NativeScores } from './scores.js';
@@ -172,7 +173,7 @@ export interface NativeSelectRowsOptions extends NativeMaskOutput {
   threads: number;
 }
 
-export interface NativeAddon extends NativeAttention, NativeConv, NativeCuda, NativeScores {
+export interface NativeAddon extends NativeAttention, NativeCompanions, NativeConv, NativeCuda, NativeScores {
   SpmmPlan: new (options: NativeSpmmOptions) => NativeSpmmPlan;
   SpmmCudaPlan: new (options: NativeSpmmOptions) => NativeSpmmCudaPlan;
   /** a [tokens, out], b [tokens, in], mask [out, in]; JavaScript must not have seen the buffer of d [out, in]. */

@@ -5,6 +5,9 @@ type Prefill = ['dense' | 'blocks' | 'columns', heads: number, kv: number, token
 /** One new token over listed pages of 16, or all of them. */
 type Decoding = ['pages', heads: number, kv: number, tokens: number, d: number, percent: number];
 
+/** A step that chooses keys: pages of 16 by Quest for one new token, or lines by the last 64 queries (MInference). */
+type Choice = ['pool' | 'score' | 'select' | 'lines', heads: number, kv: number, tokens: number, d: number];
+
 /** Lengths at which the authors of block-sparse prefill and of page selection (Quest) report; all against dense attention. */
 const rows: readonly (Prefill | Decoding)[] = [
   ['dense', 32, 8, 32_768, 128, 100],
@@ -18,9 +21,14 @@ const rows: readonly (Prefill | Decoding)[] = [
   ['pages', 32, 8, 131_072, 128, 1.5625],
 ];
 
-const [PART_QUERIES, PART_KEYS] = [128, 1024];
+const choices: readonly Choice[] = (['pool', 'score', 'select', 'lines'] as const).map((kind) => [kind, 32, 8, 32_768, 128]);
 
-export const attentionCases: readonly SimulatedCase[] = rows.map((row) => (row[0] === 'pages' ? decoding(row) : prefill(row)));
+const [PART_QUERIES, PART_KEYS, PART_TOKENS] = [128, 1024, 4096];
+
+export const attentionCases: readonly SimulatedCase[] = [
+  ...rows.map((row) => (row[0] === 'pages' ? decoding(row) : prefill(row))),
+  ...choices.map(choice),
+];
 
 function nameOf([kind, heads, kv, tokens, d, percent]: Prefill | Decoding): string {
   return `${shortTypes.float16}-${kind}${percent}-${heads}/${kv}x${tokens}x${d}`;
@@ -57,5 +65,27 @@ function decoding(row: Decoding): SimulatedCase {
     scale: kv,
     bytes: 2 * kv * read * d * 2 + others + (read / 16) * 8,
     dense: { multiplyAdds: 2 * heads * tokens * d, type: 'half', bytes: 2 * kv * tokens * d * 2 + others },
+  };
+}
+
+/** The part: one key-value head and some of the tokens; a selection whole rows. The dense limit is that of one new token over all keys. */
+function choice([kind, heads, kv, tokens, d]: Choice): SimulatedCase {
+  const pages = tokens / 16;
+  const part = kind === 'select' ? tokens : PART_TOKENS;
+  const queries = heads * d * 2;
+  const bytes = {
+    pool: kv * tokens * d * 2 + kv * pages * 2 * d * 4,
+    score: queries + kv * pages * 2 * d * 4 + heads * pages * 4,
+    select: heads * pages * 4 + (heads * pages * 4) / 16,
+    lines: 64 * queries + kv * tokens * d * 2 + 2 * heads * tokens * 4,
+  }[kind];
+  return {
+    name: `f16-${kind}-${heads}/${kv}x${tokens}x${d}`,
+    program: 'chosen.ts',
+    args: [kind, heads / kv, part, d],
+    onOneMultiprocessor: false,
+    scale: (kv * tokens) / part,
+    bytes,
+    dense: { multiplyAdds: 2 * heads * tokens * d, type: 'half', bytes: 2 * kv * tokens * d * 2 + queries },
   };
 }

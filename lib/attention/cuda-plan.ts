@@ -5,13 +5,15 @@ import { cancellable, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { type TensorLike, typedArray } from '../tensor.js';
 import { describe, options } from '../validate.js';
+import { CudaRows } from './cuda-rows.js';
+import { rowCount } from './lists.js';
 import { modifiersOf } from './operands.js';
-import { settingsOf } from './settings.js';
-import type { AttentionResult, CudaPlanOptions, Layout, Pattern, RunOptions } from './types.js';
+import { listKinds, settingsOf } from './settings.js';
+import type { AttentionResult, CudaPattern, CudaPlanOptions, Layout, RunOptions } from './types.js';
 
 const runKeys = [
   ...(['queryPositions', 'keyPositions', 'keyLengths', 'keyBias', 'logWeight', 'sink', 'rowMax', 'signal'] as const),
-  ...(['initial', 'pageTable'] as const),
+  ...(['initial', 'pageTable', ...listKinds] as const),
 ] as const;
 
 /** Options of {@link CudaPlan.run}: in host memory, but `initial` where q is, and `pageTable` where you like. */
@@ -24,6 +26,12 @@ export interface CudaRunOptions extends Omit<RunOptions, 'initial'> {
    * have, and their keys are not there. What lies on the device is not looked into: there an entry that is no page is one below 0.
    */
   readonly pageTable?: Int32Array | DeviceTensor<'int32'>;
+  /** The lists of a kind that the pattern has a capacity for, row by row as its own would be. */
+  readonly tiles?: CudaRows;
+  /** As `tiles`. */
+  readonly fullTiles?: CudaRows;
+  /** As `tiles`. */
+  readonly columns?: CudaRows;
 }
 
 /** An {@link AttentionResult} that stays on the device. */
@@ -53,7 +61,7 @@ interface Operands {
  */
 export class CudaPlan {
   /** Which keys each query block attends to. */
-  readonly pattern: Pattern;
+  readonly pattern: CudaPattern;
   /** Sequences. */
   readonly batch: number;
   /** Query heads. */
@@ -70,7 +78,7 @@ export class CudaPlan {
 
   /** @internal */
   constructor(planOptions: CudaPlanOptions) {
-    const { fields, settings } = settingsOf(planOptions);
+    const { fields, settings, capacity } = settingsOf(planOptions);
     this.pattern = fields.pattern;
     this.batch = fields.batch;
     this.heads = fields.heads;
@@ -78,7 +86,7 @@ export class CudaPlan {
     this.headDim = fields.headDim;
     this.layout = fields.layout;
     this.dtype = fields.dtype as 'float16' | 'bfloat16'; // the addon has no kernel for another
-    this.#handle = new NativeHandle('the plan', () => new native.AttendCudaPlan(settings));
+    this.#handle = new NativeHandle('the plan', () => new native.AttendCudaPlan(settings, capacity));
   }
 
   /** Name of the kernel that runs, for instance `attend_f16_any_cuda`. */
@@ -132,7 +140,7 @@ export class CudaPlan {
     });
   }
 
-  async #runOnDevice(plan: NativeAttendCudaPlan, operands: Operands, o: RunOptions): Promise<CudaAttentionResult> {
+  async #runOnDevice(plan: NativeAttendCudaPlan, operands: Operands, o: CudaRunOptions): Promise<CudaAttentionResult> {
     const { batch, heads, kvHeads, pattern, dtype } = this;
     const { q, k, v, initialOutput, initialLse, pageTable } = operands;
     const states = [batch, heads, pattern.queryLength];
@@ -146,6 +154,7 @@ export class CudaPlan {
       this.#check(initialLse, 'initial.lse', 'float32', states);
     }
     const modifiers = modifiersOf(this, o);
+    const lists = this.#lists(o);
     return cancellable(o.signal, (token) => {
       const output = new DeviceTensor('float32', dims);
       const results = {
@@ -154,11 +163,34 @@ export class CudaPlan {
         ...(o.rowMax && { rowMax: new DeviceTensor('float32', states) }),
       };
       return filled(results, () =>
-        useAll({ ...operands, ...results, rowMax: results.rowMax }, (arrays) =>
+        useAll({ ...operands, ...lists, ...results, rowMax: results.rowMax }, (arrays) =>
           plan.run({ ...arrays, ...modifiers, pages, pageTokens }, token),
         ),
       );
     });
+  }
+
+  /** The lists of the run, checked. */
+  #lists(o: CudaRunOptions): Record<string, DeviceTensor> {
+    const found: Record<string, DeviceTensor> = {};
+    for (const kind of listKinds) {
+      const [planned, given] = [this.pattern[kind], o[kind]];
+      const capacity = planned && 'capacity' in planned ? planned.capacity : undefined;
+      if ((capacity === undefined) !== (given === undefined)) {
+        throw rangeError('ERR_SK_OPTION', `expected ${kind} of a run where the pattern has a capacity for them, and only there`);
+      }
+      if (given === undefined) continue;
+      if (!(given instanceof CudaRows)) throw typeError('ERR_SK_TYPE', `expected ${kind} to be CudaRows but received ${describe(given)}`);
+      const wanted = [rowCount(this.pattern), capacity];
+      if (String(given.index.dims) !== String(wanted)) {
+        throw rangeError(
+          'ERR_SK_SHAPE',
+          `expected ${kind} of rows and capacity ${describe(wanted)} but received ${describe(given.index.dims)}`,
+        );
+      }
+      Object.assign(found, { [`${kind}Count`]: given.count, [`${kind}Index`]: given.index });
+    }
+    return found;
   }
 
   #dims(batch: number, heads: number, tokens: number): number[] {

@@ -4,7 +4,18 @@ export { type AntidiagonalOptions, antidiagonal } from './antidiagonal.js';
 export { type Cache, type CachedTokens, type CacheOptions, cache, newPages } from './cache.js';
 export { type CandidateOptions, scoreCandidates } from './candidates.js';
 export { type ClusterOptions, type Clusters, cluster, moveCentroids } from './cluster.js';
+export {
+  type CudaLines,
+  type CudaLinesOptions,
+  type CudaVerticalSlash,
+  type CudaVerticalSlashOptions,
+  verticalSlash,
+} from './cuda-lines.js';
 export type { CudaAttentionResult, CudaPlan, CudaRunOptions } from './cuda-plan.js';
+export type { CudaPooled, CudaPoolOptions } from './cuda-pool.js';
+export { CudaRows } from './cuda-rows.js';
+export type { CudaScoreOptions } from './cuda-score.js';
+export type { CudaSelectOptions } from './cuda-select.js';
 export { type DecodeOptions, decode } from './decode.js';
 export { type LevelOptions, selectLevels } from './levels.js';
 export { type Lines, type LinesOptions, lines } from './lines.js';
@@ -23,9 +34,11 @@ export type {
   AttentionResult,
   AttentionRules,
   AttentionShape,
+  CudaPattern,
   CudaPlanOptions,
   HeadSets,
   Layout,
+  ListCapacity,
   Pattern,
   PlanOptions,
   Rows,

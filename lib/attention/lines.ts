@@ -1,8 +1,10 @@
+import { DeviceTensor } from '../device-tensor.js';
 import { rangeError } from '../errors.js';
 import { cancellable } from '../handle.js';
 import { native } from '../native.js';
 import type { Tensor, TensorLike } from '../tensor.js';
 import { integer, options } from '../validate.js';
+import { type CudaLines, type CudaLinesOptions, linesOnDevice } from './cuda-lines.js';
 import { headsOf } from './heads.js';
 import { type CommonOptions, callOf, common, output, pairOf } from './scoring.js';
 
@@ -21,7 +23,8 @@ export interface Lines {
 }
 
 /**
- * Where the last queries look: their attention, summed over columns (single keys) and over diagonals (distances).
+ * Where the last queries look: their attention, summed over columns (single keys) and over diagonals (distances). On a device nothing waits
+ * for the sums: the promise settles when the work is on the stream of the device.
  *
  * Jiang et al., "MInference 1.0" (NeurIPS 2024), which estimates its vertical and slash lines like this.
  *
@@ -37,7 +40,18 @@ export interface Lines {
  * slash.data; // the same numbers: distance 0, 1 and 2
  * ```
  */
-export async function lines(q: TensorLike, k: TensorLike, linesOptions: LinesOptions = {}): Promise<Lines> {
+export async function lines(q: DeviceTensor, k: DeviceTensor, linesOptions?: CudaLinesOptions): Promise<CudaLines>;
+export async function lines(q: TensorLike, k: TensorLike, linesOptions?: LinesOptions): Promise<Lines>;
+export async function lines(
+  q: TensorLike | DeviceTensor,
+  k: TensorLike | DeviceTensor,
+  linesOptions: LinesOptions | CudaLinesOptions = {},
+): Promise<Lines | CudaLines> {
+  if (q instanceof DeviceTensor) return linesOnDevice(q, k as DeviceTensor, linesOptions);
+  return linesOnCpu(q, k as TensorLike, linesOptions);
+}
+
+async function linesOnCpu(q: TensorLike, k: TensorLike, linesOptions: LinesOptions): Promise<Lines> {
   const o = options<LinesOptions>(linesOptions, 'options', [...common, 'lastQueries']);
   const pair = pairOf(q, k, o.layout, false);
   const { batch, heads, tokens, dim } = pair.q;

@@ -87,7 +87,7 @@ export function idsOf({ start, count, index }: Rows, row: number): Int32Array {
 }
 
 /** How many rows each list of a pattern has. */
-export function rowCount({ batch, sets, queryLength, blockSize }: Pattern): number {
+export function rowCount({ batch, sets, queryLength, blockSize }: Omit<Pattern, 'tiles' | 'fullTiles' | 'columns'>): number {
   return batch * sets * Math.ceil(queryLength / blockSize[0]);
 }
 

@@ -3,7 +3,7 @@ import type { NativeAttendModifiers, NativeAttendOperands, NativeKvCache } from 
 import { rangeError, typeError } from '../errors.js';
 import { allocate, tensor, typedArray } from '../tensor.js';
 import { describe, options } from '../validate.js';
-import type { AttentionShape, Layout, Pattern, RunOptions } from './types.js';
+import type { AttentionShape, CudaPattern, Layout, RunOptions } from './types.js';
 
 /** Operands beside q, k and v that are cut with them into key-value heads. */
 export const resultKeys = ['initialOutput', 'initialLse', 'output', 'lse', 'rowMax'] as const;
@@ -15,7 +15,7 @@ export interface Operands {
 }
 
 /** What a plan says of its operands. */
-type PlanShape = Required<AttentionShape> & { readonly layout: Layout; readonly pattern: Pattern };
+type PlanShape = Required<AttentionShape> & { readonly layout: Layout; readonly pattern: CudaPattern };
 
 type Source = { k: Float32Array | Uint16Array; v: Float32Array | Uint16Array } | { caches: readonly NativeKvCache[] };
 
@@ -48,7 +48,7 @@ export function operandsOf(plan: PlanShape, source: { q: Float32Array | Uint16Ar
 }
 
 /** What moves the scores of a run. */
-export function modifiersOf({ batch, heads, kvHeads, pattern }: PlanShape, o: RunOptions): NativeAttendModifiers {
+export function modifiersOf({ batch, heads, kvHeads, pattern }: PlanShape, o: Omit<RunOptions, 'initial'>): NativeAttendModifiers {
   const { queryLength, keyLength } = pattern;
   if (o.logWeight !== undefined && typeof o.logWeight !== 'number') {
     throw typeError('ERR_SK_TYPE', `expected logWeight to be a number but received ${describe(o.logWeight)}`);

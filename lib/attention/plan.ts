@@ -36,7 +36,7 @@ export class Plan {
   /** @internal */
   constructor(planOptions: PlanOptions) {
     const { fields, settings } = settingsOf(planOptions);
-    this.pattern = fields.pattern;
+    this.pattern = fields.pattern as Pattern; // with lists: room for some is for devices only
     this.batch = fields.batch;
     this.heads = fields.heads;
     this.kvHeads = fields.kvHeads;

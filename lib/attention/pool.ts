@@ -1,47 +1,15 @@
-import { type Isa, isaOption } from '../device.js';
+import { isaOption } from '../device.js';
+import { DeviceTensor } from '../device-tensor.js';
 import { rangeError } from '../errors.js';
 import { cancellable, guarded } from '../handle.js';
 import { native } from '../native.js';
-import { allocate, type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
+import { allocate, type Tensor, type TensorLike, tensor } from '../tensor.js';
 import { integer, oneOf, options } from '../validate.js';
+import { type CudaPooled, type CudaPoolOptions, poolOnDevice } from './cuda-pool.js';
 import { type Heads, headsOf } from './heads.js';
-import type { Layout } from './types.js';
+import { kinds, type PoolKind, type PoolOptions, widthOf, windowsOf } from './pooling.js';
 
-/** In the order of enum PoolKind in native/pool/pool.h. */
-const kinds: readonly PoolKind[] = ['mean', 'sum', 'max', 'min', 'minmax', 'weighted', 'similarity'];
-
-/**
- * What becomes of the tokens of a window: their `mean`, `sum`, `max` or `min` of each channel; `minmax`: both; `weighted`: the sum weighted by
- * the softmax of the window's `logits`; `similarity`: one number, the mean cosine of all pairs of its tokens.
- */
-export type PoolKind = 'mean' | 'sum' | 'max' | 'min' | 'minmax' | 'weighted' | 'similarity';
-
-/** Options of {@link pool}. */
-export interface PoolOptions {
-  /** How to pool. */
-  readonly kind: PoolKind;
-  /** Tokens of a window. */
-  readonly block?: number;
-  /** Tokens from one window to the next; default `block`. */
-  readonly stride?: number;
-  /**
-   * Where the last window would reach past the end: `'keep'` the shorter window, or `'drop'` it. Default `'keep'` where windows do not
-   * overlap, else `'drop'`.
-   */
-  readonly tail?: 'keep' | 'drop';
-  /** Instead of `block`: window p is the tokens offsets[p] to offsets[p + 1] - 1; int32 [windows + 1], not descending. */
-  readonly offsets?: Int32Array;
-  /** For `'weighted'`: float32 [batch, heads, tokens]. */
-  readonly logits?: TensorLike;
-  /** Order of the axes of x; default `'BHSD'`. */
-  readonly layout?: Layout;
-  /** Instruction set; default: the best that the machine has. */
-  readonly isa?: Isa;
-  /** Most threads; default: all of the pool. */
-  readonly threads?: number;
-  /** Aborts the run. */
-  readonly signal?: AbortSignal;
-}
+export type { PoolKind, PoolOptions };
 
 /** What {@link pool} returns. */
 export interface Pooled {
@@ -55,33 +23,13 @@ export interface Pooled {
 
 const known = ['kind', 'block', 'stride', 'tail', 'offsets', 'logits', 'layout', 'isa', 'threads', 'signal'] as const;
 
-/** Windows over so many tokens. */
-function windowsOf(o: PoolOptions, tokens: number): { start: Int32Array; count: Int32Array } {
-  if (o.offsets !== undefined) {
-    if (o.block !== undefined || o.stride !== undefined) throw rangeError('ERR_SK_OPTION', 'expected either block or offsets');
-    const offsets = typedArray(o.offsets, 'int32', 'offsets');
-    const count = offsets.slice(1).map((end, p) => end - (offsets[p] as number));
-    const wrong = offsets.length === 0 || (offsets[0] as number) < 0 || count.some((n) => n < 0) || (offsets.at(-1) as number) > tokens;
-    if (wrong) throw rangeError('ERR_SK_OPTION', `expected offsets not to descend, from 0 to ${tokens}`);
-    return { start: offsets.slice(0, -1), count };
-  }
-  const block = integer(o.block, 'block', 1, 2 ** 31 - 1);
-  const stride = integer(o.stride ?? block, 'stride', 1, 2 ** 31 - 1);
-  const tail = oneOf(o.tail ?? (stride >= block ? 'keep' : 'drop'), 'tail', ['keep', 'drop']);
-  const whole = tokens < block ? 0 : Math.floor((tokens - block) / stride) + 1;
-  const windows = tail === 'keep' ? Math.ceil(tokens / stride) : whole;
-  const start = Int32Array.from({ length: windows }, (_, p) => p * stride);
-  return { start, count: start.map((first) => Math.min(block, tokens - first)) };
-}
-
 function prepare(x: TensorLike, poolOptions: PoolOptions) {
   const o = options<PoolOptions>(poolOptions, 'options', known);
   const kind = oneOf(o.kind, 'kind', kinds);
   const heads: Heads = headsOf(x, 'x', oneOf(o.layout ?? 'BHSD', 'layout', ['BHSD', 'BSHD']));
   const { batch, tokens, dim } = heads;
   const { start, count } = windowsOf(o, tokens);
-  const width = { minmax: [2, dim], similarity: [] as number[] }[kind as string] ?? [dim];
-  const dims = [batch, heads.heads, start.length, ...width];
+  const dims = [batch, heads.heads, start.length, ...widthOf(kind, dim)];
   const logit = o.logits === undefined ? undefined : tensor(o.logits, 'logits', ['float32']).data;
   if ((logit === undefined) === (kind === 'weighted') || (logit && logit.length !== batch * heads.heads * tokens)) {
     throw rangeError('ERR_SK_SHAPE', `expected logits [batch, heads, tokens] for the kind 'weighted' and for no other`);
@@ -111,9 +59,10 @@ function prepare(x: TensorLike, poolOptions: PoolOptions) {
 }
 
 /**
- * Reduces windows of tokens to one row each: the summaries of keys or queries that methods choose blocks by.
+ * Reduces windows of tokens to one row each: the summaries of keys or queries that methods choose blocks by. What is on a device stays
+ * there: see {@link CudaPooled}.
  *
- * @param x - float32 [batch, heads, tokens, dim] ('BSHD': [batch, tokens, heads, dim])
+ * @param x - float32 [batch, heads, tokens, dim] ('BSHD': [batch, tokens, heads, dim]); on a device float16 and bfloat16, too
  * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`,
  * SparseKernelsError `ERR_SK_ISA` / `ERR_SK_MEMORY`, or the reason of `signal`
  * @example
@@ -125,7 +74,14 @@ function prepare(x: TensorLike, poolOptions: PoolOptions) {
  * count; // Int32Array [2, 1]
  * ```
  */
-export async function pool(x: TensorLike, poolOptions: PoolOptions): Promise<Pooled> {
+export async function pool(x: DeviceTensor, poolOptions: CudaPoolOptions): Promise<CudaPooled>;
+export async function pool(x: TensorLike, poolOptions: PoolOptions): Promise<Pooled>;
+export async function pool(x: TensorLike | DeviceTensor, poolOptions: PoolOptions | CudaPoolOptions): Promise<Pooled | CudaPooled> {
+  if (x instanceof DeviceTensor) return poolOnDevice(x, poolOptions as CudaPoolOptions);
+  return poolOnCpu(x, poolOptions as PoolOptions);
+}
+
+async function poolOnCpu(x: TensorLike, poolOptions: PoolOptions): Promise<Pooled> {
   const { call, result, signal } = prepare(x, poolOptions);
   await cancellable(signal, (token) => native.pool(call, token));
   return result;

@@ -1,38 +1,14 @@
+import { DeviceTensor } from '../device-tensor.js';
 import { rangeError } from '../errors.js';
 import { cancellable, guarded } from '../handle.js';
 import { native } from '../native.js';
 import { type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
-import { integer, oneOf, options } from '../validate.js';
+import { oneOf, options } from '../validate.js';
+import { type CudaScoreOptions, scoreOnDevice } from './cuda-score.js';
 import { channelsOf, type Heads } from './heads.js';
-import { type CommonOptions, callOf, common, output, pairOf } from './scoring.js';
+import { callOf, checkTiles, common, groups, output, pairOf, type ScoreOptions } from './scoring.js';
 
-/** In the order of enum GroupReduce in native/score/score.h. */
-const groups = ['none', 'sum', 'max'] as const;
-
-/** Options of {@link score}. */
-export interface ScoreOptions extends CommonOptions {
-  /**
-   * - `dot` (default): scale q k
-   * - `softmax`: its softmax over the keys of each query
-   * - `minmax`: k holds the least and the greatest of each channel of a page, as `pool` with `minmax` gives them; the upper bound of all q k
-   *   of the page, sum over c of max(q_c least_c, q_c greatest_c) (Quest)
-   * - `max`: the greatest scale q k of each tile of `blockSize`
-   * - `mass`: the sum of exp(scale q k - lse) over each tile of `blockSize`: the attention mass that falls on it
-   */
-  readonly kind?: 'dot' | 'softmax' | 'minmax' | 'max' | 'mass';
-  /** Query i sees the keys below limit[i] only, int32 [queries]. */
-  readonly limit?: Int32Array;
-  /** Shorthand for the limits of a causal mask: query i of N sees the keys up to i + T - N. */
-  readonly causal?: boolean;
-  /** Multiply these channels of q and k only, int32 (Double Sparsity); dim is then their number. Default: all. */
-  readonly channels?: Int32Array;
-  /** For `max` and `mass`. */
-  readonly blockSize?: readonly [queries: number, keys: number];
-  /** For `mass`: log-sum-exp of each query, float32 [batch, heads, queries], as attention returns it. */
-  readonly lse?: TensorLike | Float32Array;
-  /** Makes the query heads of each key-value head one, by the sum or the greatest of their scores; default `'none'`. */
-  readonly group?: 'none' | 'sum' | 'max';
-}
+export type { ScoreOptions };
 
 /** q and k with some channels only. */
 function picked(pair: { q: Heads; k: Heads }, channels: Int32Array | undefined, kind: string): { q: Heads; k: Heads } {
@@ -69,20 +45,7 @@ function prepare(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptions) {
   const kind = oneOf(o.kind ?? 'dot', 'kind', ['dot', 'softmax', 'minmax', 'max', 'mass']);
   const pair = picked(pairOf(q, k, o.layout, kind === 'minmax'), o.channels, kind);
   const group = oneOf(o.group ?? 'none', 'group', groups);
-  const tiles = kind === 'max' || kind === 'mass';
-  if (tiles !== (o.blockSize !== undefined) || (kind === 'mass') !== (o.lse !== undefined)) {
-    throw rangeError('ERR_SK_OPTION', `expected blockSize for the kinds max and mass only, and lse for mass only`);
-  }
-  const [blockQ, blockK] = [
-    integer(o.blockSize?.[0] ?? 1, 'blockSize[0]', 1, 2 ** 31 - 1),
-    integer(o.blockSize?.[1] ?? 1, 'blockSize[1]', 1, 2 ** 31 - 1),
-  ];
-  if ((kind === 'max' && group === 'sum') || (kind === 'mass' && group === 'max')) {
-    throw rangeError(
-      'ERR_SK_OPTION',
-      `expected the group 'none' or '${kind === 'max' ? 'max' : 'sum'}' for the kind ${kind} but received '${group}'`,
-    );
-  }
+  const [blockQ, blockK] = checkTiles(o, kind, group);
   const { batch, heads, tokens } = pair.q;
   const outHeads = group === 'none' ? heads : pair.k.heads;
   const out = output([batch, outHeads, Math.ceil(tokens / blockQ), Math.ceil(pair.k.tokens / blockK)], 'the scores');
@@ -99,9 +62,10 @@ function prepare(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptions) {
 }
 
 /**
- * Scores of queries against keys, pages or blocks: what selections are made of.
+ * Scores of queries against keys, pages or blocks: what selections are made of. On a device nothing waits for the scores: the promise
+ * settles when the work is on the stream of the device, and an error of the device comes out with the next copy or run of a plan.
  *
- * @param q - float32 [batch, heads, N, dim] ('BSHD': [batch, N, heads, dim]); queries may be pooled ones
+ * @param q - float32 [batch, heads, N, dim] ('BSHD': [batch, N, heads, dim]); queries may be pooled ones; on a device float16 and bfloat16, too
  * @param k - float32 [batch, kvHeads, T, dim] likewise; for `minmax` [batch, kvHeads, pages, 2, dim]
  * @returns float32 [batch, heads or kvHeads, N, T], by tiles for `max` and `mass`. Keys beyond a limit have -Infinity (`softmax`, `mass`: 0).
  * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`,
@@ -115,7 +79,18 @@ function prepare(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptions) {
  * scores.data; // Float32Array [3, 4]
  * ```
  */
-export async function score(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptions = {}): Promise<Tensor> {
+export async function score(q: DeviceTensor, k: DeviceTensor, scoreOptions?: CudaScoreOptions): Promise<DeviceTensor<'float32'>>;
+export async function score(q: TensorLike, k: TensorLike, scoreOptions?: ScoreOptions): Promise<Tensor>;
+export async function score(
+  q: TensorLike | DeviceTensor,
+  k: TensorLike | DeviceTensor,
+  scoreOptions: ScoreOptions | CudaScoreOptions = {},
+): Promise<Tensor | DeviceTensor<'float32'>> {
+  if (q instanceof DeviceTensor) return scoreOnDevice(q, k as DeviceTensor, scoreOptions as CudaScoreOptions);
+  return scoreOnCpu(q, k as TensorLike, scoreOptions as ScoreOptions);
+}
+
+async function scoreOnCpu(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptions): Promise<Tensor> {
   const { call, out, signal } = prepare(q, k, scoreOptions);
   await cancellable(signal, (token) => native.score(call, token));
   return out;

@@ -32,6 +32,57 @@ interface Pair {
   k: Heads;
 }
 
+/** Options of `attention.score`. */
+export interface ScoreOptions extends CommonOptions {
+  /**
+   * - `dot` (default): scale q k
+   * - `softmax`: its softmax over the keys of each query
+   * - `minmax`: k holds the least and the greatest of each channel of a page, as `pool` with `minmax` gives them; the upper bound of all q k
+   *   of the page, sum over c of max(q_c least_c, q_c greatest_c) (Quest)
+   * - `max`: the greatest scale q k of each tile of `blockSize`
+   * - `mass`: the sum of exp(scale q k - lse) over each tile of `blockSize`: the attention mass that falls on it
+   */
+  readonly kind?: 'dot' | 'softmax' | 'minmax' | 'max' | 'mass';
+  /** Query i sees the keys below limit[i] only, int32 [queries]. */
+  readonly limit?: Int32Array;
+  /** Shorthand for the limits of a causal mask: query i of N sees the keys up to i + T - N. */
+  readonly causal?: boolean;
+  /** Multiply these channels of q and k only, int32 (Double Sparsity); dim is then their number. Default: all. */
+  readonly channels?: Int32Array;
+  /** For `max` and `mass`. */
+  readonly blockSize?: readonly [queries: number, keys: number];
+  /** For `mass`: log-sum-exp of each query, float32 [batch, heads, queries], as attention returns it. */
+  readonly lse?: TensorLike | Float32Array;
+  /** Makes the query heads of each key-value head one, by the sum or the greatest of their scores; default `'none'`. */
+  readonly group?: 'none' | 'sum' | 'max';
+}
+
+/** In the order of enum GroupReduce in native/score/score.h. */
+export const groups = ['none', 'sum', 'max'] as const;
+
+/** The tiles of the kinds `max` and `mass`; 1 x 1 for the others. */
+export function checkTiles(
+  o: { readonly blockSize?: readonly [queries: number, keys: number]; readonly lse?: unknown },
+  kind: NonNullable<ScoreOptions['kind']>,
+  group: (typeof groups)[number],
+): [number, number] {
+  const tiles = kind === 'max' || kind === 'mass';
+  if (tiles !== (o.blockSize !== undefined) || (kind === 'mass') !== (o.lse !== undefined)) {
+    throw rangeError('ERR_SK_OPTION', `expected blockSize for the kinds max and mass only, and lse for mass only`);
+  }
+  const blocks: [number, number] = [
+    integer(o.blockSize?.[0] ?? 1, 'blockSize[0]', 1, 2 ** 31 - 1),
+    integer(o.blockSize?.[1] ?? 1, 'blockSize[1]', 1, 2 ** 31 - 1),
+  ];
+  if ((kind === 'max' && group === 'sum') || (kind === 'mass' && group === 'max')) {
+    throw rangeError(
+      'ERR_SK_OPTION',
+      `expected the group 'none' or '${kind === 'max' ? 'max' : 'sum'}' for the kind ${kind} but received '${group}'`,
+    );
+  }
+  return blocks;
+}
+
 export function pairOf(q: TensorLike, k: TensorLike, layout: Layout | undefined, pages: boolean): Pair {
   const order = oneOf(layout ?? 'BHSD', 'layout', layouts);
   const queries = headsOf(q, 'q', order);

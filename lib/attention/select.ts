@@ -1,11 +1,16 @@
 import { type Isa, isaOption } from '../device.js';
+import { DeviceTensor } from '../device-tensor.js';
 import { rangeError, typeError } from '../errors.js';
 import { cancellable, guarded } from '../handle.js';
 import { native } from '../native.js';
 import { allocate, type TensorLike, tensor, typedArray } from '../tensor.js';
 import { describe, integer, oneOf, options } from '../validate.js';
+import type { CudaRows } from './cuda-rows.js';
+import { type CudaSelectOptions, selectOnDevice } from './cuda-select.js';
 import { inverseNormal } from './normal.js';
-import type { Rows } from './types.js';
+import type { ForceOptions, Rows } from './types.js';
+
+export type { ForceOptions };
 
 /** In the order of enum Crossing in native/select/select.h. */
 const crossings: readonly Crossing[] = ['include', 'exclude', 'exceed'];
@@ -17,16 +22,6 @@ const crossings: readonly Crossing[] = ['include', 'exclude', 'exceed'];
  * - `exceed`: 1 + #{c_j <= p}, that one and the next (FlexPrefill's lines)
  */
 export type Crossing = 'include' | 'exclude' | 'exceed';
-
-/** What is kept whatever its score. Forced columns count towards k, p and the capacity, and come first. */
-export interface ForceOptions {
-  /** The first so many columns of a row. */
-  readonly sink?: number;
-  /** The last so many columns that a row may keep: those before its limit. 1: the diagonal. */
-  readonly local?: number;
-  /** The last so many rows keep every column. */
-  readonly lastRows?: number;
-}
 
 /** Options of {@link select}: exactly one of `topK`, `topP`, `threshold` and `gaussianK`. */
 export interface SelectOptions {
@@ -208,7 +203,7 @@ function limitsOf(limit: unknown, rows: number, perSlice: number): Int32Array | 
 
 /**
  * Lists of the best columns of every row of scores. Ties go to the lower column; -Infinity is never kept unless forced. Lists, never a mask:
- * at a million tokens a mask of blocks would be 64 MB for each head.
+ * at a million tokens a mask of blocks would be 64 MB for each head. Scores on a device give {@link CudaRows} there: of `topK` only.
  *
  * @param scores - float32 [..., rows, columns]
  * @returns lists, one for each row in order; ids ascend
@@ -224,7 +219,17 @@ function limitsOf(limit: unknown, rows: number, perSlice: number): Int32Array | 
  * cover.count; // Int32Array [3]
  * ```
  */
-export async function select(scores: TensorLike, selectOptions: SelectOptions): Promise<Rows> {
+export async function select(scores: DeviceTensor, selectOptions: CudaSelectOptions): Promise<CudaRows>;
+export async function select(scores: TensorLike, selectOptions: SelectOptions): Promise<Rows>;
+export async function select(
+  scores: TensorLike | DeviceTensor,
+  selectOptions: SelectOptions | CudaSelectOptions,
+): Promise<Rows | CudaRows> {
+  if (scores instanceof DeviceTensor) return selectOnDevice(scores, selectOptions as CudaSelectOptions);
+  return selectOnCpu(scores, selectOptions as SelectOptions);
+}
+
+async function selectOnCpu(scores: TensorLike, selectOptions: SelectOptions): Promise<Rows> {
   const { call, result, signal } = prepare(scores, selectOptions);
   await cancellable(signal, (token) => native.selectRows(call, token));
   return result;

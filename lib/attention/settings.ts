@@ -1,9 +1,9 @@
 /** The options of a plan, checked, as the addon takes them. What the lists hold is checked natively. */
-import type { NativeAttendOptions } from '../../types/attention.js';
+import type { NativeAttendOptions, NativeListCapacity } from '../../types/attention.js';
 import { isaOption } from '../device.js';
 import { rangeError, typeError } from '../errors.js';
 import { describe, integer, oneOf, options } from '../validate.js';
-import type { CudaPlanOptions, Layout, Pattern, PlanOptions, Rows } from './types.js';
+import type { CudaPattern, CudaPlanOptions, Layout, ListCapacity, Pattern, PlanOptions, Rows } from './types.js';
 
 const planKeys = [
   'pattern',
@@ -26,9 +26,12 @@ const planKeys = [
 ] as const;
 const headSets = ['shared', 'kv', 'q'] as const;
 
+/** The kinds of lists of a pattern. */
+export const listKinds = ['tiles', 'fullTiles', 'columns'] as const;
+
 /** What a plan says of itself. */
 export interface PlanFields {
-  readonly pattern: Pattern;
+  readonly pattern: CudaPattern;
   readonly batch: number;
   readonly heads: number;
   readonly kvHeads: number;
@@ -37,12 +40,18 @@ export interface PlanFields {
   readonly dtype: 'float32' | 'float16' | 'bfloat16';
 }
 
-export function settingsOf(planOptions: PlanOptions | CudaPlanOptions): { fields: PlanFields; settings: NativeAttendOptions } {
+interface Settings {
+  fields: PlanFields;
+  settings: NativeAttendOptions;
+  capacity: NativeListCapacity;
+}
+
+export function settingsOf(planOptions: PlanOptions | CudaPlanOptions): Settings {
   const onCuda = planOptions?.device === 'cuda'; // which has no isa and no threads to choose, and skips nothing
   const keys = onCuda ? planKeys.filter((key) => key !== 'isa' && key !== 'threads' && key !== 'pvSkip') : planKeys;
   const o = options<PlanOptions>(planOptions as PlanOptions, 'options', keys);
   if (!onCuda && o.device !== undefined) oneOf(o.device, 'device', ['cpu', 'cuda']);
-  const fields = fieldsOf(o);
+  const fields = fieldsOf(o, onCuda);
   const { pattern, batch, heads, kvHeads, headDim, layout, dtype } = fields;
   const settings = {
     batch,
@@ -57,9 +66,7 @@ export function settingsOf(planOptions: PlanOptions | CudaPlanOptions): { fields
     blockQueries: pattern.blockSize[0],
     blockKeys: pattern.blockSize[1],
     tokenIds: pattern.unit === 'token',
-    tiles: pattern.tiles,
-    fullTiles: pattern.fullTiles,
-    columns: pattern.columns,
+    ...lists(pattern),
     validate: flag(o.validate ?? true, 'validate'),
     causal: flag(o.causal ?? false, 'causal'),
     window: o.window === undefined ? 0 : integer(o.window, 'window', 1, 2 ** 31 - 1),
@@ -71,11 +78,23 @@ export function settingsOf(planOptions: PlanOptions | CudaPlanOptions): { fields
     isa: isaOption(o.isa),
     threads: o.threads === undefined ? 0 : integer(o.threads, 'threads', 1, 1024),
   };
-  return { fields, settings };
+  return { fields, settings, capacity: capacityOf(pattern) };
 }
 
-function fieldsOf(o: PlanOptions): PlanFields {
-  const pattern = checkPattern(o.pattern);
+/** The lists that the plan has. */
+function lists(pattern: CudaPattern): Pick<NativeAttendOptions, (typeof listKinds)[number]> {
+  const planned = (list: Rows | ListCapacity | undefined) => (list && 'capacity' in list ? undefined : list);
+  return { tiles: planned(pattern.tiles), fullTiles: planned(pattern.fullTiles), columns: planned(pattern.columns) };
+}
+
+/** The room of lists that runs bring. */
+function capacityOf(pattern: CudaPattern): NativeListCapacity {
+  const room = (list: Rows | ListCapacity | undefined) => (list && 'capacity' in list ? list.capacity : undefined);
+  return { tiles: room(pattern.tiles), fullTiles: room(pattern.fullTiles), columns: room(pattern.columns) };
+}
+
+function fieldsOf(o: PlanOptions, onCuda: boolean): PlanFields {
+  const pattern = checkPattern(o.pattern, onCuda);
   const batch = integer(o.batch ?? Math.max(1, pattern.batch), 'batch', 1, 2 ** 20);
   const heads = integer(o.heads, 'heads', 1, 2 ** 20);
   const kvHeads = integer(o.kvHeads ?? heads, 'kvHeads', 1, 2 ** 20);
@@ -99,7 +118,7 @@ function fieldsOf(o: PlanOptions): PlanFields {
 }
 
 /** Every field of a pattern. */
-function checkPattern(value: unknown): Pattern {
+function checkPattern(value: unknown, onCuda: boolean): CudaPattern {
   const keys = ['queryLength', 'keyLength', 'batch', 'heads', 'sets', 'blockSize', 'unit', 'tiles', 'fullTiles', 'columns'] as const;
   const pattern = options<Pattern>(value, 'pattern', keys);
   integer(pattern.queryLength, 'pattern.queryLength', 1, 2 ** 31 - 1);
@@ -112,8 +131,15 @@ function checkPattern(value: unknown): Pattern {
     throw typeError('ERR_SK_TYPE', `expected pattern.blockSize to be [queries, keys] but received ${describe(pattern.blockSize)}`);
   }
   for (const i of [0, 1]) integer(pattern.blockSize[i], `pattern.blockSize[${i}]`, 1, 2 ** 31 - 1);
-  for (const key of ['tiles', 'fullTiles', 'columns'] as const) {
-    if (pattern[key] !== undefined) options<Rows>(pattern[key], `pattern.${key}`, ['start', 'count', 'index']);
+  for (const key of listKinds) {
+    const list: unknown = pattern[key];
+    if (list === undefined) continue;
+    if (onCuda && typeof list === 'object' && list !== null && 'capacity' in list) {
+      const { capacity } = options<ListCapacity>(list, `pattern.${key}`, ['capacity']);
+      integer(capacity, `pattern.${key}.capacity`, 0, 2 ** 30 - 1);
+    } else {
+      options<Rows>(list, `pattern.${key}`, ['start', 'count', 'index']);
+    }
   }
   return pattern;
 }

@@ -20,6 +20,16 @@ export interface Rows {
   readonly index: Int32Array;
 }
 
+/** What is kept whatever its score. Forced columns count towards k, p and the capacity, and come first. */
+export interface ForceOptions {
+  /** The first so many columns of a row. */
+  readonly sink?: number;
+  /** The last so many columns that a row may keep: those before its limit. 1: the diagonal. */
+  readonly local?: number;
+  /** The last so many rows keep every column. */
+  readonly lastRows?: number;
+}
+
 /**
  * Which heads have lists of their own: one set of lists for all (`shared`), one per key-value head, which all query heads of its group
  * use (`kv`), or one per query head (`q`). Query head h belongs to key-value head floor(h / (heads / kvHeads)).
@@ -54,6 +64,33 @@ export interface Pattern {
   readonly fullTiles?: Rows;
   /** Single keys, cut like `tiles`. */
   readonly columns?: Rows;
+}
+
+/** Lists that a run brings, on the device: at most so many ids a row. */
+export interface ListCapacity {
+  /** Most ids of a row. */
+  readonly capacity: number;
+}
+
+/**
+ * A {@link Pattern} for a CUDA device. Instead of lists it may have the room that lists of a run take there: work is cut by that room, so
+ * that nothing waits for the device to say how long they are.
+ *
+ * @example
+ * ```ts
+ * import type { attention } from 'sparse-kernels';
+ * // One query of 8 heads, at most 64 pages of 16 keys for each head.
+ * const size = { queryLength: 1, keyLength: 32_768, blockSize: [1, 16], batch: 1, heads: 'q', sets: 8, unit: 'block' } as const;
+ * const pattern: attention.CudaPattern = { ...size, tiles: { capacity: 64 } };
+ * ```
+ */
+export interface CudaPattern extends Omit<Pattern, 'tiles' | 'fullTiles' | 'columns'> {
+  /** As in {@link Pattern}. */
+  readonly tiles?: Rows | ListCapacity;
+  /** As in {@link Pattern}. */
+  readonly fullTiles?: Rows | ListCapacity;
+  /** As in {@link Pattern}. */
+  readonly columns?: Rows | ListCapacity;
 }
 
 /** Order of the axes of q, k, v and output: [batch, head, token, dim] or [batch, token, head, dim]. */
@@ -110,7 +147,9 @@ export interface PlanOptions extends AttentionShape, AttentionRules {
 }
 
 /** Options of a plan for a CUDA device. */
-export interface CudaPlanOptions extends Omit<PlanOptions, 'dtype' | 'device' | 'isa' | 'threads' | 'pvSkip'> {
+export interface CudaPlanOptions extends Omit<PlanOptions, 'pattern' | 'dtype' | 'device' | 'isa' | 'threads' | 'pvSkip'> {
+  /** Which keys each query block attends to. */
+  readonly pattern: CudaPattern;
   /** Element type of q, k and v. Sums and results are float32, weights (the exponentials) are of this type. */
   readonly dtype: 'float16' | 'bfloat16';
   /** A CUDA device. */

@@ -1,8 +1,10 @@
 #include <algorithm>
 
 #include "../attend/cuda/plan.h"
+#include "../attend/cuda/vertical_slash.h"
 #include "addon.h"
 #include "attend_napi.h"
+#include "cuda_verbs.h"
 #include "device_array.h"
 #include "plan_object.h"
 #include "run.h"
@@ -26,6 +28,17 @@ int64_t optional_input(const Napi::Object& in, const char* name, std::initialize
   return data.length;
 }
 
+// Kinds of lists that runs bring: their most ids a row by name; undefined: the plan has them.
+AttendCudaCapacity capacity_of(const Napi::Value& value) {
+  AttendCudaCapacity capacity;
+  const Napi::Object o = object(value, "capacity");
+  const auto read = [&](const char* name, int64_t* to) {
+    if (!o.Get(name).IsUndefined()) *to = integer(o.Get(name), name, 0, INT32_MAX);
+  };
+  read("tiles", &capacity.tiles), read("fullTiles", &capacity.full_tiles), read("columns", &capacity.columns);
+  return capacity;
+}
+
 class AttendCudaPlanObject : public PlanObject<AttendCudaPlanObject, AttendCudaPlan> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -33,11 +46,12 @@ class AttendCudaPlanObject : public PlanObject<AttendCudaPlanObject, AttendCudaP
                         {InstanceMethod<&AttendCudaPlanObject::run>("run"), InstanceAccessor<&AttendCudaPlanObject::listed>("listed")});
   }
 
-  // new AttendCudaPlan(options), those of AttendPlan
+  // new AttendCudaPlan(options, capacity): options of AttendPlan
   explicit AttendCudaPlanObject(const Napi::CallbackInfo& info) : Base(info) {
     const Napi::Env env = info.Env();
     std::shared_ptr<const AttendCudaPlan> plan;
-    const Status status = AttendCudaPlan::create(env.GetInstanceData<Addon>()->cuda(env), attend_options(info[0]), &plan);
+    const Status status =
+        AttendCudaPlan::create(env.GetInstanceData<Addon>()->cuda(env), attend_options(info[0]), capacity_of(info[1]), &plan);
     if (!status.ok()) throw to_error(env, status);
     adopt(env, std::move(plan));
   }
@@ -77,6 +91,14 @@ class AttendCudaPlanObject : public PlanObject<AttendCudaPlanObject, AttendCudaP
     operands.initial_lse = array("initialLse", DType::kFloat32, states, 1);
     if (operands.initial_lse) operands.initial_output = array("initialOutput", DType::kFloat32, states, o.head_dim);
     if (operands.initial_lse && !operands.initial_output) throw type_error(env, "expected initialOutput with initialLse");
+    const auto rows = [&](int64_t capacity, const char* count, const char* index, AttendCudaRows* to) {
+      if (capacity < 0) return;
+      *to = {array(count, DType::kFloat32, plan->list_rows(), 1), array(index, DType::kFloat32, plan->list_rows(), capacity)};
+      if (!to->count || !to->index) throw type_error(env, std::string("expected ") + count + " and " + index);
+    };
+    rows(plan->capacity().tiles, "tilesCount", "tilesIndex", &operands.tiles);
+    rows(plan->capacity().full_tiles, "fullTilesCount", "fullTilesIndex", &operands.full_tiles);
+    rows(plan->capacity().columns, "columnsCount", "columnsIndex", &operands.columns);
     std::vector<Input> inputs;
     AttendCudaExtras extras;
     extras.query_positions_length = optional_input<int32_t>(in, "queryPositions", {o.queries, o.batch * o.queries}, &inputs);
@@ -108,8 +130,34 @@ class AttendCudaPlanObject : public PlanObject<AttendCudaPlanObject, AttendCudaP
   }
 };
 
+// verticalSlashCuda({ sequences, queries, keys, blockQueries, blockKeys, verticalCapacity, slashCapacity, tilesCapacity, columnsCapacity,
+//                     verticalCount, verticalIndex, slashCount, ..., columnsIndex }, cancelToken | undefined) -> Promise<void>
+Napi::Value vertical_slash_cuda(const Napi::CallbackInfo& info) {
+  const Napi::Object o = object(info[0], "options");
+  DeviceArrays arrays(o);
+  VerticalSlashCudaRun run = {};
+  const auto size = [&](const char* name, int64_t low) { return static_cast<int32_t>(integer(o.Get(name), name, low, INT32_MAX)); };
+  run.sequences = size("sequences", 0);
+  run.queries = size("queries", 1), run.keys = size("keys", 0);
+  run.block_queries = size("blockQueries", 1), run.block_keys = size("blockKeys", 1);
+  const int64_t rows = run.sequences * ((run.queries + int64_t{run.block_queries} - 1) / run.block_queries);
+  const auto ints = [&](const std::string& name, int64_t count, int64_t each) {
+    return arrays.get(name.c_str(), kInt32Bytes, count, each)->as<int32_t>();
+  };
+  const auto lists = [&](const std::string& name, int64_t count, auto* to) {
+    to->capacity = size((name + "Capacity").c_str(), 0);
+    to->count = ints(name + "Count", count, 1), to->index = ints(name + "Index", count, to->capacity);
+  };
+  lists("vertical", run.sequences, &run.vertical), lists("slash", run.sequences, &run.slash);
+  lists("tiles", rows, &run.tiles), lists("columns", rows, &run.columns);
+  return arrays.run(info[1], [run](const std::shared_ptr<const CudaDevice>& device) { return vertical_slash_on_cuda(*device, run); });
+}
+
 }  // namespace
 
-Napi::Function define_attend_cuda_plan(Napi::Env env) { return AttendCudaPlanObject::define(env); }
+void define_attend_cuda(Napi::Env env, Napi::Object exports) {
+  exports.Set("AttendCudaPlan", AttendCudaPlanObject::define(env));
+  exports.Set("verticalSlashCuda", Napi::Function::New(env, vertical_slash_cuda, "verticalSlashCuda"));
+}
 
 }  // namespace sk::napi

@@ -270,7 +270,7 @@ std::vector<KernelRow> all_kernels() {
 
 const Verb kAttend = {[](Napi::Env env, Napi::Object exports) {
                         exports.Set("AttendPlan", AttendPlanObject::define(env));
-                        exports.Set("AttendCudaPlan", define_attend_cuda_plan(env));
+                        define_attend_cuda(env, exports);
                         exports.Set("KvCache", define_kv_cache(env));
                         exports.Set("attendMerge", Napi::Function::New(env, merge));
                       },

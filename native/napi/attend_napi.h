@@ -10,6 +10,7 @@ namespace sk::napi {
 // types/attention.d.ts, NativeAttendOptions.
 AttendOptions attend_options(const Napi::Value& value);
 
-Napi::Function define_attend_cuda_plan(Napi::Env env);
+// Adds AttendCudaPlan and verticalSlashCuda.
+void define_attend_cuda(Napi::Env env, Napi::Object exports);
 
 }  // namespace sk::napi

@@ -1,4 +1,6 @@
+#include "../pool/cuda/pool.h"
 #include "../pool/pool.h"
+#include "cuda_verbs.h"
 #include "run.h"
 #include "strided.h"
 #include "verbs.h"
@@ -67,10 +69,17 @@ Napi::Value pool_async(const Napi::CallbackInfo& info) {
 void define(Napi::Env env, Napi::Object exports) {
   exports.Set("pool", Napi::Function::New(env, pool_async, "pool"));
   exports.Set("poolSync", Napi::Function::New(env, pool_sync, "poolSync"));
+  define_pool_cuda(env, exports);
+}
+
+std::vector<KernelRow> rows() {
+  std::vector<KernelRow> rows = pool_kernels();
+  for (KernelRow& row : pool_cuda_kernels()) rows.push_back(std::move(row));
+  return rows;
 }
 
 }  // namespace
 
-const Verb kPool = {&define, &pool_kernels};
+const Verb kPool = {&define, &rows};
 
 }  // namespace sk::napi

@@ -1,4 +1,6 @@
+#include "../score/cuda/score.h"
 #include "../score/score.h"
+#include "cuda_verbs.h"
 #include "run.h"
 #include "strided.h"
 #include "verbs.h"
@@ -147,10 +149,17 @@ void define(Napi::Env env, Napi::Object exports) {
   exports.Set("score", Napi::Function::New(env, score_async, "score"));
   exports.Set("scoreSync", Napi::Function::New(env, score_sync, "scoreSync"));
   exports.Set("poolScores", Napi::Function::New(env, pool_scores_sync, "poolScores"));
+  define_score_cuda(env, exports);
+}
+
+std::vector<KernelRow> rows() {
+  std::vector<KernelRow> rows = score_kernels();
+  for (KernelRow& row : score_cuda_kernels()) rows.push_back(std::move(row));
+  return rows;
 }
 
 }  // namespace
 
-const Verb kScore = {&define, &score_kernels};
+const Verb kScore = {&define, &rows};
 
 }  // namespace sk::napi

@@ -1,5 +1,7 @@
+#include "../select/cuda/select.h"
 #include "../select/select.h"
 #include "args.h"
+#include "cuda_verbs.h"
 #include "run.h"
 #include "verbs.h"
 
@@ -134,10 +136,17 @@ void define(Napi::Env env, Napi::Object exports) {
   exports.Set("selectGroups", Napi::Function::New(env, groups, "selectGroups"));
   exports.Set("selectRows", Napi::Function::New(env, rows_async, "selectRows"));
   exports.Set("selectRowsSync", Napi::Function::New(env, rows_sync, "selectRowsSync"));
+  define_select_cuda(env, exports);
+}
+
+std::vector<KernelRow> rows() {
+  std::vector<KernelRow> rows = select_kernels();
+  for (KernelRow& row : select_cuda_kernels()) rows.push_back(std::move(row));
+  return rows;
 }
 
 }  // namespace
 
-const Verb kSelect = {&define, &select_kernels};
+const Verb kSelect = {&define, &rows};
 
 }  // namespace sk::napi

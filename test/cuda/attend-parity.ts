@@ -6,6 +6,7 @@ import { denseAttention } from '../reference/attention.js';
 import { firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
 import { type HalfType, roundTo } from '../reference/round.js';
 import { smallIntegers, uniform } from '../support/random.js';
+import { toDeviceRows } from './companions.js';
 
 /** The cases of the CPU and those made for the blocks of the device. */
 export function* attendChecks(row: CudaKernelInfo): Iterable<Check> {
@@ -21,12 +22,13 @@ async function compare(c: AttentionCase, row: CudaKernelInfo, fill: typeof unifo
   if (plan.kernel !== row.name) throw new Error(`expected kernel ${row.name} but ${plan.kernel} was chosen`);
   const initial = c.initial ? randomState(c) : undefined;
   const paged = c.pageTokens ? inPages(c, dtype, k, v) : { k, v };
-  const actual = await plan.run(q, paged.k, paged.v, {
+  const options = {
     ...run,
     rowMax: c.rowMax ?? false,
     ...(initial && { initial }),
     ...('pageTable' in paged && { pageTable: paged.pageTable }),
-  });
+  };
+  const actual = await plan.run(q, paged.k, paged.v, options);
 
   // The tensor cores multiply queries that hold scale / softcap * log2(e), rounded.
   const factor = Math.fround(Math.fround(Math.fround(dense.scale) / Math.fround(dense.softcap ?? 1)) * Math.fround(Math.LOG2E));
@@ -36,15 +38,27 @@ async function compare(c: AttentionCase, row: CudaKernelInfo, fill: typeof unifo
   // Beside that a score has the error of float32, and a weight is rounded: to half a unit, and the sum of weights by no more.
   const scoreError = 2 ** -23 * ((c.headDim + 8) * maxAbs(scaled) * maxAbs(dense.k) * (dense.softcap ?? 1) + 64);
   const weightError = dtype === 'float16' ? 2 ** -11 : 2 ** -8;
-  return (
+  const wrong = (actual: attention.AttentionResult) =>
     firstMismatch(
       headsFirst(actual.output.data as Float32Array),
       expected.output,
       2 * (scoreError + weightError) * maxAbs(dense.v) + 1e-30,
     ) ??
     firstMismatch(actual.lse.data as Float32Array, expected.lse, 2 * (scoreError + weightError)) ??
-    (actual.rowMax ? firstMismatch(actual.rowMax.data as Float32Array, expected.rowMax, 2 * scoreError) : null)
-  );
+    (actual.rowMax ? firstMismatch(actual.rowMax.data as Float32Array, expected.rowMax, 2 * scoreError) : null);
+  if (fill === uniform) return wrong(actual);
+
+  // The same lists, brought by the run.
+  const lists: Record<string, attention.CudaRows> = {};
+  for (const kind of ['tiles', 'fullTiles', 'columns'] as const) {
+    const rows = c.pattern[kind];
+    if (rows) lists[kind] = await toDeviceRows(rows);
+  }
+  const room = Object.fromEntries(Object.entries(lists).map(([kind, { capacity }]) => [kind, { capacity }]));
+  using open = attention.plan({ ...shape, pattern: { ...c.pattern, ...room }, dtype, device: 'cuda' });
+  const brought = await open.run(q, paged.k, paged.v, { ...options, ...lists });
+  for (const rows of Object.values(lists)) rows.dispose();
+  return wrong(actual) ?? wrong(brought);
 }
 
 /** A result over other keys; every third row has none. */

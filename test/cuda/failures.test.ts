@@ -9,10 +9,10 @@ import { where } from './simulated.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Runs `body` as a module that has `nm`, `toDevice`, `weight`, `x` and `options` in scope; gives what it printed. */
+/** Runs `body` as a module that has `attention`, `nm`, `toDevice`, `weight`, `x` and `options` in scope; gives what it printed. */
 async function program(body: string, environment: Record<string, string> = {}): Promise<string> {
   const source = `
-    import { nm, toDevice, devices } from './lib/index.ts';
+    import { attention, nm, toDevice, devices } from './lib/index.ts';
     import { Worker } from 'node:worker_threads';
     const weight = nm.prune({ data: new Float32Array(256 * 128).fill(1), dims: [256, 128] }, { pattern: '2:4' });
     const x = { data: new Float32Array(40 * 128).fill(1), dims: [40, 128] };
@@ -45,6 +45,18 @@ describe.skipIf(where !== 'simulator')('in the simulator', () => {
   test('no memory for a plan is a named error', async () => {
     const body = `try { nm.plan(options); } catch (error) { console.log(code(error)); }`;
     expect(await program(body, { GPUSIM_MEMORY: '10000' })).toBe('ERR_SK_MEMORY');
+  });
+
+  test('heads that need more shared memory than the device has are a named error of the plan', async () => {
+    const body = `
+      const pattern = attention.patterns.dense({ queryLength: 4 });
+      const plan = (headDim) => attention.plan({ pattern, heads: 1, headDim, dtype: 'float16', device: 'cuda' });
+      const zeros = (headDim) => ({ data: new Uint16Array(4 * headDim), dims: [1, 1, 4, headDim], type: 'float16' });
+      console.log((await plan(128).run(zeros(128), zeros(128), zeros(128))).lse.data.length);
+      try { plan(136); } catch (error) { console.log(code(error), error.message); }`;
+    expect(await program(body, { GPUSIM_DEVICE: 'rtx3090' })).toMatch(
+      /^4\nERR_SK_DEVICE expected a device with \d+ bytes of shared memory a block for headDim 136 but .* has 101376$/,
+    );
   });
 
   test('process.exit() in mid-run exits with its code', async () => {

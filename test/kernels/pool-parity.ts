@@ -1,8 +1,10 @@
-import { attention, type KernelInfo } from 'sparse-kernels';
+import type { attention, KernelInfo } from 'sparse-kernels';
 import { firstMismatch, type Mismatch } from '../reference/compare.js';
 import { poolWindow } from '../reference/pool.js';
+import { roundTo } from '../reference/round.js';
 import { misaligned, smallIntegers, uniform } from '../support/random.js';
 import type { Check } from './check.js';
+import { type Companions, onCpu } from './companions.js';
 
 const kinds: readonly attention.PoolKind[] = ['mean', 'sum', 'max', 'min', 'minmax', 'weighted', 'similarity'];
 
@@ -16,7 +18,12 @@ const windows = [
   { offsets: Int32Array.of(0, 0, 1, 6, 11) },
 ] as const;
 
-export function* poolChecks({ isa }: KernelInfo): Iterable<Check> {
+export function poolChecks({ isa }: KernelInfo): Iterable<Check> {
+  return poolChecksOf(onCpu(isa));
+}
+
+/** Every kind over every form of windows, on any kind of device. */
+export function* poolChecksOf(device: Companions): Iterable<Check> {
   for (const kind of kinds) {
     for (const dim of dims) {
       for (const tokens of [11, 12]) {
@@ -25,15 +32,17 @@ export function* poolChecks({ isa }: KernelInfo): Iterable<Check> {
     }
   }
 
-  function check(kind: attention.PoolKind, tokens: number, dim: number): Mismatch | null {
+  async function check(kind: attention.PoolKind, tokens: number, dim: number): Promise<Mismatch | null> {
     const [batch, heads] = [2, 3];
     const exact = kind !== 'mean' && kind !== 'weighted' && kind !== 'similarity';
-    const data = misaligned((exact ? smallIntegers : uniform)(batch * heads * tokens * dim, 1));
+    const x = (exact ? smallIntegers : uniform)(batch * heads * tokens * dim, 1);
+    const data = misaligned(device.type === 'float32' ? x : x.map((v) => roundTo(device.type as 'float16', v)));
     const logits = { data: uniform(batch * heads * tokens, 2).map((x) => 4 * x), dims: [batch, heads, tokens] };
     for (const w of windows) {
-      const { pooled, start, count } = attention.poolSync(
+      const { pooled, start, count } = await device.pool(
         { data, dims: [batch, heads, tokens, dim] },
-        { kind, ...w, isa, ...(kind === 'weighted' && { logits }) },
+        { kind, ...w },
+        kind === 'weighted' ? logits : undefined,
       );
       const expected: number[] = [];
       for (let s = 0; s < batch * heads; s++) {

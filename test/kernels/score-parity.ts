@@ -1,14 +1,16 @@
-import { attention, type KernelInfo } from 'sparse-kernels';
+import type { KernelInfo } from 'sparse-kernels';
 import { firstMismatch, type Mismatch } from '../reference/compare.js';
+import { roundTo } from '../reference/round.js';
 import { logSumExp, type ScoreShape, scoreMap, softmax, tiles } from '../reference/score.js';
 import { misaligned, smallIntegers, uniform } from '../support/random.js';
 import type { Check } from './check.js';
+import { type Companions, onCpu } from './companions.js';
 
 /**
  * One query (heads of a group together, ranges of keys) and few (keys in place), many (keys packed); panels of 8, 16 and 32 keys; dims
  * around the vectors.
  */
-const shapes: readonly ScoreShape[] = [
+export const shapes: readonly ScoreShape[] = [
   { batch: 1, heads: 1, kvHeads: 1, queries: 1, keys: 1, dim: 1 },
   { batch: 1, heads: 2, kvHeads: 1, queries: 1, keys: 77, dim: 64 },
   { batch: 2, heads: 14, kvHeads: 2, queries: 1, keys: 71, dim: 20 },
@@ -20,10 +22,16 @@ const shapes: readonly ScoreShape[] = [
 
 const flat = (maps: number[][][]) => maps.flat(2);
 
-export function* scoreChecks({ isa }: KernelInfo): Iterable<Check> {
-  for (const s of shapes) {
+export function scoreChecks({ isa }: KernelInfo): Iterable<Check> {
+  return scoreChecksOf(onCpu(isa), shapes);
+}
+
+/** Every kind of scores in every layout, on any kind of device. */
+export function* scoreChecksOf(device: Companions, all: readonly ScoreShape[]): Iterable<Check> {
+  for (const s of all) {
     for (const layout of ['BHSD', 'BSHD'] as const) {
       const name = `${s.queries} x ${s.keys} of ${s.dim}, ${s.heads}/${s.kvHeads} heads, ${layout}`;
+      if (s.queries <= s.keys) yield { name: `lines, ${name}`, run: () => lines(s, layout) };
       for (const group of ['none', 'sum', 'max'] as const) {
         yield { name: `dot, group ${group}, ${name}`, run: () => dot(s, layout, group) };
         if (s.queries === 1)
@@ -38,7 +46,8 @@ export function* scoreChecks({ isa }: KernelInfo): Iterable<Check> {
   type Group = 'none' | 'sum' | 'max';
 
   function operands(s: ScoreShape, layout: 'BHSD' | 'BSHD', exact: boolean) {
-    const fill = exact ? smallIntegers : uniform;
+    const round = (v: number) => (device.type === 'float32' ? v : roundTo(device.type, v));
+    const fill = exact ? smallIntegers : (length: number, seed: number) => uniform(length, seed).map(round);
     const q = fill(s.batch * s.heads * s.queries * s.dim, 1);
     const k = fill(s.batch * s.kvHeads * s.keys * s.dim, 2);
     return {
@@ -69,42 +78,62 @@ export function* scoreChecks({ isa }: KernelInfo): Iterable<Check> {
 
   const causal = (s: ScoreShape) => (i: number) => Math.max(0, i + 1 + s.keys - s.queries);
 
-  function dot(s: ScoreShape, layout: 'BHSD' | 'BSHD', group: Group, only?: number): Mismatch | null {
+  async function dot(s: ScoreShape, layout: 'BHSD' | 'BSHD', group: Group, only?: number): Promise<Mismatch | null> {
     const { q, k, tq, tk } = operands(s, layout, true);
     const seen = only === undefined ? causal(s) : () => only;
     const expected = flat(maps(s, group, (b, head) => scoreMap(q, k, s, b, head, 0.5, seen)));
     const limits = only === undefined ? { causal: true } : { limit: Int32Array.of(only) };
-    return firstMismatch(attention.scoreSync(tq, tk, { scale: 0.5, ...limits, group, layout, isa }).data, expected, 0);
+    return firstMismatch(await device.score(tq, tk, { scale: 0.5, ...limits, group, layout }), expected, 0);
   }
 
-  function soft(s: ScoreShape, layout: 'BHSD' | 'BSHD', group: Group): Mismatch | null {
+  async function soft(s: ScoreShape, layout: 'BHSD' | 'BSHD', group: Group): Promise<Mismatch | null> {
     const { q, k, tq, tk } = operands(s, layout, false);
     const limit = Int32Array.from({ length: s.queries }, (_, i) => (i * 7) % (s.keys + 1));
     const expected = flat(maps(s, group, (b, head) => scoreMap(q, k, s, b, head, 3, (i) => limit[i] as number).map(softmax)));
-    return firstMismatch(attention.scoreSync(tq, tk, { kind: 'softmax', scale: 3, limit, group, layout, isa }).data, expected, 4e-6);
+    return firstMismatch(await device.score(tq, tk, { kind: 'softmax', scale: 3, limit, group, layout }), expected, 4e-6);
   }
 
-  function blocks(s: ScoreShape, layout: 'BHSD' | 'BSHD', group: Group): Mismatch | null {
+  async function blocks(s: ScoreShape, layout: 'BHSD' | 'BSHD', group: Group): Promise<Mismatch | null> {
     const { q, k, tq, tk } = operands(s, layout, false);
     const blockSize = [16, 12] as const;
     const map = (b: number, head: number) => scoreMap(q, k, s, b, head, 2, causal(s));
     const lse = Float32Array.from(maps(s, 'none', (b, head) => map(b, head).map((row) => [logSumExp(row)])).flat(2));
     const greatest = flat(maps(s, group, (b, head) => tiles(map(b, head), blockSize, (values) => Math.max(...values))));
-    const common = { scale: 2, causal: true, blockSize, layout, isa };
+    const common = { scale: 2, causal: true, blockSize, layout };
     if (group !== 'sum') {
-      const wrong = firstMismatch(attention.scoreSync(tq, tk, { ...common, kind: 'max', group }).data, greatest, 1e-4);
+      const wrong = firstMismatch(await device.score(tq, tk, { ...common, kind: 'max', group }), greatest, 1e-4);
       if (wrong) return wrong;
     }
     if (group === 'max') return null;
     const mass = flat(
       maps(s, group, (b, head) => tiles(map(b, head).map(softmax), blockSize, (values) => values.reduce((a, x) => a + x, 0))),
     );
-    return firstMismatch(attention.scoreSync(tq, tk, { ...common, kind: 'mass', lse, group }).data, mass, 1e-4);
+    return firstMismatch(await device.score(tq, tk, { ...common, kind: 'mass', lse, group }), mass, 1e-4);
   }
 
-  function bounds(s: ScoreShape, layout: 'BHSD' | 'BSHD', group: Group): Mismatch | null {
+  async function lines(s: ScoreShape, layout: 'BHSD' | 'BSHD'): Promise<Mismatch | null> {
+    const { q, k, tq, tk } = operands(s, layout, false);
+    const last = Math.min(s.queries, 17);
+    const sums = (of: (position: number, key: number) => number) =>
+      maps(s, 'none', (b, head) => {
+        const row = new Array<number>(s.keys).fill(0);
+        for (const [i, weights] of scoreMap(q, k, s, b, head, 3, causal(s)).map(softmax).entries()) {
+          if (i < s.queries - last) continue;
+          const position = i + s.keys - s.queries;
+          for (let key = 0; key <= position; key++) row[of(position, key)] = (row[of(position, key)] as number) + (weights[key] as number);
+        }
+        return [row];
+      });
+    const actual = await device.lines(tq, tk, { scale: 3, layout, lastQueries: last });
+    return (
+      firstMismatch(actual.vertical, flat(sums((_, key) => key)), 4e-6 * last) ??
+      firstMismatch(actual.slash, flat(sums((position, key) => position - key)), 4e-6 * last)
+    );
+  }
+
+  async function bounds(s: ScoreShape, layout: 'BHSD' | 'BSHD', group: Group): Promise<Mismatch | null> {
     const { q, k, tq } = operands(s, layout, true);
-    const { pooled, start, count } = attention.poolSync(
+    const { pooled, start, count } = await device.pool(
       { data: k, dims: [s.batch, s.kvHeads, s.keys, s.dim] },
       { kind: 'minmax', block: 5 },
     );
@@ -122,7 +151,7 @@ export function* scoreChecks({ isa }: KernelInfo): Iterable<Check> {
         }),
       );
     const expected = flat(maps(s, group, bound));
-    return firstMismatch(attention.scoreSync(tq, pooled, { kind: 'minmax', scale: 1, group, layout, isa }).data, expected, 0);
+    return firstMismatch(await device.score(tq, pooled, { kind: 'minmax', scale: 1, group, layout }), expected, 0);
   }
 }
 

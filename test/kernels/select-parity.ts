@@ -6,7 +6,7 @@ import { generator, misaligned, smallIntegers, uniform } from '../support/random
 import type { Check } from './check.js';
 
 /** [rows, columns]: whole and ragged groups, fewer than one chunk of any vector, several chunks and a rest. */
-const shapes = [
+export const shapes = [
   [0, 8],
   [1, 1],
   [3, 7],
@@ -28,7 +28,7 @@ function tricky(length: number, seed: number): Float32Array {
 
 const withNaN = (data: Float32Array) => data.map((x, i) => (i % 5 === 3 ? Number.NaN : x));
 
-const fills = { 'small integers': smallIntegers, uniform, 'ties, zeros, infinities': tricky };
+export const fills = { 'small integers': smallIntegers, uniform, 'ties, zeros, infinities': tricky };
 
 export function* selectChecks({ isa }: KernelInfo): Iterable<Check> {
   for (const [fill, values] of Object.entries(fills)) {

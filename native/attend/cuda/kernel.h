@@ -17,9 +17,14 @@ struct AttendCudaTask {
   int64_t partial;
 };
 
+// Lists of a plan, one behind the other, or lists of a run, which the device has made: those are not looked into before the kernel does.
+// There ids of keys that do not exist are passed over, counts are cut to the capacity, and a count below 0 makes the results of its row
+// NaN.
 struct AttendCudaLists {
-  const int64_t* start;  // [rows + 1]; null: empty
+  const int64_t* start;  // [rows + 1]; null: row r begins at r * capacity
   const int32_t* index;
+  const int32_t* count;  // [rows], where start is null
+  int32_t capacity;
 };
 
 struct AttendCudaRun {
@@ -65,6 +70,8 @@ struct AttendCudaKernel {
   int (*attend)(const AttendCudaRun& run, void* stream);
   // The parts of tasks into one.
   int (*merge)(const AttendCudaRun& run, void* stream);
+  // Shared memory of a block of threads.
+  int64_t (*shared_bytes)(int64_t head_dim);
 };
 
 }  // namespace sk

@@ -44,6 +44,21 @@ struct ChunkKeys {
   KeySight sight[kBuffers][kKeys];
 };
 
+// One row of a kind of lists.
+struct ListRow {
+  const int32_t* index;
+  int32_t count;
+};
+__device__ inline ListRow list_row(const AttendCudaLists& lists, int64_t row) {
+  if (!lists.start) return {lists.index + row * lists.capacity, min(max(lists.count[row], 0), lists.capacity)};
+  return {lists.index + lists.start[row], static_cast<int32_t>(lists.start[row + 1] - lists.start[row])};
+}
+// Whether the one who made a row failed.
+__device__ inline bool list_failed(const AttendCudaRun& run, int64_t row) {
+  const auto failed = [row](const AttendCudaLists& lists) { return !lists.start && lists.count[row] < 0; };
+  return failed(run.tiles) || failed(run.full_tiles) || failed(run.columns);
+}
+
 // What rows of the task see: positions [low, high]; `all`: what every row sees.
 struct Sight {
   int32_t low, high;
@@ -82,10 +97,10 @@ class KeyWalk {
     while (left_ == 0) enter(phase_ + 1, 0);
     --left_;
     if (runs_) {
-      const int first = index_[tile_] * id_keys_ + offset_ - lane_, last = first + kKeys - 1;
+      const int64_t first = static_cast<int64_t>(index_[tile_]) * id_keys_ + offset_ - lane_, last = first + kKeys - 1;
       const bool seen = uncut_ || (last <= all_.high && (first >= all_.low || last < run_.sink_tokens));
-      if (last < length_ && seen) {
-        if (lane_ == 0) chunk.head[buffer] = {Chunk::kPresent | Chunk::kRun | Chunk::kPlain, first};
+      if (first >= 0 && last < length_ && seen) {
+        if (lane_ == 0) chunk.head[buffer] = {Chunk::kPresent | Chunk::kRun | Chunk::kPlain, static_cast<int32_t>(first)};
         offset_ += kKeys;
         if (offset_ >= tile_keys_) offset_ -= tile_keys_, ++tile_;
         return;
@@ -106,20 +121,17 @@ class KeyWalk {
 
  private:
   __device__ const AttendCudaLists& lists(int phase) const { return phase == 0 ? run_.tiles : phase == 1 ? run_.full_tiles : run_.columns; }
-  __device__ int count(int phase) const {
-    const int64_t* start = lists(phase).start + task_.list;
-    return static_cast<int>(start[1] - start[0]);
-  }
-  __device__ int keys_of(int phase) const { return count(phase) * (phase == 2 ? 1 : run_.tile_keys); }
+  __device__ int keys_of(int phase) const { return list_row(lists(phase), task_.list).count * (phase == 2 ? 1 : run_.tile_keys); }
 
   // Goes to a chunk of a list; behind the last one there are only empty slots.
   __device__ void enter(int phase, int chunk) {
     phase_ = phase;
     tiles_ = 0, left_ = INT32_MAX, runs_ = false;
     if (phase == 3) return;
-    tiles_ = count(phase);
+    const ListRow row = list_row(lists(phase), task_.list);
+    index_ = row.index;
+    tiles_ = row.count;
     left_ = (keys_of(phase) + kKeys - 1) / kKeys - chunk;
-    index_ = lists(phase).index + lists(phase).start[task_.list];
     uncut_ = phase == 1;
     tile_keys_ = phase == 2 ? 1 : run_.tile_keys;
     id_keys_ = phase == 2 ? 1 : run_.id_keys;
@@ -139,22 +151,22 @@ class KeyWalk {
 
   // The key that the lane has come to.
   __device__ KeySight look(int32_t* row) const {
-    int32_t token = tile_ < tiles_ ? index_[tile_] * id_keys_ + offset_ : -1;
-    if (token >= length_) token = -1;
+    const int64_t key = tile_ < tiles_ ? static_cast<int64_t>(index_[tile_]) * id_keys_ + offset_ : -1;
+    const int32_t token = key < 0 || key >= length_ ? -1 : static_cast<int32_t>(key);
     float bias = token < 0 ? -INFINITY : 0.0f;
     if (run_.key_bias && token >= 0) {
       const int kv_head = task_.head / (run_.heads / run_.kv_heads), of = (task_.batch * run_.kv_heads + kv_head) % run_.key_bias_rows;
       bias = run_.key_bias[static_cast<int64_t>(of) * run_.keys + token] * kLog2E;
     }
-    if (bias == -INFINITY) token = -1;
+    const bool there = bias != -INFINITY;
     int32_t position = token;
-    if (run_.key_positions && token >= 0) position = run_.key_positions[task_.batch * run_.key_positions_batch + token];
-    *row = token;
-    if (run_.page_table && token >= 0) {
+    if (run_.key_positions && there) position = run_.key_positions[task_.batch * run_.key_positions_batch + token];
+    *row = there ? token : -1;
+    if (run_.page_table && there) {
       const int page = token / run_.page_tokens, at = run_.page_table[task_.batch * run_.pages_batch + page];
-      const bool there = static_cast<uint32_t>(at) < static_cast<uint32_t>(run_.pages);
-      *row = there ? at * run_.page_rows + token - page * run_.page_tokens : -1;
-      if (!there) bias = -INFINITY;
+      const bool known = static_cast<uint32_t>(at) < static_cast<uint32_t>(run_.pages);
+      *row = known ? at * run_.page_rows + token - page * run_.page_tokens : -1;
+      if (!known) bias = -INFINITY;
     }
     if (uncut_) return {INT32_MIN, INT32_MAX, bias};
     return {position, position < run_.sink_tokens ? INT32_MAX : position, bias};

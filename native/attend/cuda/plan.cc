@@ -33,7 +33,18 @@ constexpr int64_t kLeastPartKeys = 256;  // below, a part costs more than it gai
 int64_t sets_of(const AttendOptions& o) {
   return o.head_sets == HeadSets::kShared ? 1 : o.head_sets == HeadSets::kKv ? o.kv_heads : o.heads;
 }
-int64_t list_rows(const AttendOptions& o) { return o.lists_batch * sets_of(o) * ceil_div(o.queries, o.block_queries); }
+
+// Keys of the tiles of a capacity, whether or not they exist.
+Status check_capacity(int64_t capacity, int64_t tile_keys, const char* name) {
+  if (capacity * tile_keys < int64_t{1} << 30 && capacity < int64_t{1} << 30) return Status();
+  return Status(Code::kShape,
+                std::string("expected a capacity of ") + name + " for fewer than 2^30 keys a row but received " + std::to_string(capacity));
+}
+
+AttendCudaLists lists_of(const AttendCudaLists& planned, int64_t capacity, const AttendCudaRows& rows) {
+  if (capacity < 0) return planned;
+  return {nullptr, rows.index->as<int32_t>(), rows.count->as<int32_t>(), static_cast<int32_t>(capacity)};
+}
 
 // A host array that a run needs on the device.
 template <class T>
@@ -49,20 +60,29 @@ Status send(const std::shared_ptr<const CudaDevice>& device, const T* host, int6
 
 }  // namespace
 
-Status AttendCudaPlan::create(std::shared_ptr<const CudaDevice> device, const AttendOptions& options,
+Status AttendCudaPlan::create(std::shared_ptr<const CudaDevice> device, const AttendOptions& options, const AttendCudaCapacity& capacity,
                               std::shared_ptr<const AttendCudaPlan>* result) {
   const auto row =
       std::find_if(std::begin(kRows), std::end(kRows), [&](const Row& r) { return r.kernel != nullptr && options.dtype == r.dtype; });
   if (row == std::end(kRows))
     return Status(Code::kIsa, "expected dtype 'float16' or 'bfloat16' on device 'cuda' but received " + options.dtype);
   if (options.keys > (int64_t{1} << 30) - 1) return Status(Code::kShape, "expected fewer than 2^30 keys on device 'cuda'");
+  if (const int64_t needed = row->kernel->shared_bytes(options.head_dim); needed > device->shared_bytes())
+    return Status(Code::kDevice, "expected a device with " + std::to_string(needed) + " bytes of shared memory a block for headDim " +
+                                     std::to_string(options.head_dim) + " but " + device->name() + " has " +
+                                     std::to_string(device->shared_bytes()));
   AttendOptions on_host = options;  // checks sizes and lists
   on_host.isa.clear();
   on_host.threads = 0;
   std::shared_ptr<AttendCudaPlan> plan(new AttendCudaPlan);
   plan->device_ = std::move(device);
   plan->kernel_ = row->kernel;
+  plan->capacity_ = capacity;
   Status status = AttendPlan::create(on_host, &plan->lists_);
+  const auto tile_keys = [&] { return plan->lists_->lists().tile_keys; };
+  if (status.ok()) status = check_capacity(capacity.tiles, tile_keys(), "tiles");
+  if (status.ok()) status = check_capacity(capacity.full_tiles, tile_keys(), "fullTiles");
+  if (status.ok()) status = check_capacity(capacity.columns, 1, "columns");
   if (status.ok()) status = plan->upload_lists();
   if (status.ok()) status = plan->upload_tasks();
   if (status.ok()) status = plan->device_->synchronize();
@@ -70,12 +90,24 @@ Status AttendCudaPlan::create(std::shared_ptr<const CudaDevice> device, const At
   return status;
 }
 
+int64_t AttendCudaPlan::list_rows() const {
+  const AttendOptions& o = options();
+  return o.lists_batch * sets_of(o) * ceil_div(o.queries, o.block_queries);
+}
+
+// Of what runs bring only the capacity is known, so that nothing waits for the device to say more.
+int64_t AttendCudaPlan::length(int64_t row) const {
+  const auto most = [](int64_t capacity) { return std::max<int64_t>(capacity, 0); };
+  return lists_->lists().length(row) + (most(capacity_.tiles) + most(capacity_.full_tiles)) * lists_->lists().tile_keys +
+         most(capacity_.columns);
+}
+
 // The three lists one behind the other: starts of all rows, then all indices.
 Status AttendCudaPlan::upload_lists() {
   const KeyLists& lists = lists_->lists();
   const Lists* const all[] = {&lists.tiles, &lists.full_tiles, &lists.columns};
   AttendCudaLists* const on_device[] = {&tiles_, &full_tiles_, &columns_};
-  const int64_t rows = list_rows(options());
+  const int64_t rows = list_rows();
   std::vector<int64_t> starts;
   std::vector<int32_t> indices;
   for (const Lists* list : all) {
@@ -91,14 +123,13 @@ Status AttendCudaPlan::upload_lists() {
   if (status.ok()) status = starts_.upload(starts.data(), starts.size() * sizeof(int64_t));
   if (status.ok()) status = indices_.upload(indices.data(), indices.size() * sizeof(int32_t));
   if (status.ok()) status = device_->synchronize();
-  for (int i = 0; i < 3; ++i) *on_device[i] = {starts_.as<int64_t>() + i * (rows + 1), indices_.as<int32_t>()};
+  for (int i = 0; i < 3; ++i) *on_device[i] = {starts_.as<int64_t>() + i * (rows + 1), indices_.as<int32_t>(), nullptr, 0};
   return status;
 }
 
 // Blocks of rows from long to short; long lists of few blocks in parts, so that every multiprocessor has two tasks.
 Status AttendCudaPlan::upload_tasks() {
   const AttendOptions& o = options();
-  const KeyLists& lists = lists_->lists();
   const int64_t blocks = ceil_div(o.queries, o.block_queries), sets = sets_of(o), group = o.heads / o.kv_heads;
   const int64_t block_rows = std::min<int64_t>(o.block_queries, kCudaRows);
   const int64_t stacked = o.head_sets == HeadSets::kQ ? 1 : std::min(group, kCudaRows / block_rows);
@@ -117,11 +148,11 @@ Status AttendCudaPlan::upload_tasks() {
         }
       }
   std::stable_sort(whole.begin(), whole.end(),
-                   [&](const AttendCudaTask& a, const AttendCudaTask& b) { return lists.length(a.list) > lists.length(b.list); });
+                   [&](const AttendCudaTask& a, const AttendCudaTask& b) { return length(a.list) > length(b.list); });
   const int64_t wanted = ceil_div(2 * device_->multiprocessors(), static_cast<int64_t>(whole.size()));
   std::vector<AttendCudaTask> tasks;
   for (AttendCudaTask task : whole) {
-    task.parts = static_cast<int32_t>(std::clamp<int64_t>(lists.length(task.list) / kLeastPartKeys, 1, wanted));
+    task.parts = static_cast<int32_t>(std::clamp<int64_t>(length(task.list) / kLeastPartKeys, 1, wanted));
     task.partial = partials_;
     if (task.parts > 1) partials_ += int64_t{task.parts} * task.heads * task.queries;
     const int64_t first = task.partial, rows = int64_t{task.heads} * task.queries;
@@ -141,7 +172,9 @@ Status AttendCudaPlan::run(const AttendCudaOperands& operands, const AttendCudaE
   const auto floats = [](const CudaBuffer* buffer) { return buffer ? buffer->as<float>() : nullptr; };
   AttendCudaRun run = {};
   run.tasks = tasks_.as<AttendCudaTask>(), run.task_count = task_count_;
-  run.tiles = tiles_, run.full_tiles = full_tiles_, run.columns = columns_;
+  run.tiles = lists_of(tiles_, capacity_.tiles, operands.tiles);
+  run.full_tiles = lists_of(full_tiles_, capacity_.full_tiles, operands.full_tiles);
+  run.columns = lists_of(columns_, capacity_.columns, operands.columns);
   run.tile_keys = static_cast<int32_t>(lists_->lists().tile_keys), run.id_keys = static_cast<int32_t>(lists_->lists().id_keys);
   run.heads = static_cast<int32_t>(o.heads), run.kv_heads = static_cast<int32_t>(o.kv_heads);
   run.queries = static_cast<int32_t>(o.queries), run.keys = static_cast<int32_t>(o.keys);

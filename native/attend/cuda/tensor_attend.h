@@ -71,7 +71,8 @@ class AttendWarp {
     unrolled<2>([&](auto i) {
       const int row = first_row_ + 8 * i;
       if (row >= rows) return;
-      const float sum = weights_[2 * i], reference = seen_[i] || sum != 0 ? -below_[i] : -INFINITY;  // NaN goes on
+      const bool failed = list_failed(run_, task_.list);
+      const float sum = failed ? NAN : weights_[2 * i], reference = seen_[i] || failed || sum != 0 ? -below_[i] : -INFINITY;  // NaN goes on
       RowEnd end = {run_.part_output + (task_.partial + row) * run_.head_dim, nullptr, 1, 0};
       if (task_.parts == 1)
         end = finish_row(run_, task_, row, reference, sum, t == 0);
