@@ -63,7 +63,7 @@ export class CudaRows {
   async to(device: 'cpu'): Promise<Rows> {
     const [count, index] = await Promise.all([this.count.to(device), this.index.to(device)]);
     const { capacity } = this;
-    const failed = count.data.indexOf(-1);
+    const failed = count.data.findIndex((n) => n < 0);
     if (failed >= 0) throw new SparseKernelsError('ERR_SK_NAN', `expected scores that are numbers but received NaN in row ${failed}`);
     const start = Int32Array.from({ length: this.rows }, (_, row) => row * capacity);
     return { start, count: count.data.map((n) => Math.min(Math.max(n, 0), capacity)), index: index.data };
