@@ -55,6 +55,21 @@ export interface NativeMapmmOptions {
 }
 
 /** A map that comes to the CUDA device with the first run that needs it there. */
+/** Pooling on a device: native/mapreduce/cuda/mapreduce.h. */
+export interface NativeMapReduceCudaOptions {
+  map: NativeDeviceMap;
+  /** [inRows, channels] of DType 0, 1 or 2. */
+  x: NativeDeviceArray;
+  /** [outRows, channels], of the same type. */
+  y: NativeDeviceArray;
+  type: number;
+  channels: number;
+  /** The largest, else the sum. */
+  max: boolean;
+  /** float32 [outRows]: where a maximum starts, or what a sum is multiplied by. */
+  row: NativeDeviceArray | undefined;
+}
+
 export interface NativeDeviceMap {
   dispose(): void;
 }
@@ -166,6 +181,8 @@ export interface NativeConv {
   /** order [n]: the rows of coords [n, 1 + axes] in ascending key; true if they were so already. */
   sortSites(coords: Int32Array, batch: number, shape: Int32Array, order: Int32Array): boolean;
   DeviceMap: new (map: NativeKernelMap) => NativeDeviceMap;
+  /** The promise does not wait for the device. */
+  mapReduceCuda(options: NativeMapReduceCudaOptions, cancel: NativeCancelToken | undefined): Promise<void>;
   /** `values`: the DType to store the weight as. */
   MapmmCudaPlan: new (
     options: NativeMapmmOptions,

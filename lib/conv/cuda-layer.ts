@@ -1,30 +1,19 @@
-import type { NativeDeviceMap, NativeMapmmCudaPlan } from '../../types/conv.js';
-import { DeviceTensor, deviceOperand, throughDevice, useAll } from '../device-tensor.js';
+import type { NativeMapmmCudaPlan } from '../../types/conv.js';
+import { DeviceTensor, throughDevice, useAll } from '../device-tensor.js';
 import { rangeError } from '../errors.js';
 import { cancellable, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { oneOf, options } from '../validate.js';
+import { deviceMap, featuresOf, types } from './cuda-map.js';
 import type { ConvMap } from './map.js';
 import { type CudaLayerOptions, convMap, expectKernelOf, layerSettings } from './settings.js';
 import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
 
-const types = ['float32', 'float16', 'bfloat16'] as const; // in the order of DType in native/core/tensor.h
-
 /** Options of {@link CudaLayer.run}. */
 export interface CudaRunOptions {
   /** Aborts a run that has not started on the device: the promise then rejects with the signal's `reason`. */
   readonly signal?: AbortSignal;
-}
-
-/** Maps that are on the device, or come there with their first run; they go when the map does. */
-const deviceMaps = new WeakMap<ConvMap, NativeDeviceMap>();
-
-function deviceMap(map: ConvMap): NativeDeviceMap {
-  const source = map.handle.live();
-  const there = deviceMaps.get(map) ?? new native.DeviceMap(source);
-  deviceMaps.set(map, there);
-  return there;
 }
 
 /**
@@ -97,12 +86,8 @@ export class CudaLayer {
 
   #runOnDevice(plan: NativeMapmmCudaPlan, x: DeviceTensor, map: ConvMap, signal: AbortSignal | undefined): Promise<DeviceTensor> {
     return cancellable(signal, async (token) => {
-      const rows = deviceOperand(x, 'x', types, this.inChannels);
-      if (rows !== rowsOf(map.input)) {
-        throw rangeError('ERR_SK_SHAPE', `expected x to have the ${rowsOf(map.input)} input sites of the map but received ${rows} rows`);
-      }
+      const type = featuresOf(x, map, this.inChannels);
       const y = new DeviceTensor(x.type, [rowsOf(map.output), this.outChannels]);
-      const type = types.indexOf(x.type as 'float32');
       await useAll({ x, y }, (there) => plan.run(deviceMap(map), there.x, type, there.y, type, token));
       return y;
     });

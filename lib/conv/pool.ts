@@ -1,9 +1,11 @@
+import { DeviceTensor } from '../device-tensor.js';
 import { rangeError } from '../errors.js';
 import { cancellable } from '../handle.js';
 import { native } from '../native.js';
 import { inSlices } from '../slices.js';
 import { allocate, type Tensor, typedArray } from '../tensor.js';
 import { oneOf, options } from '../validate.js';
+import { reduceOnDevice } from './cuda-pool.js';
 import type { ConvMap } from './map.js';
 import { expectMapOf, rowsOf, type Sites } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
@@ -36,7 +38,8 @@ export interface AvgPoolOptions {
 /**
  * The largest input of every output, channel by channel; 0 where an output (of given sites) has no input. NaN spreads.
  *
- * @param x - a tensor at the input sites of `map`
+ * @param x - a tensor at the input sites of `map`; or features [input sites, channels] on a device (float32, float16, bfloat16), whose result
+ * is there too: the promise then settles when the work is on the stream of the device
  * @param map - usually of mode `pool`
  * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`, SparseKernelsError
  * `ERR_SK_COORDINATES` (the map of another tensor) / `ERR_SK_DISPOSED` / `ERR_SK_MEMORY`, or the reason of `signal`
@@ -49,9 +52,17 @@ export interface AvgPoolOptions {
  * (await conv.maxPool(x, map, { inactive: 'zero' })).features; // Float32Array [-1, 0]
  * ```
  */
-export async function maxPool(x: SparseTensor, map: ConvMap, poolOptions: MaxPoolOptions = {}): Promise<SparseTensor> {
+export async function maxPool(x: DeviceTensor, map: ConvMap, poolOptions?: MaxPoolOptions): Promise<DeviceTensor>;
+export async function maxPool(x: SparseTensor, map: ConvMap, poolOptions?: MaxPoolOptions): Promise<SparseTensor>;
+export async function maxPool(
+  x: SparseTensor | DeviceTensor,
+  map: ConvMap,
+  poolOptions: MaxPoolOptions = {},
+): Promise<SparseTensor | DeviceTensor> {
   const { inactive, signal } = options<MaxPoolOptions>(poolOptions, 'options', ['inactive', 'signal']);
-  return reduce(x, map, reductions.max, () => leastOf(map, inactive), signal);
+  const row = () => leastOf(map, inactive);
+  if (x instanceof DeviceTensor) return reduceOnDevice(x, map, true, `max ${inactive ?? 'skip'}`, row, signal);
+  return reduce(x, map, reductions.max, row, signal);
 }
 
 /** Where the maximum of every output starts. */
@@ -77,7 +88,7 @@ async function perRow(rows: number, of: (row: number) => number): Promise<Float3
 /**
  * The mean (or sum) of the inputs of every output, channel by channel; 0 where an output (of given sites) has no input.
  *
- * @param x - a tensor at the input sites of `map`
+ * @param x - as for {@link maxPool}
  * @param map - usually of mode `pool`
  * @throws as {@link maxPool}
  * @example
@@ -89,9 +100,17 @@ async function perRow(rows: number, of: (row: number) => number): Promise<Float3
  * (await conv.avgPool(x, map, { divisor: 'kernel' })).features; // Float32Array [3, 1.5]
  * ```
  */
-export async function avgPool(x: SparseTensor, map: ConvMap, poolOptions: AvgPoolOptions = {}): Promise<SparseTensor> {
+export async function avgPool(x: DeviceTensor, map: ConvMap, poolOptions?: AvgPoolOptions): Promise<DeviceTensor>;
+export async function avgPool(x: SparseTensor, map: ConvMap, poolOptions?: AvgPoolOptions): Promise<SparseTensor>;
+export async function avgPool(
+  x: SparseTensor | DeviceTensor,
+  map: ConvMap,
+  poolOptions: AvgPoolOptions = {},
+): Promise<SparseTensor | DeviceTensor> {
   const { divisor, signal } = options<AvgPoolOptions>(poolOptions, 'options', ['divisor', 'signal']);
-  return reduce(x, map, reductions.sum, () => weightsOf(map, divisor), signal);
+  const row = () => weightsOf(map, divisor);
+  if (x instanceof DeviceTensor) return reduceOnDevice(x, map, false, `avg ${divisor ?? 'active'}`, row, signal);
+  return reduce(x, map, reductions.sum, row, signal);
 }
 
 /** What the sum of every output is multiplied by. */

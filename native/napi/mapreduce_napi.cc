@@ -1,5 +1,6 @@
 #include "../mapreduce/mapreduce.h"
 #include "args.h"
+#include "cuda_verbs.h"
 #include "map_object.h"
 #include "run.h"
 #include "verbs.h"
@@ -44,8 +45,10 @@ Napi::Value map_reduce_async(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-const Verb kMapreduce = {
-    [](Napi::Env env, Napi::Object exports) { exports.Set("mapReduce", Napi::Function::New(env, map_reduce_async, "mapReduce")); },
-    nullptr};
+const Verb kMapreduce = {[](Napi::Env env, Napi::Object exports) {
+                           exports.Set("mapReduce", Napi::Function::New(env, map_reduce_async, "mapReduce"));
+                           define_mapreduce_cuda(env, exports);
+                         },
+                         nullptr};
 
 }  // namespace sk::napi

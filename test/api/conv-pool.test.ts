@@ -2,34 +2,10 @@
 import { conv, setNumThreads } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
 import { dotTolerance, firstMismatch } from '../reference/compare.js';
-import { indices, place, type Volume } from '../reference/conv.js';
+import { poolVolume as pool } from '../reference/conv-pool.js';
 import { onnxruntime } from '../support/onnx.js';
 import { smallIntegers, uniform } from '../support/random.js';
 import { randomVolume, sparse } from '../support/volumes.js';
-
-/** Pools a volume window by window: all cells of the window inside the grid, and whether a site is there. */
-function pool(
-  v: Volume,
-  size: number,
-  stride: number,
-  padding: number,
-  of: (cells: { value: number; active: boolean }[]) => number | null,
-) {
-  const shape = v.shape.map((n) => Math.floor((n + 2 * padding - size) / stride) + 1);
-  const result: number[] = [];
-  for (const [batch = 0, ...o] of indices([v.batch, ...shape])) {
-    const sites: number[] = [];
-    for (const r of indices(v.shape.map(() => size))) {
-      const i = o.map((n, a) => n * stride - padding + (r[a] as number));
-      if (i.every((n, a) => n >= 0 && n < (v.shape[a] as number))) sites.push(place([v.batch, ...v.shape], [batch, ...i]));
-    }
-    for (let c = 0; c < v.channels; c++) {
-      const value = of(sites.map((s) => ({ value: v.data[s * v.channels + c] as number, active: v.active[s] as boolean })));
-      if (value !== null) result.push(value);
-    }
-  }
-  return result;
-}
 
 describe('pooling', () => {
   const volume = randomVolume(2, [9, 8], 5, 0.4, uniform);

@@ -1,10 +1,12 @@
 /** Sparse convolution on a device: chains of layers, bad input, and what the kernel costs. */
 import './simulated.js';
 
-import { conv, toDevice } from 'sparse-kernels';
+import { conv, type DeviceTensor, toDevice } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
-import { firstMismatch } from '../reference/compare.js';
-import { smallIntegers } from '../support/random.js';
+import { dotTolerance, firstMismatch } from '../reference/compare.js';
+import { poolVolume } from '../reference/conv-pool.js';
+import { halfBits, halfValues, roundTo } from '../reference/round.js';
+import { smallIntegers, uniform } from '../support/random.js';
 import { randomVolume, sparse } from '../support/volumes.js';
 import { where } from './simulated.js';
 
@@ -31,6 +33,38 @@ describe.skipIf(where.startsWith('nowhere'))('with a device', () => {
     expect(firstMismatch((await y.to('cpu')).data as Float32Array, expected.features, 0.5)).toBeNull(); // middle was rounded to float16
   });
 
+  test.each([
+    ['float32', 5],
+    ['float16', 8],
+    ['bfloat16', 19],
+  ] as const)('pooling of %s, %i channels', async (type, channels) => {
+    const rounded = (length: number, seed: number) => uniform(length, seed).map((v) => (type === 'float32' ? v : roundTo(type, v)));
+    const volume = randomVolume(2, [9, 8], channels, 0.4, rounded);
+    const sites = sparse(volume);
+    const map = conv.map(sites, { mode: 'pool', kernelSize: 3, stride: 2, padding: 1 });
+    const data = type === 'float32' ? sites.features : halfBits(type, sites.features);
+    using there = await toDevice({ data, dims: [sites.features.length / channels, channels], type }, 'cuda');
+    type Cells = { value: number; active: boolean }[];
+    const values = (cells: Cells) => cells.map((c) => c.value);
+    const sum = (cells: Cells) => values(cells).reduce((a, b) => a + b, 0);
+    const active = (cells: Cells) => cells.filter((c) => c.active);
+    const cases: [Promise<DeviceTensor>, (cells: Cells) => number, number][] = [
+      [conv.maxPool(there, map), (cells) => Math.max(...values(active(cells))), 0],
+      [conv.maxPool(there, map, { inactive: 'zero' }), (cells) => Math.max(...values(cells)), 0],
+      [conv.avgPool(there, map), (cells) => sum(cells) / active(cells).length, 1],
+      [conv.avgPool(there, map, { divisor: 'inside' }), (cells) => sum(cells) / cells.length, 1],
+      [conv.avgPool(there, map, { divisor: 'kernel' }), (cells) => sum(cells) / 9, 1],
+      [conv.avgPool(there, map, { divisor: 'none' }), sum, 1],
+    ];
+    const half = { float32: 0, float16: 2 ** -11, bfloat16: 2 ** -8 }[type];
+    for (const [running, of, inexact] of cases) {
+      const { data: bits } = await (await running).to('cpu');
+      const actual = type === 'float32' ? (bits as Float32Array) : halfValues(type, bits as Uint16Array);
+      const expected = poolVolume(volume, 3, 2, 1, (cells) => (active(cells).length > 0 ? of(cells) : null));
+      expect(firstMismatch(actual, expected, inexact * (dotTolerance(9, 1, 1, 0) + 4 * half))).toBeNull();
+    }
+  });
+
   test('no sites are a legal tensor', async () => {
     const empty = conv.tensor({ coords: new Int32Array(0), features: { data: new Float32Array(0), dims: [0, 8] }, spatialShape: [4, 4] });
     const y = await conv.layer(options).run(empty, conv.map(empty, { kernelSize: 3 }));
@@ -51,6 +85,16 @@ describe.skipIf(where.startsWith('nowhere'))('with a device', () => {
       'the map of another tensor',
       () => conv.layer(options).run(sparse(randomVolume(1, [9, 9], 8, 0.5, smallIntegers)), map),
       'ERR_SK_COORDINATES',
+    ],
+    [
+      'pooling of features of too few sites',
+      async () => conv.maxPool(await toDevice({ data: new Float32Array(16), dims: [2, 8] }, 'cuda'), map),
+      'ERR_SK_SHAPE',
+    ],
+    [
+      'pooling of integers',
+      async () => conv.avgPool(await toDevice({ data: new Int32Array(x.features.length), dims: [x.features.length / 8, 8] }, 'cuda'), map),
+      'ERR_SK_DTYPE',
     ],
     [
       'features of too few sites',

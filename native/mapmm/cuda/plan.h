@@ -20,6 +20,9 @@ class CudaMap {
   int64_t groups() const { return groups_; }
   int64_t in_rows() const { return in_rows_; }
   int64_t out_rows() const { return out_rows_; }
+  // [groups][out_rows_padded]: the input row of an output row under a group, or -1.
+  const int32_t* rows() const { return rows_.as<int32_t>(); }
+  int64_t out_rows_padded() const { return out_rows_padded_; }
 
  private:
   friend class MapmmCudaPlan;
