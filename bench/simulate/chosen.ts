@@ -22,9 +22,9 @@ if (kind === 'pool') {
   await expect(pooled, attention.poolSync(k, { kind: 'minmax', block }).pooled.data);
 } else if (kind === 'score') {
   const q = { data: powersOfTwo(heads * d, 1), dims: [1, heads, 1, d] };
-  const edges = powersOfTwo(pages * 2 * d, 2);
-  const k = { data: edges, dims: [1, 1, pages, 2, d] };
-  const scores = await attention.score(await half(q.data, q.dims), await put(k.data, k.dims), { kind: 'minmax' });
+  const keys = { data: powersOfTwo(tokens * d, 2), dims: [1, 1, tokens, d] };
+  const { pooled: k } = attention.poolSync(keys, { kind: 'minmax', block });
+  const scores = await attention.score(await half(q.data, q.dims), await put(k.data as Float32Array, [...k.dims]), { kind: 'minmax' });
   await expect(scores, attention.scoreSync(q, k, { kind: 'minmax' }).data);
 } else if (kind === 'select') {
   const scores = { data: powersOfTwo(heads * pages, 1).map((x, i) => x * Math.sin(i)), dims: [heads, pages] };
