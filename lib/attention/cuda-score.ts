@@ -3,7 +3,7 @@ import { rangeError } from '../errors.js';
 import { native } from '../native.js';
 import { describe, oneOf, options } from '../validate.js';
 import { carried, type DeviceHeads, deviceHeads, deviceTensor, enqueue } from './cuda-call.js';
-import { checkTiles, groups, type ScoreOptions } from './scoring.js';
+import { checkTiles, expectPair, groups, type ScoreOptions } from './scoring.js';
 import type { Layout } from './types.js';
 
 /** In the order of enum ScoreCudaKind in native/score/cuda/score.h. */
@@ -58,12 +58,7 @@ export interface DevicePair {
 export function devicePair(q: DeviceTensor, k: DeviceTensor, layout: Layout | undefined, pages: boolean): DevicePair {
   const a = deviceHeads(q, 'q', layout);
   const b = pages ? devicePages(k) : deviceHeads(k, 'k', layout);
-  if (a.batch !== b.batch || a.dim !== b.dim || b.heads === 0 || a.heads % b.heads !== 0) {
-    throw rangeError(
-      'ERR_SK_SHAPE',
-      `expected q and k of one batch and dim, and heads of k that divide those of q, but received dims ${describe(q.dims)} and ${describe(k.dims)}`,
-    );
-  }
+  expectPair(q, a, k, b);
   const { batch, heads, dim, tokensOutside } = a;
   const sizes = { batch, heads, kvHeads: b.heads, queries: a.tokens, keys: b.tokens, dim };
   return { ...sizes, qType: a.type, kType: b.type, tokensOutside };

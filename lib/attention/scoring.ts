@@ -83,16 +83,27 @@ export function checkTiles(
   return blocks;
 }
 
-export function pairOf(q: TensorLike, k: TensorLike, layout: Layout | undefined, pages: boolean): Pair {
-  const order = oneOf(layout ?? 'BHSD', 'layout', layouts);
-  const queries = headsOf(q, 'q', order);
-  const keys = pages ? pagesOf(k) : headsOf(k, 'k', order);
-  if (queries.batch !== keys.batch || queries.dim !== keys.dim || keys.heads === 0 || queries.heads % keys.heads !== 0) {
+/** Throws unless operands of these sizes, checked one by one, go together. */
+export function expectPair(q: { dims: readonly number[] }, a: PairSizes, k: { dims: readonly number[] }, b: PairSizes): void {
+  if (a.batch !== b.batch || a.dim !== b.dim || b.heads === 0 || a.heads % b.heads !== 0) {
     throw rangeError(
       'ERR_SK_SHAPE',
       `expected q and k of one batch and dim, and heads of k that divide those of q, but received dims ${describe(q.dims)} and ${describe(k.dims)}`,
     );
   }
+}
+
+interface PairSizes {
+  readonly batch: number;
+  readonly heads: number;
+  readonly dim: number;
+}
+
+export function pairOf(q: TensorLike, k: TensorLike, layout: Layout | undefined, pages: boolean): Pair {
+  const order = oneOf(layout ?? 'BHSD', 'layout', layouts);
+  const queries = headsOf(q, 'q', order);
+  const keys = pages ? pagesOf(k) : headsOf(k, 'k', order);
+  expectPair(q, queries, k, keys);
   return { q: queries, k: keys };
 }
 
