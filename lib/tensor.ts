@@ -1,4 +1,5 @@
 import { rangeError, SparseKernelsError, typeError } from './errors.js';
+import { native } from './native.js';
 import { describe } from './validate.js';
 
 /** Element types, with the names that onnxruntime uses. */
@@ -174,10 +175,15 @@ function bitsOf<T extends ArrayOf[DType]>(data: T): T | Uint16Array {
   return arrayClass(data) === 'Float16Array' ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data;
 }
 
+/** From so many bytes on the page faults of a new array cost more than the call that saves most of them. */
+const manyBytes = 8 << 20;
+
 /** A new array of so many zeros, or ERR_SK_MEMORY. */
 export function allocate<D extends DType>(type: D, length: number, name: string): ArrayOf[D] {
   try {
-    return new classOf[type](length);
+    const array = new classOf[type](length);
+    if (array.byteLength >= manyBytes) native.adviseHugePages(array);
+    return array;
   } catch (cause) {
     throw new SparseKernelsError('ERR_SK_MEMORY', `${name} of ${length} ${type} elements does not fit in memory`, { cause });
   }

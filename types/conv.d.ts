@@ -27,8 +27,8 @@ export interface NativeKernelMap {
   readOutCoords(coords: Int32Array): void;
   /** starts [groups + 1], in [pairs], out [pairs] */
   readPairs(starts: Int32Array, inRows: Int32Array, outRows: Int32Array): void;
-  /** counts [outRows]: pairs of every output row. */
-  countInputs(counts: Int32Array): void;
+  /** counts [outRows]: pairs of every output row; JavaScript must not have seen the buffer. */
+  countInputs(counts: Int32Array): Promise<void>;
   /** Off the event loop, into a map that was made from undefined; coords and outCoords are copied. It is one after take(). */
   build(options: NativeMapOptions, cancel: NativeCancelToken | undefined): Promise<void>;
   take(): void;
@@ -111,10 +111,19 @@ export interface NativeReduceOptions {
   /** native/mapreduce/mapreduce.h, enum Reduction. */
   reduction: number;
   channels: number;
+  /** JavaScript has not seen the buffer of x, so that it is not copied. */
+  privateX: boolean;
   /** [outRows]: weight of a sum, least of a maximum. */
-  row: Float32Array | undefined;
+  row?: Float32Array | undefined;
   /** A maximum writes it [outRows, channels], its gradient reads it [inRows, channels]. */
-  winner: Int32Array | undefined;
+  winner?: Int32Array | undefined;
+  /** Moments write it: [outRows, channels]. */
+  variance?: Float32Array;
+  /** The gradient of moments reads [inRows, channels] both, and at [outRows, channels]. */
+  slope?: Float32Array;
+  centre?: Float32Array;
+  at?: Float32Array;
+  privateAt?: boolean;
 }
 
 export interface NativeNormOptions {
@@ -141,6 +150,9 @@ export interface NativeOuterOptions {
   out: number;
   splits: number;
   isa: string;
+  /** JavaScript has not seen the buffers, so that they are not copied. */
+  privateX: boolean;
+  privateDy: boolean;
 }
 
 export interface NativePlanesOptions {
@@ -180,6 +192,8 @@ export interface NativeConv {
   KernelMap: new (options: NativeMapOptions | { swapped: NativeKernelMap } | undefined) => NativeKernelMap;
   /** order [n]: the rows of coords [n, 1 + axes] in ascending key; true if they were so already. */
   sortSites(coords: Int32Array, batch: number, shape: Int32Array, order: Int32Array): boolean;
+  /** The same off the event loop; JavaScript must not have seen the buffer of order. */
+  sortSitesRun(coords: Int32Array, batch: number, shape: Int32Array, order: Int32Array): Promise<void>;
   DeviceMap: new (map: NativeKernelMap) => NativeDeviceMap;
   /** The promise does not wait for the device. */
   mapReduceCuda(options: NativeMapReduceCudaOptions, cancel: NativeCancelToken | undefined): Promise<void>;
@@ -189,7 +203,7 @@ export interface NativeConv {
     values: number,
   ) => NativeMapmmCudaPlan;
   MapmmPlan: new (options: NativeMapmmOptions) => NativeMapmmPlan;
-  /** x [inRows, channels]; JavaScript must not have seen the buffers of y [outRows, channels] and of the winner that is written. */
+  /** x [inRows, channels]; JavaScript must not have seen the buffers of y [outRows, channels] and of the options, but for `at`. */
   mapReduce(
     map: NativeKernelMap,
     x: Float32Array,
@@ -203,6 +217,14 @@ export interface NativeConv {
   normRun(x: Float32Array, options: NativeNormOptions, y: Float32Array, cancel: NativeCancelToken | undefined): Promise<void>;
   /** Of x [rows, channels]: mean and variance [channels]. */
   rowMoments(x: Float32Array, mean: Float32Array, variance: Float32Array): void;
+  /** The same off the event loop; JavaScript must not have seen the buffers of mean and variance, nor that of x where it is private. */
+  rowMomentsRun(
+    x: Float32Array,
+    mean: Float32Array,
+    variance: Float32Array,
+    privateX: boolean,
+    cancel: NativeCancelToken | undefined,
+  ): Promise<void>;
   /** x [inRows, splits * in], dy [outRows, splits * out]; JavaScript must not have seen the buffer of dw [splits * out, groups, in]. */
   mapOuter(
     map: NativeKernelMap,

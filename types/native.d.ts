@@ -196,4 +196,6 @@ export interface NativeAddon extends NativeAttention, NativeCompanions, NativeCo
   getNumThreads(): number;
   setNumThreads(threads: number): void;
   physicalParallelism(): number;
+  /** Before anything is written to a large new array: its memory may come in huge pages. */
+  adviseHugePages(array: ArrayBufferView): void;
 }

@@ -3,7 +3,7 @@ import type { NativeDeviceMap } from '../../types/conv.js';
 import { type DeviceTensor, deviceOperand } from '../device-tensor.js';
 import { rangeError } from '../errors.js';
 import { native } from '../native.js';
-import type { ConvMap } from './map.js';
+import type { ConvMap } from './conv-map.js';
 import { rowsOf } from './sites.js';
 
 /** In the order of DType in native/core/tensor.h. */

@@ -2,8 +2,8 @@ import { DeviceTensor, filled, toDevice, useAll } from '../device-tensor.js';
 import { rangeError } from '../errors.js';
 import { cancellable } from '../handle.js';
 import { native } from '../native.js';
+import type { ConvMap } from './conv-map.js';
 import { deviceMap, featuresOf } from './cuda-map.js';
-import type { ConvMap } from './map.js';
 import { rowsOf } from './sites.js';
 
 /** Numbers for each output of a map, on the device: they come there once for each kind of pooling. */

@@ -1,7 +1,8 @@
 import { rangeError } from '../errors.js';
 import { inSlices } from '../slices.js';
-import { allocate, tensor as checkedTensor, type Tensor, type TensorLike, type TensorView, typedArray } from '../tensor.js';
+import { allocate, tensor as checkedTensor, type Tensor, type TensorLike, typedArray } from '../tensor.js';
 import { describe } from '../validate.js';
+import { allSites, maskSites } from './mask-sites.js';
 import { mostExtent, perAxis, rowsOf, type Sites } from './sites.js';
 import { type SparseTensor, sparseTensor } from './tensor.js';
 
@@ -29,13 +30,30 @@ export function fromDense(dense: TensorLike, mask?: TensorLike): SparseTensor {
   return x;
 }
 
-/** {@link fromDense} of all sites, a slice at a time, so that other turns of the event loop come in between; `known`: the same sites. */
-export async function fromDenseSlices(dense: TensorLike, name: string, known: Sites | undefined): Promise<SparseTensor> {
+/**
+ * {@link fromDense}, a slice at a time, so that other turns of the event loop come in between: for large tensors.
+ *
+ * @throws (rejects) as {@link fromDense}, or TypeError `ERR_SK_BUFFER` if `dense` is transferred away meanwhile
+ * @example
+ * ```ts
+ * import { conv } from 'sparse-kernels';
+ * const image = { data: new Float32Array(8 * 64 * 512 * 512), dims: [8, 64, 512, 512] };
+ * const x = await conv.fromDenseAsync(image, conv.spark.mask({ shape: [16, 16], batchSize: 8 }));
+ * ```
+ */
+export async function fromDenseAsync(dense: TensorLike, mask?: TensorLike): Promise<SparseTensor> {
+  const { batchSize, spatialShape } = imageOf(dense, 'dense');
+  return gatherSlices(dense, 'dense', mask === undefined ? allSites(batchSize, spatialShape) : maskSites(mask, spatialShape, batchSize));
+}
+
+/** The features of a dense tensor at the sites of its grid, a slice at a time. Without sites: at all of them. */
+export async function gatherSlices(dense: TensorLike, name: string, sites?: Sites): Promise<SparseTensor> {
   const { data, ...grid } = imageOf(dense, name);
-  const { coords } = known ?? allSites(grid.batchSize, grid.spatialShape);
-  const x = { ...grid, coords, features: allocate('float32', data.length, 'the features') };
+  const { coords } = sites ?? allSites(grid.batchSize, grid.spatialShape);
+  const rows = coords.length / (1 + grid.spatialShape.length);
+  const x = { ...grid, coords, features: allocate('float32', rows * grid.channels, 'the features') };
   const { length } = data;
-  await inSlices(length, grid.channels, (first, end) => {
+  await inSlices(x.features.length, grid.channels, (first, end) => {
     copyRows(x, typedArray(data, 'float32', name, length), 'gather', first / grid.channels, end / grid.channels);
   });
   return x;
@@ -65,68 +83,6 @@ function copyRows(x: SparseTensor, dense: Float32Array, way: 'gather' | 'scatter
   }
 }
 
-type Mask = TensorView<'float32' | 'uint8' | 'int32'>;
-
-/**
- * The sites that a mask keeps: the stages of a masked network (SparK) are its mask on grids of different extents.
- *
- * @param mask - [batch, ...cells], as {@link fromDense} takes it
- * @param spatialShape - extents of the grid, multiples of the cells
- * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`
- * @example
- * ```ts
- * import { conv } from 'sparse-kernels';
- * const mask = { data: Uint8Array.of(0, 1), dims: [1, 1, 2] };
- * conv.maskSites(mask, [1, 4]).coords; // Int32Array [0, 0, 2,  0, 0, 3]
- * ```
- */
-export function maskSites(mask: TensorLike, spatialShape: readonly number[], batchSize?: number): Sites {
-  const shape = perAxis(spatialShape, 'spatialShape', 1, mostExtent);
-  const view = checkedTensor(mask, 'mask', ['float32', 'uint8', 'int32']);
-  const [batch = 0, ...cells] = view.dims;
-  const fits = cells.length === shape.length && cells.every((n, axis) => n > 0 && (shape[axis] as number) % n === 0);
-  if (fits && batch > 0 && (batchSize ?? batch) === batch) {
-    return { coords: keptSites(batch, shape, view), spatialShape: shape, batchSize: batch };
-  }
-  throw rangeError(
-    'ERR_SK_SHAPE',
-    `expected mask to be [${batchSize ?? 'batch'}, ...cells] with cells that divide ${shape.join(' x ')} but received dims ${describe(view.dims)}`,
-  );
-}
-
-function allSites(batchSize: number, spatialShape: readonly number[]): Sites {
-  return { coords: keptSites(batchSize, spatialShape, undefined), spatialShape, batchSize };
-}
-
-/** Coordinates in ascending order: a counter that runs through the grid, last axis fastest. */
-function keptSites(batchSize: number, spatialShape: readonly number[], mask: Mask | undefined): Int32Array {
-  const axes = spatialShape.length;
-  const cells = mask?.dims.slice(1) ?? [];
-  const tile = cells.map((n, axis) => (spatialShape[axis] as number) / n);
-  let active: number | undefined;
-  if (mask) {
-    active = 0;
-    for (const m of mask.data) if (m !== 0) active++;
-  }
-  const volume = spatialShape.reduce((a, b) => a * b, 1);
-  const rows = active === undefined ? batchSize * volume : active * tile.reduce((a, b) => a * b, 1);
-  const coords = allocate('int32', rows * (1 + axes), 'the coordinates');
-  const site = new Array<number>(1 + axes).fill(0);
-  for (let i = 0, row = 0; row < rows && i < batchSize * volume; i++) {
-    let cell = site[0] as number;
-    for (let axis = 0; axis < cells.length; axis++) {
-      cell = cell * (cells[axis] as number) + Math.floor((site[1 + axis] as number) / (tile[axis] as number));
-    }
-    if (mask === undefined || mask.data[cell] !== 0) coords.set(site, row++ * (1 + axes));
-    for (let axis = axes; axis >= 0; axis--) {
-      site[axis] = (site[axis] as number) + 1;
-      if (axis === 0 || (site[axis] as number) < (spatialShape[axis - 1] as number)) break;
-      site[axis] = 0;
-    }
-  }
-  return coords;
-}
-
 /**
  * The dense tensor of a sparse one: zeros where it has no sites. This allocates the whole volume.
  *
@@ -142,18 +98,48 @@ function keptSites(batchSize: number, spatialShape: readonly number[], mask: Mas
 export function toDense(x: SparseTensor): Tensor {
   const input = sparseTensor(x, 'x');
   const dense = emptyDense(input);
-  copyRows(input, dense.data, 'scatter', 0, rowsOf(input));
+  scatter(input, dense.data);
   return dense;
 }
 
-/** {@link toDense}, a slice at a time. */
-export async function toDenseSlices(x: SparseTensor): Promise<Tensor> {
-  const dense = emptyDense(x);
-  await inSlices(x.features.length, x.channels, (first, end) => copyRows(x, dense.data, 'scatter', first / x.channels, end / x.channels));
+/**
+ * {@link toDense}, a slice at a time, so that other turns of the event loop come in between: for large tensors.
+ *
+ * @throws (rejects) as {@link toDense}, or TypeError `ERR_SK_BUFFER` if the features are transferred away meanwhile
+ * @example
+ * ```ts
+ * import { conv } from 'sparse-kernels';
+ * const x = conv.tensor({ coords: Int32Array.of(0, 1), features: Float32Array.of(5, 6), spatialShape: [3] });
+ * (await conv.toDenseAsync(x)).data; // Float32Array [0, 5, 0, 0, 6, 0]
+ * ```
+ */
+export async function toDenseAsync(x: SparseTensor): Promise<Tensor> {
+  const input = sparseTensor(x, 'x');
+  const dense = emptyDense(input);
+  await scatterSlices(input, dense.data);
   return dense;
 }
 
-function emptyDense({ batchSize, channels, spatialShape }: SparseTensor): Tensor {
+/** Writes the features of all rows to their places in a dense tensor, a slice at a time. */
+export async function scatterSlices(x: SparseTensor, dense: Float32Array): Promise<void> {
+  const { coords, features, channels } = x;
+  await inSlices(features.length, channels, (first, end) => {
+    for (const [array, type, what] of [
+      [features, 'float32', 'x.features'],
+      [coords, 'int32', 'x.coords'],
+    ] as const)
+      typedArray(array, type, what);
+    copyRows(x, dense, 'scatter', first / channels, end / channels);
+  });
+}
+
+/** The features of the sites of x in a dense tensor that is there already. */
+export function scatter(x: SparseTensor, dense: Float32Array): void {
+  copyRows(x, dense, 'scatter', 0, rowsOf(x));
+}
+
+/** A dense tensor of zeros, on the grid of x. */
+export function emptyDense({ batchSize, channels, spatialShape }: SparseTensor): Tensor {
   const volume = spatialShape.reduce((a, b) => a * b, 1);
   const data = allocate('float32', batchSize * channels * volume, 'the dense tensor');
   return { type: 'float32', data, dims: [batchSize, channels, ...spatialShape] };

@@ -1,9 +1,10 @@
 import { rangeError } from '../errors.js';
-import { guarded } from '../handle.js';
+import { cancellable, guarded } from '../handle.js';
 import { native } from '../native.js';
 import { allocate, typedArray } from '../tensor.js';
 import { describe, options } from '../validate.js';
-import { type Rowwise, rowwiseSync } from './rowwise.js';
+import { type Rowwise, rowwise, rowwiseSync } from './rowwise.js';
+import { copied, isLarge } from './run.js';
 import { type SparseTensor, sparseTensor } from './tensor.js';
 
 /** Mean and variance of every channel. */
@@ -34,6 +35,12 @@ export interface LayerNormOptions {
   readonly epsilon?: number;
 }
 
+/** Options of the asynchronous forms. */
+export type Cancellable<Options> = Options & {
+  /** Aborts the run: the promise then rejects with the signal's `reason`. */
+  readonly signal?: AbortSignal;
+};
+
 /**
  * Mean and variance of every channel over all active sites of the batch.
  *
@@ -53,6 +60,29 @@ export function moments(x: SparseTensor): Moments {
 }
 
 /**
+ * {@link moments} off the event loop: for many sites. The features of x are copied, so they must not change until the promise settles.
+ *
+ * @throws (rejects) as {@link moments}, SparseKernelsError `ERR_SK_MEMORY`, or the reason of `signal`
+ * @example
+ * ```ts
+ * import { conv } from 'sparse-kernels';
+ * const x = conv.tensor({ coords: Int32Array.of(0, 0, 0, 2), features: Float32Array.of(1, 3), spatialShape: [4] });
+ * await conv.momentsAsync(x); // { mean: [2], variance: [1] }
+ * ```
+ */
+export async function momentsAsync(x: SparseTensor, runOptions: Cancellable<object> = {}): Promise<Moments> {
+  const { signal } = options<Cancellable<object>>(runOptions, 'options', ['signal']);
+  const { features, channels } = sparseTensor(x, 'x');
+  const [mean, variance] = [allocate('float32', channels, 'the mean'), allocate('float32', channels, 'the variance')];
+  await cancellable(signal, async (token) => {
+    const given = { data: features, isPrivate: false };
+    const from = isLarge(given) ? await copied(given, 'x') : given;
+    await native.rowMomentsRun(from.data, mean, variance, from.isPrivate, token);
+  });
+  return { mean, variance };
+}
+
+/**
  * Normalises every channel: weight (x - mean) / sqrt(variance + epsilon) + bias. Without mean and variance those of the active sites of this
  * batch are taken (as in training; SparK's masked batch norm). Runs on the calling thread (and the pool).
  *
@@ -65,15 +95,25 @@ export function moments(x: SparseTensor): Moments {
  * ```
  */
 export function batchNorm(x: SparseTensor, normOptions: BatchNormOptions = {}): SparseTensor {
-  const o = options<BatchNormOptions>(normOptions, 'options', ['mean', 'variance', 'weight', 'bias', 'epsilon']);
   const input = sparseTensor(x, 'x');
-  if ((o.mean === undefined) !== (o.variance === undefined)) {
-    throw rangeError('ERR_SK_OPTION', 'expected both mean and variance or neither');
-  }
-  const { channels } = input;
-  const mean = o.mean && perChannel(o.mean, 'mean', channels);
-  const variance = o.variance && perChannel(o.variance, 'variance', channels);
-  return rowwiseSync(input, { norm: 'batch', ...affine(o, channels, 1e-5), mean, variance });
+  return rowwiseSync(input, batchNormOf(normOptions, input.channels));
+}
+
+/**
+ * {@link batchNorm} off the event loop: for many sites. The features of x are copied, so they must not change until the promise settles.
+ *
+ * @throws (rejects) as {@link batchNorm}, or the reason of `signal`
+ * @example
+ * ```ts
+ * import { conv } from 'sparse-kernels';
+ * const x = conv.tensor({ coords: Int32Array.of(0, 0, 0, 2), features: Float32Array.of(1, 3), spatialShape: [4] });
+ * (await conv.batchNormAsync(x, { epsilon: 0 })).features; // Float32Array [-1, 1]
+ * ```
+ */
+export async function batchNormAsync(x: SparseTensor, normOptions: Cancellable<BatchNormOptions> = {}): Promise<SparseTensor> {
+  const { signal, ...rest } = options<Cancellable<BatchNormOptions>>(normOptions, 'options', [...batchNames, 'signal']);
+  const input = sparseTensor(x, 'x');
+  return rowwise(input, batchNormOf(rest, input.channels), { x: false }, signal);
 }
 
 /**
@@ -88,12 +128,44 @@ export function batchNorm(x: SparseTensor, normOptions: BatchNormOptions = {}): 
  * ```
  */
 export function layerNorm(x: SparseTensor, normOptions: LayerNormOptions = {}): SparseTensor {
-  const o = options<LayerNormOptions>(normOptions, 'options', ['weight', 'bias', 'epsilon']);
-  return rowwiseSync(sparseTensor(x, 'x'), layerNormOf(o, x.channels));
+  const input = sparseTensor(x, 'x');
+  return rowwiseSync(input, layerNormOf(normOptions, input.channels));
+}
+
+/**
+ * {@link layerNorm} off the event loop: for many sites. The features of x are copied, so they must not change until the promise settles.
+ *
+ * @throws (rejects) as {@link layerNorm}, or the reason of `signal`
+ * @example
+ * ```ts
+ * import { conv } from 'sparse-kernels';
+ * const x = conv.tensor({ coords: Int32Array.of(0, 0), features: Float32Array.of(1, 3), spatialShape: [4] });
+ * (await conv.layerNormAsync(x, { epsilon: 0 })).features; // Float32Array [-1, 1]
+ * ```
+ */
+export async function layerNormAsync(x: SparseTensor, normOptions: Cancellable<LayerNormOptions> = {}): Promise<SparseTensor> {
+  const { signal, ...rest } = options<Cancellable<LayerNormOptions>>(normOptions, 'options', [...layerNames, 'signal']);
+  const input = sparseTensor(x, 'x');
+  return rowwise(input, layerNormOf(rest, input.channels), { x: false }, signal);
+}
+
+const layerNames = ['weight', 'bias', 'epsilon'] as const;
+const batchNames = [...layerNames, 'mean', 'variance'] as const;
+
+/** A batch norm as {@link Rowwise}. */
+export function batchNormOf(normOptions: BatchNormOptions, channels: number, name = 'options'): Rowwise {
+  const o = options<BatchNormOptions>(normOptions, name, batchNames);
+  if ((o.mean === undefined) !== (o.variance === undefined)) {
+    throw rangeError('ERR_SK_OPTION', 'expected both mean and variance or neither');
+  }
+  const mean = o.mean && perChannel(o.mean, 'mean', channels);
+  const variance = o.variance && perChannel(o.variance, 'variance', channels);
+  return { norm: 'batch', ...affine(o, channels, 1e-5), mean, variance };
 }
 
 /** A layer norm as {@link Rowwise}. */
-export function layerNormOf(o: LayerNormOptions, channels: number): Rowwise {
+export function layerNormOf(normOptions: LayerNormOptions, channels: number, name = 'options'): Rowwise {
+  const o = options<LayerNormOptions>(normOptions, name, layerNames);
   return { norm: 'layer', ...affine(o, channels, 1e-6) };
 }
 

@@ -1,17 +1,17 @@
 import { DeviceTensor } from '../device-tensor.js';
-import { rangeError } from '../errors.js';
 import { cancellable } from '../handle.js';
 import { native } from '../native.js';
-import { inSlices } from '../slices.js';
-import { allocate, type Tensor, typedArray } from '../tensor.js';
-import { oneOf, options } from '../validate.js';
+import { allocate } from '../tensor.js';
+import { options } from '../validate.js';
+import type { ConvMap } from './conv-map.js';
 import { reduceOnDevice } from './cuda-pool.js';
-import type { ConvMap } from './map.js';
-import { expectMapOf, rowsOf, type Sites } from './sites.js';
+import { copied, isLarge } from './run.js';
+import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
+import { leastOf, weightsOf } from './windows.js';
 
 /** In the order of enum Reduction in native/mapreduce/mapreduce.h. */
-export const reductions = { sum: 0, max: 1, maxGradient: 2 } as const;
+export const reductions = { sum: 0, mean: 1, max: 2, moments: 3, maxGradient: 4, momentsGradient: 5 } as const;
 
 /** Options of {@link maxPool}. */
 export interface MaxPoolOptions {
@@ -65,26 +65,6 @@ export async function maxPool(
   return reduce(x, map, reductions.max, row, signal);
 }
 
-/** Where the maximum of every output starts. */
-export async function leastOf(map: ConvMap, inactive: MaxPoolOptions['inactive'] = 'skip'): Promise<Float32Array> {
-  const zero = oneOf(inactive, 'inactive', ['skip', 'zero']) === 'zero';
-  const counts = map.countInputs();
-  const inside = zero ? windowSize(map) : undefined;
-  return perRow(counts.length, (row) => {
-    const count = counts[row] as number;
-    return count === 0 || (inside !== undefined && count < inside(row)) ? 0 : Number.NEGATIVE_INFINITY;
-  });
-}
-
-/** A number for every output row, without holding the event loop. */
-async function perRow(rows: number, of: (row: number) => number): Promise<Float32Array> {
-  const numbers = allocate('float32', rows, 'a number for each output');
-  await inSlices(rows, 1, (first, end) => {
-    for (let row = first; row < end; row++) numbers[row] = of(row);
-  });
-  return numbers;
-}
-
 /**
  * The mean (or sum) of the inputs of every output, channel by channel; 0 where an output (of given sites) has no input.
  *
@@ -110,26 +90,8 @@ export async function avgPool(
   const { divisor, signal } = options<AvgPoolOptions>(poolOptions, 'options', ['divisor', 'signal']);
   const row = () => weightsOf(map, divisor);
   if (x instanceof DeviceTensor) return reduceOnDevice(x, map, false, `avg ${divisor ?? 'active'}`, row, signal);
+  if (divisor === undefined || divisor === 'active') return reduce(x, map, reductions.mean, async () => undefined, signal);
   return reduce(x, map, reductions.sum, row, signal);
-}
-
-/** What the sum of every output is multiplied by. */
-export async function weightsOf(map: ConvMap, divisor: AvgPoolOptions['divisor'] = 'active'): Promise<Float32Array | undefined> {
-  const rows = rowsOf(map.output);
-  switch (oneOf(divisor, 'divisor', ['active', 'inside', 'kernel', 'none'])) {
-    case 'none':
-      return undefined;
-    case 'kernel':
-      return perRow(rows, () => 1 / map.kernelVolume);
-    case 'inside': {
-      const size = windowSize(map);
-      return perRow(rows, (row) => 1 / size(row));
-    }
-    default: {
-      const counts = map.countInputs();
-      return perRow(rows, (row) => 1 / Math.max(1, counts[row] as number));
-    }
-  }
 }
 
 async function reduce(
@@ -140,83 +102,15 @@ async function reduce(
   signal: AbortSignal | undefined,
 ): Promise<SparseTensor> {
   const { features, channels } = sparseTensor(x, 'x');
-  const { length } = features;
   expectMapOf(x, map.input);
   const y = allocate('float32', rowsOf(map.output) * channels, 'the output');
   await cancellable(signal, (token) =>
     map.handle.use(async (live) => {
       const row = await rowOf();
-      typedArray(features, 'float32', 'x', length); // it may have been transferred away
-      await native.mapReduce(live, features, { reduction, row, channels, winner: undefined }, y, token);
+      const given = { data: features, isPrivate: false };
+      const from = isLarge(given) ? await copied(given, 'x') : given;
+      await native.mapReduce(live, from.data, { reduction, row, channels, privateX: from.isPrivate }, y, token);
     }),
   );
   return withFeatures(map.output, y, channels);
-}
-
-/** How many cells of an output's window lie inside the grid of the input: a product over the axes. */
-function windowSize({ geometry, mode, input, output, kernelSize }: ConvMap): (row: number) => number {
-  if (geometry === undefined || kernelSize === undefined || mode === 'transposed') {
-    throw rangeError(
-      'ERR_SK_OPTION',
-      `expected a map with windows (of a kernelSize, not transposed or inverse) but received mode '${mode}'`,
-    );
-  }
-  const axes = kernelSize.length;
-  // The cells of one axis: the offsets of the others do not matter.
-  const cells = kernelSize.map((k, axis) => {
-    const step = kernelSize.slice(axis + 1).reduce((a, b) => a * b, 1);
-    return Array.from({ length: k }, (_, r) => geometry.offsets[r * step * axes + axis] as number);
-  });
-  const known = cells.map(() => new Map<number, number>());
-  const inside = (axis: number, o: number) => {
-    const found = known[axis]?.get(o);
-    if (found !== undefined) return found;
-    const first = o * (geometry.stride[axis] as number);
-    const count = cells[axis]?.filter((d) => first + d >= 0 && first + d < (input.spatialShape[axis] as number)).length ?? 0;
-    known[axis]?.set(o, count);
-    return count;
-  };
-  return (row) => {
-    let size = 1;
-    for (let axis = 0; axis < axes; axis++) size *= inside(axis, output.coords[row * (1 + axes) + 1 + axis] as number);
-    return size;
-  };
-}
-
-/**
- * Every channel of every sample over all its sites.
- *
- * @param op - `'max'`, `'avg'` or `'sum'`; samples without sites give 0
- * @returns float32 [batch, channels]
- * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`
- * @example
- * ```ts
- * import { conv } from 'sparse-kernels';
- * const x = conv.tensor({ coords: Int32Array.of(0, 0, 0, 2), features: Float32Array.of(1, 2, 3, 6), spatialShape: [4] });
- * conv.globalPool(x, 'avg').data; // Float32Array [2, 4]
- * ```
- */
-export function globalPool(x: SparseTensor, op: 'max' | 'avg' | 'sum'): Tensor {
-  const { features, channels, batchSize } = sparseTensor(x, 'x');
-  oneOf(op, 'op', ['max', 'avg', 'sum']);
-  const sums = new Float64Array(batchSize * channels);
-  const counts = new Int32Array(batchSize);
-  forEachSample(x, (sample, row) => {
-    const first = (counts[sample] as number) === 0;
-    counts[sample] = (counts[sample] as number) + 1;
-    for (let c = 0; c < channels; c++) {
-      const value = features[row * channels + c] as number;
-      const at = sample * channels + c;
-      const sum = sums[at] as number;
-      sums[at] = op !== 'max' ? sum + value : first ? value : Math.max(sum, value);
-    }
-  });
-  if (op === 'avg')
-    for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] as number) / Math.max(1, counts[Math.floor(i / channels)] as number);
-  return { type: 'float32', data: Float32Array.from(sums), dims: [batchSize, channels] };
-}
-
-function forEachSample({ coords, spatialShape }: Sites, use: (sample: number, row: number) => void): void {
-  const width = 1 + spatialShape.length;
-  for (let row = 0; row * width < coords.length; row++) use(coords[row * width] as number, row);
 }

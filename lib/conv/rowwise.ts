@@ -29,23 +29,24 @@ export function rowwiseSync(x: SparseTensor, what: Rowwise): SparseTensor {
   return withFeatures(x, y, x.channels);
 }
 
-/** Off the event loop. Features that are `own` (x, added) no caller has seen: they are not copied, and the result takes the place of x. */
+/** Off the event loop. Features that are `own` (x, added) no caller has seen: they are not copied. The result takes the place of x, or of its copy. */
 export async function rowwise(
   x: SparseTensor,
   what: Rowwise,
   own: { readonly x: boolean; readonly added?: boolean },
   signal: AbortSignal | undefined,
 ): Promise<SparseTensor> {
-  const y = own.x ? x.features : allocate('float32', x.features.length, 'the output');
-  await cancellable(signal, async (token) => {
+  const features = await cancellable(signal, async (token) => {
     const features = { data: x.features, isPrivate: own.x };
     const from = isLarge(features) ? await copied(features, 'x') : features;
     const added = what.added && { data: what.added, isPrivate: own.added === true };
-    const other = added && isLarge(added) ? await copied(added, 'the shortcut') : added;
+    const other = added && isLarge(added) ? await copied(added, 'what is added') : added;
     const options = settings(x.channels, what, from.isPrivate, other?.data, other?.isPrivate === true);
+    const y = from.isPrivate ? from.data : allocate('float32', x.features.length, 'the output');
     await native.normRun(from.data, options, y, token);
+    return y;
   });
-  return withFeatures(x, y, x.channels);
+  return withFeatures(x, features, x.channels);
 }
 
 function settings(

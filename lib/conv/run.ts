@@ -37,7 +37,10 @@ export async function runPlan(
   );
 }
 
-/** Whether features must be copied here, a slice at a time: the addon would copy them in one piece, before it returns. */
+/**
+ * Whether features must be copied here, a slice at a time: the addon would copy them in one piece, before it returns. Small ones it should copy
+ * without an `await` before, so that they may change as soon as the run has been called.
+ */
 export function isLarge({ data, isPrivate }: Operand): boolean {
   return !isPrivate && data.byteLength > onePiece;
 }

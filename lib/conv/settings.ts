@@ -3,7 +3,7 @@ import { type Isa, isaOption } from '../device.js';
 import { rangeError, typeError } from '../errors.js';
 import { type TensorLike, tensor, typedArray } from '../tensor.js';
 import { describe, integer, oneOf, options } from '../validate.js';
-import { ConvMap } from './map.js';
+import { ConvMap } from './conv-map.js';
 
 /** Function applied to every output in the same pass. */
 export type Activation = 'none' | 'relu';

@@ -63,6 +63,11 @@ export function rowsOf({ coords, spatialShape }: Sites): number {
   return coords.length / (1 + spatialShape.length);
 }
 
+/** Whether two lists name the same sites of one grid. */
+export function sameSites(a: Sites, b: Sites): boolean {
+  return a.coords === b.coords || sameBytes(a.coords, b.coords);
+}
+
 /** Throws ERR_SK_COORDINATES unless both are on the same grid. */
 export function expectSameGrid(received: Sites, expected: Sites, what: string): void {
   if (sameGrid(received, expected)) return;
@@ -73,7 +78,7 @@ export function expectSameGrid(received: Sites, expected: Sites, what: string): 
 /** Throws ERR_SK_COORDINATES unless both name the same sites of the same grid. */
 export function expectSameSites(received: Sites, expected: Sites, what: string): void {
   expectSameGrid(received, expected, what);
-  if (received.coords === expected.coords || sameBytes(received.coords, expected.coords)) return;
+  if (sameSites(received, expected)) return;
   throw new SparseKernelsError('ERR_SK_COORDINATES', `expected ${what} but received a tensor with other coordinates`);
 }
 

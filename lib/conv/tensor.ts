@@ -1,6 +1,7 @@
 import { rangeError } from '../errors.js';
-import { guarded } from '../handle.js';
+import { cancellable, guarded } from '../handle.js';
 import { native } from '../native.js';
+import { atOnce, inTurns, type Steps, slices } from '../slices.js';
 import { allocate, tensor as checkedTensor, type TensorLike, typedArray } from '../tensor.js';
 import { describe, integer, options } from '../validate.js';
 import { mostExtent, perAxis, rowsOf, type Sites, sitesOf } from './sites.js';
@@ -54,23 +55,38 @@ export interface TensorOptions {
  * ```
  */
 export function tensor(tensorOptions: TensorOptions): SparseTensor {
+  const x = checked(tensorOptions);
+  const order = allocate('int32', rowsOf(x), 'the order of the sites');
+  if (guarded(() => native.sortSites(x.coords, x.batchSize, Int32Array.from(x.spatialShape), order))) return x;
+  return atOnce(inOrder(x, order));
+}
+
+/**
+ * {@link tensor} off the event loop: for many sites. The coordinates are copied before the call returns.
+ *
+ * @throws (rejects) as {@link tensor}
+ * @example
+ * ```ts
+ * import { conv } from 'sparse-kernels';
+ * const coords = Int32Array.of(0, 5, 2, 1, 0, 0, 7, 7);
+ * const x = await conv.tensorAsync({ coords, features: Float32Array.of(10, 20), spatialShape: [16, 16, 16] });
+ * x.features; // Float32Array [20, 10]
+ * ```
+ */
+export async function tensorAsync(tensorOptions: TensorOptions): Promise<SparseTensor> {
+  const x = checked(tensorOptions);
+  const order = allocate('int32', rowsOf(x), 'the order of the sites');
+  await cancellable(undefined, () => native.sortSitesRun(x.coords, x.batchSize, Int32Array.from(x.spatialShape), order));
+  return order.every((row, i) => row === i) ? x : inTurns(inOrder(x, order));
+}
+
+function checked(tensorOptions: TensorOptions): SparseTensor {
   const o = options<TensorOptions>(tensorOptions, 'options', ['coords', 'features', 'spatialShape', 'batchSize']);
   const spatialShape = perAxis(o.spatialShape, 'spatialShape', 1, mostExtent);
   const batchSize = integer(o.batchSize ?? 1, 'batchSize', 1, mostExtent);
   const coords = coordinates(o.coords, 1 + spatialShape.length);
-  const rows = coords.length / (1 + spatialShape.length);
-  const { features, channels } = featuresOf(o.features, rows);
-  const order = allocate('int32', rows, 'the order of the sites');
-  const sorted = guarded(() => native.sortSites(coords, batchSize, Int32Array.from(spatialShape), order));
-  if (sorted) return { coords, features, channels, spatialShape, batchSize };
-  return {
-    coords: pick(coords, order, 1 + spatialShape.length, allocate('int32', coords.length, 'the coordinates')),
-    features: pick(features, order, channels, allocate('float32', features.length, 'the features')),
-    channels,
-    spatialShape,
-    batchSize,
-    order,
-  };
+  const { features, channels } = featuresOf(o.features, coords.length / (1 + spatialShape.length));
+  return { coords, features, channels, spatialShape, batchSize };
 }
 
 function coordinates(value: TensorLike | Int32Array, width: number): Int32Array {
@@ -97,12 +113,23 @@ function featuresOf(value: TensorLike | Float32Array, rows: number): { features:
 }
 
 /** Row i of the result is row order[i]. */
-function pick<T extends Int32Array | Float32Array>(from: T, order: Int32Array, width: number, to: T): T {
-  for (let i = 0; i < order.length; i++) {
-    const row = (order[i] as number) * width;
-    for (let j = 0; j < width; j++) to[i * width + j] = from[row + j] as number;
+function* inOrder(x: SparseTensor, order: Int32Array): Steps<SparseTensor> {
+  const coords = allocate('int32', order.length * (1 + x.spatialShape.length), 'the coordinates');
+  const features = allocate('float32', order.length * x.channels, 'the features');
+  for (const [from, to, width, type] of [
+    [x.coords, coords, 1 + x.spatialShape.length, 'int32'],
+    [x.features, features, x.channels, 'float32'],
+  ] as const) {
+    for (const [first, end] of slices(to.length, width)) {
+      typedArray(from, type, type === 'int32' ? 'coords' : 'features'); // it may have been transferred away
+      for (let at = first; at < end; at += width) {
+        const row = (order[at / width] as number) * width;
+        for (let j = 0; j < width; j++) to[at + j] = from[row + j] as number;
+      }
+      yield;
+    }
   }
-  return to;
+  return { ...x, coords, features, order };
 }
 
 /** Checks a sparse tensor argument. */

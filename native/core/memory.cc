@@ -4,6 +4,8 @@
 #include <new>
 #include <utility>
 
+#include "huge_pages.h"
+
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -11,19 +13,20 @@
 namespace sk {
 namespace {
 
-// Large blocks ask for huge pages (most distributions give them only on request): a weight that is streamed for one token spends a tenth
-// of its time on page-table walks otherwise.
+// Large blocks ask for huge pages: a weight that is streamed for one token spends a tenth of its time on page-table walks otherwise.
 constexpr size_t kHugePage = size_t{2} << 20;
 
 std::align_val_t alignment_of(size_t bytes) { return std::align_val_t{bytes >= kHugePage ? kHugePage : kAlignment}; }
 
+}  // namespace
+
 void advise_huge_pages([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes) {
 #if defined(__linux__)
-  if (bytes >= kHugePage) madvise(data, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);  // advice: it may fail, and nothing depends on it
+  const auto start = reinterpret_cast<uintptr_t>(data), first = (start + kHugePage - 1) / kHugePage * kHugePage,
+             end = (start + bytes) / kHugePage * kHugePage;
+  if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);
 #endif
 }
-
-}  // namespace
 
 AlignedBuffer::AlignedBuffer(AlignedBuffer&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}

@@ -1,6 +1,7 @@
 #include "addon.h"
 
 #include "../core/cpu.h"
+#include "../core/huge_pages.h"
 #include "../core/parallel.h"
 #include "args.h"
 #include "cancel.h"
@@ -24,6 +25,12 @@ Napi::Object to_object(Napi::Env env, const KernelRow& row) {
   return o;
 }
 
+// adviseHugePages(array): before anything is written to a large new array
+void advise_pages(const Napi::CallbackInfo& info) {
+  const Bytes memory = bytes_of(info[0], "array");
+  advise_huge_pages(memory.data, memory.bytes);
+}
+
 }  // namespace
 
 Addon::Addon(Napi::Env env, Napi::Object exports) {
@@ -36,6 +43,7 @@ Addon::Addon(Napi::Env env, Napi::Object exports) {
                            InstanceMethod("setNumThreads", &Addon::set_num_threads),
                            InstanceMethod("physicalParallelism", &Addon::physical),
                        });
+  exports.Set("adviseHugePages", Napi::Function::New(env, advise_pages, "adviseHugePages"));
   for (const Verb* verb : kVerbs) verb->define(env, exports);
 }
 

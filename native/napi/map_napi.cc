@@ -59,6 +59,19 @@ Napi::Value sort(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), sorted);
 }
 
+// sortSitesRun(coords, batch, shape, order) -> Promise<void>: off the event loop; JavaScript must not have seen order
+Napi::Value sort_async(const Napi::CallbackInfo& info) {
+  const Grid g = grid(info[1], info[2], "shape");
+  const Sites rows = sites(info[0], "coords", g.axes);
+  expect_length(info.Env(), span<int32_t>(info[3], "order").length, "order", rows.rows, 1);
+  const size_t bytes = static_cast<size_t>(rows.rows * (1 + g.axes)) * sizeof(int32_t);
+  return run_async(info.Env(), {{rows.coords, bytes}}, {{info[3], true}}, nullptr,
+                   [g, rows](const void* const* in, void* const* out, const std::atomic<bool>*) {
+                     bool sorted;
+                     return sort_sites(g, {static_cast<const int32_t*>(in[0]), rows.rows}, static_cast<int32_t*>(out[0]), &sorted);
+                   });
+}
+
 }  // namespace
 
 Napi::Function MapObject::define(Napi::Env env) {
@@ -165,14 +178,17 @@ Napi::Value MapObject::read_pairs(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// countInputs(counts [outRows]): pairs of every output row
+// countInputs(counts [outRows]) -> Promise<void>: pairs of every output row, off the event loop; JavaScript must not have seen counts
 Napi::Value MapObject::count_inputs(const Napi::CallbackInfo& info) {
-  const auto& map = live(info.Env());
+  const std::shared_ptr<const Map> map = live(info.Env());
   const auto counts = span<int32_t>(info[0], "counts");
   expect_length(info.Env(), counts.length, "counts", 1, map->out_rows());
-  std::fill_n(counts.data, counts.length, 0);
-  for (int64_t p = 0; p < map->pairs(); ++p) ++counts.data[map->out()[p]];
-  return info.Env().Undefined();
+  return run_async(info.Env(), {}, {{info[0], true}}, nullptr, [map](const void* const*, void* const* out, const std::atomic<bool>*) {
+    auto* to = static_cast<int32_t*>(out[0]);
+    std::fill_n(to, map->out_rows(), 0);
+    for (int64_t p = 0; p < map->pairs(); ++p) ++to[map->out()[p]];
+    return Status();
+  });
 }
 
 void MapObject::Finalize(Napi::BasicEnv env) {
@@ -183,6 +199,7 @@ void MapObject::Finalize(Napi::BasicEnv env) {
 const Verb kMap = {[](Napi::Env env, Napi::Object exports) {
                      exports.Set("KernelMap", MapObject::define(env));
                      exports.Set("sortSites", Napi::Function::New(env, sort, "sortSites"));
+                     exports.Set("sortSitesRun", Napi::Function::New(env, sort_async, "sortSitesRun"));
                    },
                    nullptr};
 

@@ -67,20 +67,46 @@ Napi::Value run_sync(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// rowMoments(x, mean [channels], variance [channels])
-Napi::Value moments(const Napi::CallbackInfo& info) {
-  const auto x = span<float>(info[0], "x");
-  const auto mean = span<float>(info[1], "mean"), variance = span<float>(info[2], "variance");
-  if (mean.length < 1) throw type_error(info.Env(), "expected mean to hold at least one number");
-  expect_length(info.Env(), variance.length, "variance", mean.length, 1);
-  const int64_t rows = x.length / mean.length;
-  expect_length(info.Env(), x.length, "x", rows, mean.length);
-  std::vector<double> exact(static_cast<size_t>(2 * mean.length));
-  if (const Status status = row_moments(x.data, rows, mean.length, exact.data(), exact.data() + mean.length); !status.ok())
-    throw to_error(info.Env(), status);
-  std::copy_n(exact.data(), mean.length, mean.data);
-  std::copy_n(exact.data() + mean.length, mean.length, variance.data);
+struct MomentsOf {
+  Span<float> x, mean, variance;
+};
+
+// (x, mean [channels], variance [channels], ..)
+MomentsOf moments_of(const Napi::CallbackInfo& info) {
+  const MomentsOf m = {span<float>(info[0], "x"), span<float>(info[1], "mean"), span<float>(info[2], "variance")};
+  if (m.mean.length < 1) throw type_error(info.Env(), "expected mean to hold at least one number");
+  expect_length(info.Env(), m.variance.length, "variance", m.mean.length, 1);
+  expect_length(info.Env(), m.x.length, "x", m.x.length / m.mean.length, m.mean.length);
+  return m;
+}
+
+Status write_moments(const MomentsOf& m) {
+  std::vector<double> exact(static_cast<size_t>(2 * m.mean.length));
+  double *mean = exact.data(), *variance = mean + m.mean.length;
+  const Status status = row_moments(m.x.data, m.x.length / m.mean.length, m.mean.length, mean, variance);
+  std::copy_n(mean, m.mean.length, m.mean.data);
+  std::copy_n(variance, m.mean.length, m.variance.data);
+  return status;
+}
+
+// rowMoments(x, mean, variance)
+Napi::Value moments_sync(const Napi::CallbackInfo& info) {
+  if (const Status status = write_moments(moments_of(info)); !status.ok()) throw to_error(info.Env(), status);
   return info.Env().Undefined();
+}
+
+// rowMomentsRun(x, mean, variance, privateX, cancelToken | undefined) -> Promise<void>; JavaScript must not have seen mean and variance,
+// nor x where it is private
+Napi::Value moments(const Napi::CallbackInfo& info) {
+  const MomentsOf m = moments_of(info);
+  const Input x = {m.x.data, static_cast<size_t>(m.x.length) * 4, info[3].ToBoolean() ? info[0] : Napi::Value()};
+  return run_async(
+      info.Env(), {x}, {{info[1], true}, {info[2], true}}, CancelToken::flag_of(info[4]),
+      [m](const void* const* in, void* const* out, const std::atomic<bool>*) {
+        float* const from = const_cast<float*>(static_cast<const float*>(in[0]));
+        return write_moments(
+            {{from, m.x.length}, {static_cast<float*>(out[0]), m.mean.length}, {static_cast<float*>(out[1]), m.variance.length}});
+      });
 }
 
 }  // namespace
@@ -88,7 +114,8 @@ Napi::Value moments(const Napi::CallbackInfo& info) {
 const Verb kNorm = {[](Napi::Env env, Napi::Object exports) {
                       exports.Set("normRun", Napi::Function::New(env, run, "normRun"));
                       exports.Set("norm", Napi::Function::New(env, run_sync, "norm"));
-                      exports.Set("rowMoments", Napi::Function::New(env, moments, "rowMoments"));
+                      exports.Set("rowMoments", Napi::Function::New(env, moments_sync, "rowMoments"));
+                      exports.Set("rowMomentsRun", Napi::Function::New(env, moments, "rowMomentsRun"));
                     },
                     nullptr};
 

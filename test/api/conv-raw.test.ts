@@ -34,9 +34,17 @@ const makePlan = (change: object) => new native.MapmmPlan({ ...planOptions, ...c
 const plan = makePlan({});
 const [x, y] = [new Float32Array(6), new Float32Array(4)];
 const reduce = (change: object, y = new Float32Array(4), from = new Float32Array(4)) =>
-  native.mapReduce(map, from, { reduction: 0, channels: 2, row: undefined, winner: undefined, ...change }, y, undefined);
+  native.mapReduce(map, from, { reduction: 0, channels: 2, privateX: false, ...change }, y, undefined);
+const momentsGradient = { reduction: 5, slope: new Float32Array(4), centre: new Float32Array(4), at: new Float32Array(4) };
 const outer = (change: object, dw = new Float32Array(12), dy = new Float32Array(4)) =>
-  native.mapOuter(map, new Float32Array(6), dy, { in: 3, out: 2, splits: 1, isa: '', ...change }, dw, undefined);
+  native.mapOuter(
+    map,
+    new Float32Array(6),
+    dy,
+    { in: 3, out: 2, splits: 1, isa: '', privateX: false, privateDy: false, ...change },
+    dw,
+    undefined,
+  );
 const normOptions: NativeNormOptions = {
   ...{ channels: 2, added: undefined, norm: 1, weight: undefined, bias: undefined, mean: undefined, variance: undefined },
   ...{ epsilon: 0, activation: 0, privateX: false, privateAdded: false },
@@ -91,12 +99,20 @@ test.each<[string, () => unknown, string]>([
   ['counts into too little room', () => map.countInputs(new Int32Array(1)), 'ERR_SK_SHAPE'],
   ['a reduction of x one element short', () => reduce({}, undefined, new Float32Array(3)), 'ERR_SK_SHAPE'],
   ['a reduction into y one element short', () => reduce({}, new Float32Array(3)), 'ERR_SK_SHAPE'],
-  ['an unknown reduction', () => reduce({ reduction: 3 }), 'ERR_SK_OPTION'],
+  ['an unknown reduction', () => reduce({ reduction: 6 }), 'ERR_SK_OPTION'],
   ['a reduction of 0 channels', () => reduce({ channels: 0 }), 'ERR_SK_OPTION'],
-  ['a maximum without least', () => reduce({ reduction: 1 }), 'ERR_SK_TYPE'],
-  ['a maximum with too few of them', () => reduce({ reduction: 1, row: new Float32Array(1) }), 'ERR_SK_SHAPE'],
-  ['winners one short', () => reduce({ reduction: 1, row: new Float32Array(2), winner: new Int32Array(3) }), 'ERR_SK_SHAPE'],
-  ['a gradient without winners', () => reduce({ reduction: 2 }), 'ERR_SK_TYPE'],
+  ['a maximum without least', () => reduce({ reduction: 2 }), 'ERR_SK_TYPE'],
+  ['a maximum with too few of them', () => reduce({ reduction: 2, row: new Float32Array(1) }), 'ERR_SK_SHAPE'],
+  ['a maximum with none of them', () => reduce({ reduction: 2, row: new Float32Array(0) }), 'ERR_SK_SHAPE'],
+  ['winners one short', () => reduce({ reduction: 2, row: new Float32Array(2), winner: new Int32Array(3) }), 'ERR_SK_SHAPE'],
+  ['a gradient without winners', () => reduce({ reduction: 4 }), 'ERR_SK_TYPE'],
+  ['winners of a gradient one short', () => reduce({ reduction: 4, winner: new Int32Array(3) }), 'ERR_SK_SHAPE'],
+  ['moments without room for variances', () => reduce({ reduction: 3 }), 'ERR_SK_TYPE'],
+  ['variances of moments one short', () => reduce({ reduction: 3, variance: new Float32Array(3) }), 'ERR_SK_SHAPE'],
+  ['slopes one short', () => reduce({ ...momentsGradient, slope: new Float32Array(3) }), 'ERR_SK_SHAPE'],
+  ['centres one long', () => reduce({ ...momentsGradient, centre: new Float32Array(5) }), 'ERR_SK_SHAPE'],
+  ['points one short', () => reduce({ ...momentsGradient, at: new Float32Array(3) }), 'ERR_SK_SHAPE'],
+  ['no points', () => reduce({ ...momentsGradient, at: undefined }), 'ERR_SK_TYPE'],
   ['weights one short', () => reduce({ row: new Float32Array(1) }), 'ERR_SK_SHAPE'],
   ['a weight gradient one element short', () => outer({}, new Float32Array(11)), 'ERR_SK_SHAPE'],
   ['dy one element short', () => outer({}, undefined, new Float32Array(3)), 'ERR_SK_SHAPE'],
@@ -131,8 +147,14 @@ test('the valid ones run', async () => {
   await reduce({});
   norm({});
   await native.normRun(new Float32Array(4), { ...normOptions, added: new Float32Array(4) }, new Float32Array(4), undefined);
-  await reduce({ reduction: 1, row: new Float32Array(2), winner: new Int32Array(4) });
-  await reduce({ reduction: 2, winner: new Int32Array(4) });
+  await reduce({ reduction: 1 });
+  await reduce({ reduction: 2, row: new Float32Array(2), winner: new Int32Array(4) });
+  await reduce({ reduction: 3, variance: new Float32Array(4) });
+  await reduce({ reduction: 4, winner: new Int32Array(4) });
+  await reduce(momentsGradient);
+  await map.countInputs(new Int32Array(2));
+  await native.rowMomentsRun(new Float32Array(4), new Float32Array(2), new Float32Array(2), false, undefined);
+  native.adviseHugePages(new Float32Array(2));
   await outer({});
   await expect(outer({ isa: 'mmx' })).rejects.toMatchObject({ code: 'ERR_SK_ISA' });
   expect(native.sortSites(Int32Array.of(0, 1, 1, 0, 0, 2), 1, mapOptions.inShape, new Int32Array(2))).toBe(false);

@@ -25,7 +25,7 @@ export interface ConvNextOptions {
   readonly expand: Affine;
   /** [channels, wide] */
   readonly project: Affine;
-  /** float32 [channels]: the scale of the branch before it is added; default 1. */
+  /** float32 [channels]: the scale of the branch before it is added, of which ConvNeXt starts with 1e-6; default 1. */
   readonly gamma?: Float32Array;
 }
 
@@ -53,7 +53,7 @@ export class ConvNextBlock {
     if (gamma && gamma.length !== channels) {
       throw rangeError('ERR_SK_SHAPE', `expected gamma to hold ${channels} numbers but received ${gamma.length}`);
     }
-    this.#norm = layerNormOf(options<LayerNormOptions>(o.norm ?? {}, 'norm', ['weight', 'bias', 'epsilon']), channels);
+    this.#norm = layerNormOf(o.norm ?? {}, channels, 'norm');
     this.#depthwise = layer({ ...o.depthwise, groups: channels });
     this.#expand = layer(expand.layer);
     // gamma (W h + b) is a layer of its own.
@@ -66,7 +66,8 @@ export class ConvNextBlock {
   }
 
   /**
-   * x + gamma project(gelu(expand(norm(depthwise(x))))), at the sites of x and nowhere else.
+   * x + gamma project(gelu(expand(norm(depthwise(x))))), at the sites of x and nowhere else. Without
+   * stochastic depth (drop path), which is the identity outside training.
    *
    * @param x - at the sites of a stage of `maps`
    * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE`, SparseKernelsError `ERR_SK_COORDINATES` /
@@ -76,8 +77,8 @@ export class ConvNextBlock {
     const { signal } = options<Pick<RunOptions, 'signal'>>(runOptions, 'options', ['signal']);
     const { features } = sparseTensor(x, 'x');
     const of = maskedMaps(maps);
-    const sites = await of.get(x, [1, 1]);
-    const spread = await this.#depthwise.run(x, await of.get(x, this.#depthwise.kernelSize), signal && { signal });
+    const sites = await of.ofAsync(x, [1, 1]);
+    const spread = await this.#depthwise.run(x, await of.ofAsync(x, this.#depthwise.kernelSize), signal && { signal });
     const normed = await rowwise(spread, this.#norm, { x: true }, signal);
     const wide = await this.#expand.runOwn(normed, sites, signal);
     const active = await rowwise(wide, { activation: 'gelu' }, { x: true }, signal);

@@ -1,7 +1,7 @@
 import { rangeError } from '../../errors.js';
 import { type Tensor, type TensorLike, tensor } from '../../tensor.js';
 import { describe, options } from '../../validate.js';
-import { fromDenseSlices, toDenseSlices } from '../dense.js';
+import { gatherSlices, toDenseAsync } from '../dense.js';
 import type { RunOptions } from '../layer.js';
 import { mapAsync } from '../map.js';
 import { rowwise } from '../rowwise.js';
@@ -48,7 +48,7 @@ export class LightDecoder {
     this.#blocks = o.blocks.map((block, i) => {
       const { up, first, second } = options<UpBlock>(block, `blocks[${i}]`, ['up', 'first', 'second']);
       return {
-        up: new Unit(up, `blocks[${i}].up`),
+        up: upwards(up, `blocks[${i}].up`),
         first: new Unit({ ...first, activation: 'relu' }, `blocks[${i}].first`),
         second: new Unit(second, `blocks[${i}].second`),
       };
@@ -59,7 +59,7 @@ export class LightDecoder {
   /**
    * The picture that the maps of the encoder lead to: before block i, map i is added to what came so far.
    *
-   * @param maps - float32 [batch, channels, height, width], dense (see {@link densify}), coarsest first; each has the channels and the extents
+   * @param maps - float32 [batch, channels, height, width], dense (see {@link densifier}), coarsest first; each has the channels and the extents
    * that its block takes. There may be fewer than blocks
    * @returns float32 [batch, colours, height, width], of 2^blocks times the extents of the coarsest map
    * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE`, SparseKernelsError
@@ -76,7 +76,7 @@ export class LightDecoder {
       x = await step(block, x as SparseTensor, signal);
     }
     using sites = await mapAsync(x as SparseTensor, { kernelSize: [1, 1], ...(signal && { signal }) });
-    return toDenseSlices(await this.#last.run(x as SparseTensor, sites, true, signal));
+    return toDenseAsync(await this.#last.run(x as SparseTensor, sites, true, signal));
   }
 
   /** Frees the weights as soon as no run is under way. */
@@ -91,6 +91,12 @@ export class LightDecoder {
   }
 }
 
+function upwards(up: Affine, name: string): Unit {
+  const { dims } = tensor(up.weight, `${name}.weight`, ['float32']);
+  if (dims.slice(1, -1).every((k) => k % 2 === 0)) return new Unit(up, name);
+  throw rangeError('ERR_SK_SHAPE', `expected ${name}.weight to have a kernel of even extents but received dims ${describe(dims)}`);
+}
+
 async function sum(x: SparseTensor | undefined, dense: TensorLike, name: string, signal: AbortSignal | undefined): Promise<SparseTensor> {
   const { dims } = tensor(dense, name, ['float32']);
   if (dims.length !== 4)
@@ -99,15 +105,14 @@ async function sum(x: SparseTensor | undefined, dense: TensorLike, name: string,
   if (wanted && String(wanted) !== String(dims)) {
     throw rangeError('ERR_SK_SHAPE', `expected ${name} to have dims ${describe(wanted)} but received ${describe(dims)}`);
   }
-  const added = await fromDenseSlices(dense, name, x);
+  const added = await gatherSlices(dense, name, x);
   return x === undefined ? added : rowwise(x, { added: added.features }, { x: true, added: true }, signal);
 }
 
 async function step({ up, first, second }: Block, x: SparseTensor, signal: AbortSignal | undefined): Promise<SparseTensor> {
   const kernelSize = kernelOf(up);
   const abort = signal && { signal };
-  // Such padding as doubles the extents, for kernels of even extents.
-  const padding = kernelSize.map((k) => Math.max(0, Math.floor((k - 2) / 2)));
+  const padding = kernelSize.map((k) => (k - 2) / 2); // doubles the extents
   using upwards = await mapAsync(x, { mode: 'transposed', kernelSize, stride: 2, padding, ...abort });
   const wide = await up.run(x, upwards, true, signal);
   using same = await mapAsync(wide, { kernelSize: kernelOf(first), ...abort });

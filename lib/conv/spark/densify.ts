@@ -1,11 +1,11 @@
 import { rangeError } from '../../errors.js';
 import { type Tensor, typedArray } from '../../tensor.js';
-import { toDense } from '../dense.js';
-import { rowsOf } from '../sites.js';
-import { type SparseTensor, sparseTensor, withFeatures } from '../tensor.js';
+import { emptyDense, scatter } from '../dense.js';
+import { type SparseTensor, sparseTensor } from '../tensor.js';
 
 /**
- * The dense tensor that a decoder reads: the features where sites are, the mask token elsewhere.
+ * The dense tensor that a decoder reads: the features where sites are, the mask token elsewhere. On the calling thread; {@link densifier} has
+ * SparK's norm before and its projection behind this, off the event loop.
  *
  * @param token - float32 [channels]
  * @returns float32 [batch, channels, ...spatial]
@@ -23,12 +23,11 @@ export function densify(x: SparseTensor, token: Float32Array): Tensor {
   if (typedArray(token, 'float32', 'token').length !== channels) {
     throw rangeError('ERR_SK_SHAPE', `expected token to hold ${channels} numbers but received ${token.length}`);
   }
-  const present = toDense(withFeatures(x, new Float32Array(rowsOf(x)).fill(1), 1)).data;
-  const dense = toDense(input);
-  const volume = present.length / input.batchSize;
-  for (let i = 0; i < dense.data.length; i++) {
-    const site = Math.floor(i / (channels * volume)) * volume + (i % volume);
-    if (present[site] === 0) dense.data[i] = token[Math.floor(i / volume) % channels] as number;
+  const dense = emptyDense(input);
+  const volume = dense.data.length / (input.batchSize * channels);
+  for (let plane = 0; plane * volume < dense.data.length; plane++) {
+    dense.data.fill(token[plane % channels] as number, plane * volume, (plane + 1) * volume);
   }
+  scatter(input, dense.data);
   return dense;
 }

@@ -6,6 +6,7 @@
  */
 export { type Affine, type ConvNextBlock, type ConvNextOptions, convNextBlock } from './convnext.js';
 export { type LightDecoder, type LightDecoderOptions, lightDecoder, type UpBlock } from './decoder.js';
+export { type Densifier, type DensifierOptions, densifier } from './densifier.js';
 export { densify } from './densify.js';
 export { loss } from './loss.js';
 export { type MaskedMaps, maps } from './maps.js';

@@ -1,16 +1,16 @@
 import { rangeError } from '../../errors.js';
 import { type TensorLike, tensor } from '../../tensor.js';
 import { describe } from '../../validate.js';
-import { fromDense, maskSites } from '../dense.js';
-import { rowsOf } from '../sites.js';
+import { cellsOf } from '../mask-sites.js';
 
 /**
- * The loss of SparK: the mean square difference between a prediction and the image, over the masked patches only, where every patch of the
- * image is normalised to mean 0 and variance 1 (unbiased, with 1e-6 added).
+ * The loss of SparK: the mean square difference between a prediction and the image, patch by patch, averaged over the masked patches, where
+ * every patch of the image is normalised to mean 0 and variance 1 (unbiased, with 1e-6 added).
  *
  * @param prediction - float32 [batch, channels, height, width]: normalised patches
  * @param image - float32, as large
- * @param mask - [batch, ...cells], 1 where visible; a patch is what a cell covers
+ * @param mask - [batch, ...cells], 1 where visible; a patch is what a cell covers, in all channels
+ * @returns 0 where nothing is masked
  * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE`
  * @example
  * ```ts
@@ -26,36 +26,68 @@ export function loss(prediction: TensorLike, image: TensorLike, mask: TensorLike
   if (String(predicted.dims) !== String(target.dims)) {
     throw rangeError('ERR_SK_SHAPE', `expected prediction to have dims ${describe(target.dims)} but received ${describe(predicted.dims)}`);
   }
-  const { data, dims } = tensor(mask, 'mask', ['float32', 'uint8', 'int32']);
-  const masked = { data: Uint8Array.from(data, (m) => (m === 0 ? 1 : 0)), dims };
-  const [truth, guess] = [fromDense(image, masked), fromDense(prediction, masked)];
-  const patches = maskSites(masked, dims.slice(1));
-  const { coords, spatialShape, channels } = truth;
-  const width = 1 + spatialShape.length;
-  const tile = spatialShape.map((extent, axis) => extent / (dims[1 + axis] as number));
-  const patchOf = new Map(
-    Array.from({ length: rowsOf(patches) }, (_, p) => [patches.coords.subarray(p * width, (p + 1) * width).join(), p]),
-  );
-  const values: number[][] = Array.from({ length: patchOf.size }, () => []);
-  const guesses: number[][] = Array.from({ length: patchOf.size }, () => []);
-  for (let row = 0; row * width < coords.length; row++) {
-    const cell = Array.from(coords.subarray(row * width, (row + 1) * width), (c, i) =>
-      i === 0 ? c : Math.floor(c / (tile[i - 1] as number)),
-    );
-    const patch = patchOf.get(cell.join()) as number;
-    for (let c = 0; c < channels; c++) {
-      values[patch]?.push(truth.features[row * channels + c] as number);
-      guesses[patch]?.push(guess.features[row * channels + c] as number);
-    }
+  const [batch = 0, channels = 0, ...shape] = target.dims;
+  if (shape.length < 1 || shape.length > 4 || target.dims.includes(0)) {
+    throw rangeError('ERR_SK_SHAPE', `expected image to be [batch, channels, 1 to 4 axes] but received dims ${describe(target.dims)}`);
   }
-  const losses = values.map((patch, p) => patchLoss(patch, guesses[p] as number[]));
-  return losses.length === 0 ? 0 : losses.reduce((a, b) => a + b, 0) / losses.length;
+  const { counts, tile, data } = cellsOf(mask, shape, batch);
+  const volume = shape.reduce((a, b) => a * b, 1);
+  const places = placesOf(tile, shape);
+  const cells = data.length / batch;
+  let [sum, patches] = [0, 0];
+  for (let i = 0; i < data.length; i++) {
+    if (data[i] !== 0) continue;
+    const first = Math.floor(i / cells) * channels * volume + firstOf(i % cells, counts, tile, shape);
+    sum += patchLoss(target.data, predicted.data, first, channels, volume, places);
+    patches++;
+  }
+  return patches === 0 ? 0 : sum / patches;
 }
 
-function patchLoss(values: number[], guesses: number[]): number {
-  const n = values.length;
-  const mean = values.reduce((a, b) => a + b, 0) / n;
-  const variance = values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / Math.max(1, n - 1);
-  const scale = 1 / Math.sqrt(variance + 1e-6);
-  return values.reduce((sum, v, i) => sum + ((guesses[i] as number) - (v - mean) * scale) ** 2, 0) / n;
+/** Where the pixels of a patch are, from its first one on. */
+function placesOf(tile: readonly number[], shape: readonly number[]): Int32Array {
+  return Int32Array.from({ length: tile.reduce((a, b) => a * b, 1) }, (_, i) => {
+    let [place, step, rest] = [0, 1, i];
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      place += (rest % (tile[axis] as number)) * step;
+      rest = Math.floor(rest / (tile[axis] as number));
+      step *= shape[axis] as number;
+    }
+    return place;
+  });
+}
+
+/** Where the first pixel of a cell is in its plane. */
+function firstOf(cell: number, counts: readonly number[], tile: readonly number[], shape: readonly number[]): number {
+  let [place, step, rest] = [0, 1, cell];
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    place += (rest % (counts[axis] as number)) * (tile[axis] as number) * step;
+    rest = Math.floor(rest / (counts[axis] as number));
+    step *= shape[axis] as number;
+  }
+  return place;
+}
+
+function patchLoss(target: Float32Array, guess: Float32Array, first: number, channels: number, volume: number, places: Int32Array): number {
+  const n = channels * places.length;
+  let [mean, variance, loss] = [0, 0, 0];
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < places.length; i++) mean += target[first + c * volume + (places[i] as number)] as number;
+  }
+  mean /= n;
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < places.length; i++) {
+      const centred = (target[first + c * volume + (places[i] as number)] as number) - mean;
+      variance += centred * centred;
+    }
+  }
+  const scale = 1 / Math.sqrt(variance / Math.max(1, n - 1) + 1e-6);
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < places.length; i++) {
+      const at = first + c * volume + (places[i] as number);
+      const error = (guess[at] as number) - ((target[at] as number) - mean) * scale;
+      loss += error * error;
+    }
+  }
+  return loss / n;
 }

@@ -1,8 +1,10 @@
 import { rangeError, typeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
 import { describe } from '../../validate.js';
-import { maskSites } from '../dense.js';
-import { type ConvMap, type MapOptions, map, mapAsync } from '../map.js';
+import type { ConvMap } from '../conv-map.js';
+import { geometry } from '../geometry.js';
+import { type MapOptions, map, mapAsync } from '../map.js';
+import { maskSites } from '../mask-sites.js';
 import { expectSameSites, type Sites } from '../sites.js';
 
 /**
@@ -33,21 +35,26 @@ export class MaskedMaps {
   }
 
   /**
-   * The map of a layer whose input is at the sites of a stage, with odd kernel extents and padding (k - 1) / 2: output sites are those that the
-   * mask keeps at extents ceil(n / stride).
+   * The map of a layer whose input is at the sites of a stage. Output sites are those that the mask keeps at the extents of a dense layer:
+   * every convolution and pooling of a masked network is that of a dense one, times the mask.
    *
+   * @param padding - default: (k - 1) / 2 for odd kernel extents, 0 for those that are the stride (patches)
    * @throws SparseKernelsError `ERR_SK_COORDINATES` (x is not at the sites of a stage), RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`
    */
-  of(x: Sites, kernelSize: readonly number[], stride = 1): ConvMap {
-    const { key, sites, options } = this.#recipe(x, kernelSize, stride);
+  of(x: Sites, kernelSize: readonly number[], stride = 1, padding?: readonly number[]): ConvMap {
+    const { key, sites, options } = this.#recipe(x, kernelSize, stride, padding);
     const made = this.#maps.get(key) ?? map(sites, options);
     this.#maps.set(key, made);
     return made;
   }
 
-  /** {@link MaskedMaps.of} off the event loop. @internal */
-  async get(x: Sites, kernelSize: readonly number[], stride = 1): Promise<ConvMap> {
-    const { key, sites, options } = this.#recipe(x, kernelSize, stride);
+  /**
+   * {@link MaskedMaps.of} off the event loop: for many sites.
+   *
+   * @throws (rejects) as {@link MaskedMaps.of}
+   */
+  async ofAsync(x: Sites, kernelSize: readonly number[], stride = 1, padding?: readonly number[]): Promise<ConvMap> {
+    const { key, sites, options } = this.#recipe(x, kernelSize, stride, padding);
     const known = this.#maps.get(key);
     if (known) return known;
     const made = await mapAsync(sites, options);
@@ -57,16 +64,17 @@ export class MaskedMaps {
     return meanwhile ?? made;
   }
 
-  #recipe(x: Sites, kernelSize: readonly number[], stride: number): { key: string; sites: Sites; options: MapOptions } {
+  #recipe(x: Sites, kernelSize: readonly number[], stride: number, given: readonly number[] | undefined) {
     const sites = this.sites(x.spatialShape);
     expectSameSites(x, sites, 'x to be at the sites that the mask keeps');
-    if (kernelSize.some((k) => k % 2 === 0)) {
-      throw rangeError('ERR_SK_SHAPE', `expected a kernel of odd extents but received ${describe([...kernelSize])}`);
+    const padding = given ?? usualPadding(kernelSize, stride);
+    const options: MapOptions = { mode: 'sparse', kernelSize, stride, padding };
+    const key = `${x.spatialShape}; ${kernelSize}; ${stride}; ${padding}`;
+    if (stride === 1 && kernelSize.every((k, axis) => k === 2 * (padding[axis] as number) + 1)) {
+      return { key, sites, options: { kernelSize } };
     }
-    const key = `${x.spatialShape}; ${kernelSize}; ${stride}`;
-    if (stride === 1) return { key, sites, options: { kernelSize } };
-    const outputs = this.sites(x.spatialShape.map((n) => Math.ceil(n / stride)));
-    return { key, sites, options: { mode: 'sparse', kernelSize, stride, padding: kernelSize.map((k) => (k - 1) / 2), outputs } };
+    const { outShape } = geometry('sparse', x.spatialShape, options);
+    return { key, sites, options: { ...options, outputs: this.sites(outShape) } };
   }
 
   /** Frees the maps as soon as no run uses them. */
@@ -81,6 +89,14 @@ export class MaskedMaps {
   }
 }
 
+function usualPadding(kernelSize: readonly number[], stride: number): number[] {
+  return kernelSize.map((k) => {
+    if (k % 2 === 1) return (k - 1) / 2;
+    if (k === stride) return 0;
+    throw rangeError('ERR_SK_SHAPE', `expected padding for a kernel of even extents but received ${describe([...kernelSize])}`);
+  });
+}
+
 /**
  * The maps of all stages of a network under a mask.
  *
@@ -93,6 +109,7 @@ export class MaskedMaps {
  * using stages = conv.spark.maps(mask);
  * const x = conv.fromDense({ data: new Float32Array(4 * 16 * 16), dims: [1, 4, 16, 16] }, mask);
  * stages.of(x, [3, 3], 2).spatialShape; // [8, 8]
+ * stages.of(x, [4, 4], 4).spatialShape; // [4, 4]: the stem of a ConvNeXt
  * ```
  */
 export function maps(mask: TensorLike): MaskedMaps {

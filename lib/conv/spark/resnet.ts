@@ -55,7 +55,7 @@ export class ResNetBlock {
     const { signal } = options<Pick<RunOptions, 'signal'>>(runOptions, 'options', ['signal']);
     const of = maskedMaps(maps);
     const through = async ({ unit, stride }: { unit: Unit; stride: number }, from: SparseTensor) =>
-      unit.run(from, await of.get(from, kernelOf(unit), stride), from !== x, signal);
+      unit.run(from, await of.ofAsync(from, kernelOf(unit), stride), from !== x, signal);
     let y = sparseTensor(x, 'x');
     for (const part of this.#branch) y = await through(part, y);
     const added = this.#shortcut ? await through(this.#shortcut, x) : x;

@@ -2,8 +2,8 @@
 import { rangeError } from '../../errors.js';
 import { type TensorLike, tensor, typedArray } from '../../tensor.js';
 import { describe } from '../../validate.js';
+import type { ConvMap } from '../conv-map.js';
 import { type Layer, layer } from '../layer.js';
-import type { ConvMap } from '../map.js';
 import { rowwise } from '../rowwise.js';
 import type { Activation } from '../settings.js';
 import type { SparseTensor } from '../tensor.js';
