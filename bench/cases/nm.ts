@@ -1,7 +1,7 @@
 import type { BenchCase } from '../suite.js';
 
-/** Of the weight; 'w8a8': int8, and activations too. */
-export type NmDType = 'float32' | 'float16' | 'bfloat16' | 'int8' | 'w8a8' | 'int4';
+/** Of the weight; 'w8a8' and 'w4a8': int8 and int4 with int8 activations. */
+export type NmDType = 'float32' | 'float16' | 'bfloat16' | 'int8' | 'w8a8' | 'int4' | 'w4a8';
 
 export interface NmCase extends BenchCase {
   readonly shape: { readonly tokens: number; readonly in: number; readonly out: number };
@@ -13,7 +13,7 @@ export interface NmCase extends BenchCase {
 /** Up to about this many tokens a layer waits for its weights, not for its arithmetic. */
 const MEMORY_BOUND_TOKENS = 8;
 
-const bytesOf: Readonly<Record<NmDType, number>> = { float32: 4, float16: 2, bfloat16: 2, int8: 1, w8a8: 1, int4: 0.5 };
+const bytesOf: Readonly<Record<NmDType, number>> = { float32: 4, float16: 2, bfloat16: 2, int8: 1, w8a8: 1, int4: 0.5, w4a8: 0.5 };
 
 //    tokens    in   out  pattern  goal  dtype of the weight
 const rows: readonly [number, number, number, string, number | null, NmDType?][] = [
@@ -53,6 +53,10 @@ const rows: readonly [number, number, number, string, number | null, NmDType?][]
   [1, 11008, 4096, '2:4', 1.4, 'int4'],
   [1, 4096, 4096, '16:50%', 1.4, 'int4'], // W4S50
   [1, 11008, 4096, '16:50%', 1.4, 'int4'],
+  [1, 4096, 4096, '2:4', 1.4, 'w4a8'],
+  [1, 11008, 4096, '2:4', 1.4, 'w4a8'],
+  [1, 4096, 4096, '16:50%', 1.4, 'w4a8'],
+  [1, 11008, 4096, '16:50%', 1.4, 'w4a8'],
 ];
 
 export const nmCases: readonly NmCase[] = rows.map(([tokens, inFeatures, outFeatures, pattern, goal, dtype]) =>
@@ -61,7 +65,7 @@ export const nmCases: readonly NmCase[] = rows.map(([tokens, inFeatures, outFeat
 
 export function nmCase(shape: NmCase['shape'], pattern: string, goal: number | null = null, dtype: NmDType = 'float32'): NmCase {
   const coldWeights = shape.tokens === 1;
-  const shortType = { float32: 'f32', float16: 'f16', bfloat16: 'bf16', int8: 'i8', w8a8: 'w8a8', int4: 'i4' }[dtype];
+  const shortType = { float32: 'f32', float16: 'f16', bfloat16: 'bf16', int8: 'i8', w8a8: 'w8a8', int4: 'i4', w4a8: 'w4a8' }[dtype];
   return {
     name: `${shortType}-${shape.tokens}x${shape.in}x${shape.out}-${pattern}${coldWeights ? '-cold' : ''}`,
     shape,
@@ -90,7 +94,7 @@ export function parsePattern(pattern: string): ParsedPattern | undefined {
 /** Many tokens: the share of the multiply-adds that is left. Few: the share of the bytes, a value and its index per kept weight. */
 function limitOf(tokens: number, pattern: string, dtype: NmDType): number | null {
   const parsed = parsePattern(pattern);
-  if (!parsed || dtype === 'int4') return null; // its peer does not wait for bytes
+  if (!parsed || dtype === 'int4' || dtype === 'w4a8') return null; // the peer does not wait for bytes
   const kept = 'kept' in parsed ? parsed.kept : parsed.n / parsed.m;
   if (tokens > MEMORY_BOUND_TOKENS) return Number((1 / kept).toFixed(2));
   const indexBits = 'kept' in parsed ? 8 : parsed.rows > 1 ? 8 / parsed.rows : Math.log2(parsed.m);

@@ -31,13 +31,14 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
   const weight = dtype === 'float32' ? pruned : nm.plan({ ...stored, ...sparsity }).toDense();
   const input = { type: 'float32', data: normals(shape.tokens * shape.in, 2), dims: [shape.tokens, shape.in] };
   const operands = { ...shape, x: input.data, weight: weight.data };
-  const badWeight = keptCount(dtype === 'int4' ? pruned.data : weight.data, shape, parsed); // 4 bits round many to 0
+  const isInt4 = dtype === 'int4' || dtype === 'w4a8';
+  const badWeight = keptCount(isInt4 ? pruned.data : weight.data, shape, parsed); // 4 bits round many to 0
   // Half a step of the larger range; onnxruntime's steps are 2/255 of the largest magnitude, ours 1/127.
   const xError = input.data.reduce((most, v) => Math.max(most, Math.abs(v)), 0) / 254;
-  const compare = productOracle({ ...operands, ...(dtype === 'w8a8' && { xError }) });
+  const compare = productOracle({ ...operands, ...((dtype === 'w8a8' || dtype === 'w4a8') && { xError }) });
   // Where it is faster so, MatMulNBits quantises x.
-  const comparePeer = dtype === 'int4' ? productOracle({ ...operands, xError }) : compare;
-  const denseBytes = dtype === 'int4' ? weight.data.length * (4 / 8 + 4 / FOUR_BIT_GROUP) : weight.data.byteLength;
+  const comparePeer = isInt4 ? productOracle({ ...operands, xError }) : compare;
+  const denseBytes = isInt4 ? weight.data.length * (4 / 8 + 4 / FOUR_BIT_GROUP) : weight.data.byteLength;
 
   return async ({ threads, isa, coldBytes }) => {
     const forced = isa === undefined ? {} : { isa: isa as Isa };
@@ -52,10 +53,9 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
     const runOurs = async () => (await (plans[turn++ % plans.length] ?? first).run(input, { out })).data;
     const copies = copiesOf(denseBytes);
     const layer = { ...operands, threads, copies };
-    const peer =
-      dtype === 'int4'
-        ? await matMulNBits({ ...layer, ...fourBits(pruned.data, shape.out, shape.in) })
-        : await (dtype === 'w8a8' ? dynamicQuantizeMatMul : denseMatMul)(layer);
+    const peer = isInt4
+      ? await matMulNBits({ ...layer, ...fourBits(pruned.data, shape.out, shape.in) })
+      : await (dtype === 'w8a8' ? dynamicQuantizeMatMul : denseMatMul)(layer);
 
     return {
       kernel: first.kernel,
@@ -84,16 +84,17 @@ function storedWeight(
   dtype: NmCase['dtype'],
   pattern: ParsedPattern,
 ): Pick<nm.PlanOptions, 'weight' | 'dtype' | 'scale' | 'activations' | 'groupSize'> {
-  if (dtype !== 'w8a8' && dtype !== 'int4') return { weight: pruned, dtype };
+  if (dtype !== 'w8a8' && dtype !== 'int4' && dtype !== 'w4a8') return { weight: pruned, dtype };
   if (dtype === 'w8a8') {
     const { steps, scale } = sevenBits(pruned.data, out, inputs);
     return { weight: { data: steps, dims: pruned.dims }, scale, activations: 'int8' };
   }
   const { steps, scale } = fourBits(pruned.data, out, inputs);
   const weight = { data: steps, dims: pruned.dims };
-  if (!('kept' in pattern)) return { weight, dtype, scale, groupSize: FOUR_BIT_GROUP };
+  const four = { weight, dtype: 'int4', activations: dtype === 'w4a8' ? 'int8' : 'float' } as const;
+  if (!('kept' in pattern)) return { ...four, scale, groupSize: FOUR_BIT_GROUP };
   // Groups of 16 have scales of their own: the same two by two, so that the peer has the same weight.
-  return { weight, dtype, scale: Float32Array.from({ length: 2 * scale.length }, (_, i) => scale[i >> 1] as number), groupSize: 16 };
+  return { ...four, scale: Float32Array.from({ length: 2 * scale.length }, (_, i) => scale[i >> 1] as number), groupSize: 16 };
 }
 
 /** A weight that was pruned to nothing would make every output right and every kernel fast. */

@@ -35,8 +35,13 @@ export interface PlanOptions {
   /** Of dtype int4: each group has a zero point, so that its 16 steps go from its least weight (or 0) to its largest. Default false. */
   readonly zeroPoint?: boolean;
   /**
-   * `'int8'`: products of 8-bit integers (W8A8), for dtype int8 and a pattern `'N:M'` without `rows`. x is quantised in every run, for each
-   * token by itself (dynamic, symmetric): `scale = max|x| / 127`. Sums are exact in int32. A token with NaN or infinity gives NaN.
+   * `'int8'`: products of integers. x is quantised in every run (dynamic, symmetric): `scale = max|x| / 127`.
+   *
+   * With dtype int8 and a pattern `'N:M'` without `rows` (W8A8) each token has a scale. Sums are exact in int32. A token with NaN or infinity
+   * gives NaN. With dtype int4 (W4A8) every `groupSize` inputs of a token have one, as in onnxruntime's MatMulNBits at accuracy level 4 and
+   * llama.cpp's Q8_0: a large number takes steps from its neighbours only. Sums are exact in int32 within a group and float32 over groups. A
+   * group with NaN or infinity gives NaN where it has weights that were not dropped.
+   *
    * Default `'float'`: x keeps its numbers.
    */
   readonly activations?: 'float' | 'int8';
@@ -146,8 +151,12 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     throw rangeError('ERR_SK_OPTION', 'expected an unstructured weight to be float32, float16 or bfloat16 but received dtype int8');
   }
   const int8Activations = oneOf(o.activations ?? 'float', 'activations', ['float', 'int8']) === 'int8';
-  if (int8Activations && (values !== 'int8' || sparsity.m === 0 || sparsity.rows > 1 || sparsity.venom)) {
-    throw rangeError('ERR_SK_OPTION', "expected activations 'int8' only with dtype int8 and a pattern 'N:M' without rows");
+  const int8NM = values === 'int8' && sparsity.m > 0 && sparsity.rows === 1 && !sparsity.venom;
+  if (int8Activations && values !== 'int4' && !int8NM) {
+    throw rangeError(
+      'ERR_SK_OPTION',
+      "expected activations 'int8' only with dtype int8 and a pattern 'N:M' without rows, or with dtype int4",
+    );
   }
   const allowTf32 = allowsTf32(planOptions, values);
   const settings = {

@@ -10,6 +10,8 @@ struct Avx2Dot : Avx2 {
   using I32 = __m256i;
   using Bytes = __m256i;
   using Pair = __m256i;
+  using Shorts = __m256i;
+  static constexpr int kPieces = 2;
 
   static inline I32 zero_i32() { return _mm256_setzero_si256(); }
   static inline I32 load_i32(const void* p) { return _mm256_load_si256(static_cast<const __m256i*>(p)); }
@@ -47,6 +49,36 @@ struct Avx2Dot : Avx2 {
     const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(x), _mm256_sign_epi8(w, x));
     return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
+
+  static inline Bytes load_pieces(const void* const (&p)[2]) {
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(bits128(p[0])), bits128(p[1]), 1);
+  }
+  template <int kI>
+  static inline F32 splat_in_pieces(F32 a) {
+    return _mm256_permute_ps(a, kI * 0x55);
+  }
+  template <int kShift>
+  static inline F32 load_each(const Half* p) {
+    if (kShift == 0) return load(p);
+    constexpr int k2 = 2 >> kShift, k4 = 4 >> kShift, k6 = 6 >> kShift;  // elements of lanes 2, 4 and 6
+    constexpr int k1 = 1 >> kShift, k3 = 3 >> kShift, k5 = 5 >> kShift, k7 = 7 >> kShift;
+    const __m128i from = _mm_setr_epi16(0x100, 0x100 + k1 * 0x202, 0x100 + k2 * 0x202, 0x100 + k3 * 0x202, 0x100 + k4 * 0x202,
+                                        0x100 + k5 * 0x202, 0x100 + k6 * 0x202, 0x100 + k7 * 0x202);
+    return _mm256_cvtph_ps(_mm_shuffle_epi8(bits128(p), from));
+  }
+  template <int kShift>
+  static inline Bytes splat_bytes(const int8_t* p) {
+    const __m256i lane = _mm256_srli_epi32(iota(), kShift);
+    return _mm256_shuffle_epi8(_mm256_broadcastq_epi64(bits64(p)), _mm256_mullo_epi32(lane, _mm256_set1_epi32(0x01010101)));
+  }
+  static inline Bytes add_bytes(Bytes a, Bytes b) { return _mm256_add_epi8(a, b); }
+  static inline Bytes sub_bytes(Bytes a, Bytes b) { return _mm256_sub_epi8(a, b); }
+
+  static inline Shorts zero_shorts() { return _mm256_setzero_si256(); }
+  static inline Shorts add_shorts(Shorts a, Shorts b) { return _mm256_add_epi16(a, b); }
+  static inline Shorts sub_shorts(Shorts a, Shorts b) { return _mm256_sub_epi16(a, b); }
+  static inline Shorts dot_pairs(Bytes without, Bytes with) { return _mm256_maddubs_epi16(without, with); }
+  static inline I32 sum_pairs(Shorts a) { return _mm256_madd_epi16(a, _mm256_set1_epi16(1)); }
 };
 
 }  // namespace

@@ -10,6 +10,8 @@ struct Avx512Dot : Avx512 {
   using I32 = __m512i;
   using Bytes = __m512i;
   using Pair = __m512i;
+  using Shorts = __m512i;
+  static constexpr int kPieces = 4;
 
   static inline I32 zero_i32() { return _mm512_setzero_si512(); }
   static inline I32 load_i32(const void* p) { return _mm512_load_si512(p); }
@@ -48,7 +50,34 @@ struct Avx512Dot : Avx512 {
     return add_quads(acc, _mm512_abs_epi8(x), signed_w);
   }
 
+  static inline Bytes load_pieces(const void* const (&p)[4]) {
+    const __m512i first = _mm512_inserti32x4(_mm512_castsi128_si512(bits128(p[0])), bits128(p[1]), 1);
+    return _mm512_inserti32x4(_mm512_inserti32x4(first, bits128(p[2]), 2), bits128(p[3]), 3);
+  }
+  template <int kI>
+  static inline F32 splat_in_pieces(F32 a) {
+    return _mm512_permute_ps(a, kI * 0x55);
+  }
+  template <int kShift>
+  static inline F32 load_each(const Half* p) {
+    return _mm512_permutexvar_ps(_mm512_srli_epi32(iota(), kShift), load(p));
+  }
+  template <int kShift>
+  static inline Bytes splat_bytes(const int8_t* p) {
+    const __m512i each = _mm512_permutexvar_epi32(_mm512_srli_epi32(iota(), kShift), _mm512_cvtepu8_epi32(bits128(p)));
+    return _mm512_mullo_epi32(each, _mm512_set1_epi32(0x01010101));
+  }
+  static inline Bytes add_bytes(Bytes a, Bytes b) { return _mm512_add_epi8(a, b); }
+  static inline Bytes sub_bytes(Bytes a, Bytes b) { return _mm512_sub_epi8(a, b); }
+
+  static inline Shorts zero_shorts() { return _mm512_setzero_si512(); }
+  static inline Shorts add_shorts(Shorts a, Shorts b) { return _mm512_add_epi16(a, b); }
+  static inline Shorts sub_shorts(Shorts a, Shorts b) { return _mm512_sub_epi16(a, b); }
+  static inline Shorts dot_pairs(Bytes without, Bytes with) { return _mm512_maddubs_epi16(without, with); }
+  static inline I32 sum_pairs(Shorts a) { return _mm512_madd_epi16(a, _mm512_set1_epi16(1)); }
+
  private:
+  static inline __m128i bits128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
   // acc + the two products of each 32-bit lane; acc + the four products of |x| and w. VNNI has instructions for them.
 #if defined(__AVX512VNNI__)
   static inline I32 add_products(I32 acc, __m512i x, __m512i w) { return _mm512_dpwssd_epi32(acc, x, w); }

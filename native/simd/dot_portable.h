@@ -1,6 +1,7 @@
 // Words for products of 8-bit integers, and what they mean: every ISA adds them to its own vocabulary with exactly this meaning.
 //
-// All integers lie in -127 .. 127, so that sums are exact: two products are at most 2 * 127 * 127 = 32258 in magnitude, which 16 bits hold.
+// Of int8 weights all integers lie in -127 .. 127, so that sums are exact: two products are at most 2 * 127 * 127 = 32258 in magnitude,
+// which 16 bits hold. Those of 4 bits go further in 16 bits: one factor is at most 15 in magnitude.
 #pragma once
 
 #include "vec_portable.h"
@@ -15,12 +16,14 @@ template <>
 struct PortableDotTypes<4> {
   typedef int32_t I32 __attribute__((vector_size(16)));
   typedef int16_t I16 __attribute__((vector_size(8)));
+  typedef int16_t Shorts __attribute__((vector_size(16)));
 };
 
 template <>
 struct PortableDotTypes<16> {
   typedef int32_t I32 __attribute__((vector_size(64)));
   typedef int16_t I16 __attribute__((vector_size(32)));
+  typedef int16_t Shorts __attribute__((vector_size(64)));
 };
 
 template <int kLaneCount>
@@ -29,7 +32,9 @@ struct PortableDot : Portable<kLaneCount> {
   using F32 = typename Portable<kLaneCount>::F32;
   using U32 = typename Portable<kLaneCount>::U32;
   using I32 = typename PortableDotTypes<kLaneCount>::I32;
-  using Bytes = U32;  // four in each lane
+  using Bytes = U32;                                             // four in each lane
+  using Shorts = typename PortableDotTypes<kLaneCount>::Shorts;  // two in each lane
+  static constexpr int kPieces = kLanes / 4;                     // of 16 bytes
 
   static inline I32 zero_i32() { return I32{}; }
   static inline I32 load_i32(const void* p) {  // p is aligned to the vector
@@ -106,7 +111,70 @@ struct PortableDot : Portable<kLaneCount> {
     return acc;
   }
 
+  // Pieces of 16 bytes, of any alignment.
+  static inline Bytes load_pieces(const void* const (&p)[kLaneCount / 4]) {
+    Bytes a;
+    for (int i = 0; i < kPieces; ++i) __builtin_memcpy(reinterpret_cast<char*>(&a) + 16 * i, p[i], 16);
+    return a;
+  }
+  // In all lanes of each piece its lane kI.
+  template <int kI>
+  static inline F32 splat_in_pieces(F32 a) {
+    F32 b;
+    for (int l = 0; l < kLanes; ++l) b[l] = a[l / 4 * 4 + kI];
+    return b;
+  }
+  // Element l >> kShift in lane l, widened; byte l >> kShift in all of lane l. L of them are read.
+  template <int kShift>
+  static inline F32 load_each(const Half* p) {
+    F32 a;
+    for (int l = 0; l < kLanes; ++l) a[l] = widen(p[l >> kShift]);
+    return a;
+  }
+  template <int kShift>
+  static inline Bytes splat_bytes(const int8_t* p) {
+    Bytes a;
+    for (int l = 0; l < kLanes; ++l) a[l] = static_cast<uint8_t>(p[l >> kShift]) * 0x01010101u;
+    return a;
+  }
+  static inline Bytes add_bytes(Bytes a, Bytes b) {
+    return each_byte(a, b, [](int x, int y) { return x + y; });
+  }
+  static inline Bytes sub_bytes(Bytes a, Bytes b) {
+    return each_byte(a, b, [](int x, int y) { return x - y; });
+  }
+
+  static inline Shorts zero_shorts() { return Shorts{}; }
+  static inline Shorts add_shorts(Shorts a, Shorts b) { return a + b; }
+  static inline Shorts sub_shorts(Shorts a, Shorts b) { return a - b; }
+  // Sums of two products each, of bytes without a sign and bytes with one. 16 bits must hold them.
+  static inline Shorts dot_pairs(Bytes without, Bytes with) {
+    alignas(64) uint8_t a[4 * kLanes];
+    alignas(64) int8_t b[4 * kLanes];
+    __builtin_memcpy(a, &without, sizeof(a));
+    __builtin_memcpy(b, &with, sizeof(b));
+    Shorts sums;
+#pragma GCC unroll 1
+    for (int i = 0; i < 2 * kLanes; ++i) sums[i] = static_cast<int16_t>(a[2 * i] * b[2 * i] + a[2 * i + 1] * b[2 * i + 1]);
+    return sums;
+  }
+  // The sums of the two of each lane.
+  static inline I32 sum_pairs(Shorts a) {
+    I32 sums;
+    for (int l = 0; l < kLanes; ++l) sums[l] = a[2 * l] + a[2 * l + 1];
+    return sums;
+  }
+
  private:
+  template <class F>
+  static inline Bytes each_byte(Bytes a, Bytes b, F f) {
+    alignas(64) uint8_t x[4 * kLanes], y[4 * kLanes];
+    __builtin_memcpy(x, &a, sizeof(x));
+    __builtin_memcpy(y, &b, sizeof(y));
+    for (int i = 0; i < 4 * kLanes; ++i) x[i] = static_cast<uint8_t>(f(x[i], y[i]));
+    __builtin_memcpy(&a, x, sizeof(x));
+    return a;
+  }
   using I16 = typename PortableDotTypes<kLaneCount>::I16;
   static inline I32 shorts(const int16_t* p) { return __builtin_convertvector(*reinterpret_cast<const I16*>(p), I32); }
   static inline int rounded(float a) { return static_cast<int>(__builtin_rintf(a)); }

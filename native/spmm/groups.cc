@@ -19,12 +19,19 @@ struct Nibble {
   int shift;
 };
 Nibble nibble_at(const PackedGroups& p, int64_t group, int64_t i) {
-  const int64_t weight = group * p.group + i, within = weight % (8 * p.lanes);
+  const int64_t weight = group * p.group + i;
+  if (p.by_bytes) {
+    const int64_t step = 16 * p.lanes, unit = weight % step / 16, byte = unit / 4 * 16 + weight % 16;
+    return {weight / step * 2 * p.lanes + unit / 2 % 2 * p.lanes + byte / 4, static_cast<int>(byte % 4 * 8 + unit % 2 * 4)};
+  }
+  const int64_t within = weight % (8 * p.lanes);
   return {weight / (8 * p.lanes) * p.lanes + within % p.lanes, static_cast<int>(within / p.lanes) * 4};
 }
 
 // The groups of a row, with those that fill it up.
-int64_t filled_up(const PackedGroups& p, int64_t groups) { return round_up(groups, std::max(1, 8 * p.lanes / p.group)); }
+int64_t filled_up(const PackedGroups& p, int64_t groups) {
+  return round_up(groups, std::max(1, (p.by_bytes ? 16 : 8) * p.lanes / p.group));
+}
 
 struct Arrays {
   uint16_t* columns;
@@ -59,7 +66,8 @@ void pack_row(const PackedGroups& p, const WeightRows& rows, const Int4Levels& l
 
 }  // namespace
 
-Status group_pack(const WeightRows& rows, const Int4Levels& levels, int64_t row_block, PackedGroups* packed, GroupStorage* storage) {
+Status group_pack(const WeightRows& rows, const Int4Levels& levels, bool by_bytes, int64_t row_block, PackedGroups* packed,
+                  GroupStorage* storage) {
   const int64_t in = rows.weight.columns;
   PackedGroups& p = *packed;
   const int64_t in_padded = round_up(in, levels.group);
@@ -68,6 +76,7 @@ Status group_pack(const WeightRows& rows, const Int4Levels& levels, int64_t row_
                                     " inputs have " + std::to_string(in_padded / levels.group));
   static_cast<PackedWeight&>(p) = {rows.lanes, in, in_padded, rows.weight.rows, rows.count(), in_padded, row_block, 1};
   p.group = static_cast<int>(levels.group);
+  p.by_bytes = by_bytes;
   const size_t rows_bytes = static_cast<size_t>(p.out_padded + 1) * sizeof(int64_t);
   if (!storage->rows.reserve(rows_bytes)) return Status(Code::kMemory, "no memory for a packed weight");
   auto* starts = storage->rows.as<int64_t>();

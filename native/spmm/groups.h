@@ -14,7 +14,8 @@ struct GroupStorage {
 };
 
 // Packs the groups that have a weight other than 0.
-Status group_pack(const WeightRows& rows, const Int4Levels& levels, int64_t row_block, PackedGroups* packed, GroupStorage* storage);
+Status group_pack(const WeightRows& rows, const Int4Levels& levels, bool by_bytes, int64_t row_block, PackedGroups* packed,
+                  GroupStorage* storage);
 
 // dense [out, in], with a gate [2 * out, in] (WeightRows::place); the data of `rows` are not read.
 void group_unpack(const PackedGroups& packed, const WeightRows& rows, float* dense);

@@ -89,5 +89,26 @@ static void quantise_rows(const void* x_data, const float* scales, int64_t token
   }
 }
 
+// x [tokens, in] -> units [tokens][in_padded / 16]: of each `group` inputs by themselves, as above.
+template <class V, class X>
+static void quantise_units(const void* x_data, int64_t tokens, int64_t in, int64_t in_padded, int64_t group, bool add_128,
+                           Int8Unit* units) {
+  const X* x = static_cast<const X*>(x_data);
+  const uint32_t flip = add_128 ? 0x80 : 0;
+  for (int64_t t = 0; t < tokens; ++t, x += in) {
+    float scale = 0;
+    for (int64_t k = 0; k < in_padded; k += 16, ++units) {
+      if (k % group == 0) scale = 0;
+      if (k % group == 0 && k < in) measure_tokens<V, X>(x + k, 1, in - k < group ? in - k : group, &scale);
+      const auto inverse = V::set1(1 / scale);
+      alignas(16) int8_t q[16];
+      for (int64_t i = k; i < k + 16; i += V::kLanes)
+        V::store_bytes(q + (i - k), to_steps<V>(i + V::kLanes <= in ? load_any<V>(x + i) : load_some<V>(x + i, in - i), inverse));
+      for (int i = 0; i < 16; ++i) units->q[i] = static_cast<int8_t>(q[i] ^ flip);
+      for (float& to : units->scale) to = scale;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sk

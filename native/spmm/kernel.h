@@ -36,8 +36,8 @@ struct PackedWeight {
 // For products of bytes (by_bytes) the quads of a row group lie in the order of the rows, and field j of a word at bits 8 * (j % 4) +
 // b * (j / 4): the four fields of a quad are bits of the four bytes of the word.
 //
-// int4 values lie in words as the fields do, [kept / 8][L rows] u32: kept weight j is the nibble q at bits 4 * (j % 8) and stands for
-// scale * (q - zero).
+// int4 values lie in words as the fields do, [kept / 8][L rows] u32: kept weight j is the nibble q at bits 4 * (j % 8), by_bytes at bits
+// 8 * (j % 4) + 4 * (j / 4 % 2), and stands for scale * (q - zero).
 struct PackedNm : PackedWeight {
   int n, m;
   bool by_bytes;
@@ -53,8 +53,13 @@ struct PackedNm : PackedWeight {
 // int4 groups: the weights of `group` consecutive inputs of a row are kept or dropped as one and share a scale. Row r, of those kept in
 // ascending order, has the groups rows[r] .. rows[r + 1]; they are filled up with copies of the last one, of scale 0, to whole vectors of
 // words of 8 * L weights: [group * groups / (8 * L)][L] u32, in which nibble j of word l is weight j * L + l. The unit is the group.
+//
+// For products of bytes (by_bytes) whole steps of two vectors of words are filled up, of 16 * L weights, in units of 16 that follow one
+// another: piece p of 16 bytes of the first vector has unit 4 * p in the lower nibbles of its bytes and unit 4 * p + 1 in the upper ones,
+// that of the second one 4 * p + 2 and 4 * p + 3.
 struct PackedGroups : PackedWeight {
   int group;
+  bool by_bytes;
   const int64_t* rows;      // [out_padded + 1]
   const uint16_t* columns;  // [groups]: first input / group
   const Half* scales;       // [groups], then L zeros
@@ -106,7 +111,7 @@ struct SpmmTile {
   int64_t first_row;           // of the row block
   int64_t rows;                // rows of the row block, padded to lanes
   const float* x;              // many: panel [in_padded][W]; few: [tokens][in_padded]; 64-byte aligned. int8 activations: SpmmQuantise
-  const float* x_scale;        // of int8 activations: [W] or [tokens]
+  const float* x_scale;        // of int8 activations: [W] or [tokens]; not of int4
   int64_t tokens;              // valid tokens in x
   float* acc;                  // 64-byte aligned. many: [row groups][L quads][W]; few: [row groups][1, 2 or 4 tokens][L rows]
 };
@@ -133,6 +138,12 @@ struct SpmmMoves {
   void (*finish_few[3])(const SpmmTile& tile, const SpmmEpilogue& epilogue);
 };
 
+// 16 inputs of a token and their scale, which few() reads together.
+struct Int8Unit {
+  int8_t q[16];    // where add_128 says so q + 128, without a sign
+  float scale[4];  // four times the same
+};
+
 // x as int8: x[t, i] = scale[t] * q[t, i], q in -127 .. 127. Entries as of SpmmMoves.
 constexpr int kInt8RowPad = 16;  // bytes that few() reads beyond a row
 struct SpmmQuantise {
@@ -143,6 +154,9 @@ struct SpmmQuantise {
   void (*pack[3])(const void* x, const float* scale, int64_t tokens, int64_t in, int64_t k0, int64_t k1, int vectors, int16_t* panel);
   // To rows of int8 [tokens][in_padded + kInt8RowPad].
   void (*rows[3])(const void* x, const float* scale, int64_t tokens, int64_t in, int64_t in_padded, int8_t* rows);
+  // For int4 weights, instead of all the others: to rows of units [tokens][in_padded / 16], each `group` inputs of a token with a scale.
+  void (*units[3])(const void* x, int64_t tokens, int64_t in, int64_t in_padded, int64_t group, bool add_128, Int8Unit* units);
+  bool add_128;
 };
 
 struct SpmmKernel {

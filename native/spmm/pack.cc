@@ -42,6 +42,9 @@ int64_t field_shift(const PackedNm& p, int bits, int64_t j) {
   return p.by_bytes ? field % 4 * 8 + field / 4 * bits : field * bits;
 }
 
+// Where in its word the nibble of kept weight j lies.
+int64_t nibble_shift(const PackedNm& p, int64_t j) { return p.by_bytes ? j % 4 * 8 + j / 4 % 2 * 4 : j % 8 * 4; }
+
 // Calls visit(k, inputs) for each k block.
 template <class F>
 void for_each_k_block(const PackedNm& p, F&& visit) {
@@ -131,18 +134,18 @@ int nm_field_bits(int m) { return m == 4 ? 2 : m <= 16 ? 4 : 8; }
 // twice the length in 24 KB of L1. Two rows of six vectors load least for each multiply-add.
 int nm_panel_vectors(int n, int m, int most, int lanes) { return 4 * n <= m ? std::min(lanes > 8 ? 4 : 6, most) : most; }
 
-void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed, int panel_bytes,
+void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed, const SpmmQuantise* quantise,
                int64_t group) {
   const int64_t in = rows.weight.columns;
   const int64_t fields = 32 / nm_field_bits(m);
   const int64_t unit = m * fields / std::gcd<int64_t>(n, fields);
   // 64 inputs of a panel of eight vectors of eight lanes are 16 KB: they stay in L1 beside the weights. So do those of six bytes, but
   // fewer.
-  const int64_t k_block = round_up(4 * n > m || panel_bytes > 4 ? 64 : 128, unit);
+  const int64_t k_block = round_up(4 * n > m || (quantise && quantise->panel_bytes > 4) ? 64 : 128, unit);
   *packed = {{rows.lanes, in, round_up(in, unit), rows.weight.rows, rows.count(), k_block, row_block, panel_vectors},
              n,
              m,
-             panel_bytes > 0,
+             quantise != nullptr,
              nullptr,
              nullptr,
              {std::min(group, k_block), nullptr, nullptr}};
@@ -193,7 +196,7 @@ Status nm_pack_int4(const WeightRows& rows, const PackedNm& packed, const Int4Le
                       [&](const RowInBlock& at, int64_t j, int64_t input, float x) {
                         uint32_t& word = words[word_of(packed, at, j, 8)];
                         if (j % 8 == 0) word = 0;
-                        word |= int4_steps(x, levels.level(row, std::min(input, packed.in - 1)), integers) << 4 * (j % 8);
+                        word |= int4_steps(x, levels.level(row, std::min(input, packed.in - 1)), integers) << nibble_shift(packed, j);
                         return true;
                       });
     });
@@ -204,7 +207,7 @@ void nm_unpack_int4(const PackedNm& p, const WeightRows& rows, float* dense) {
   const auto* words = static_cast<const uint32_t*>(p.values);
   unpack_rows(p, rows, dense, [&](int64_t row, const RowInBlock& at, int64_t j, int64_t input) {
     const Int4Level level = nm_level(p, row, input);
-    return level.scale * static_cast<float>(static_cast<int>(words[word_of(p, at, j, 8)] >> 4 * (j % 8) & 15) - level.zero);
+    return level.scale * static_cast<float>(static_cast<int>(words[word_of(p, at, j, 8)] >> nibble_shift(p, j) & 15) - level.zero);
   });
 }
 

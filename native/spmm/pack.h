@@ -16,9 +16,9 @@ int nm_field_bits(int m);
 // Width of full panels, in vectors, for a kernel of so many lanes that takes at most `most`.
 int nm_panel_vectors(int n, int m, int most, int lanes);
 
-// Fills in everything of the layout but the pointers. panel_bytes: of int8 activations (SpmmQuantise), else 0; group: of int4, else 0.
-void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed, int panel_bytes = 0,
-               int64_t group = 0);
+// Fills in everything of the layout but the pointers. quantise: of int8 activations; group: of int4, else 0.
+void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed,
+               const SpmmQuantise* quantise = nullptr, int64_t group = 0);
 
 // Elements of values; the fields are this many / (32 / bits) words. False: the size overflows.
 [[nodiscard]] bool nm_kept(const PackedNm& packed, int64_t* kept);

@@ -40,7 +40,9 @@ void SpmmPlan::cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const 
       strip.tokens = std::min<int64_t>(left, strip.vectors * kernel.lanes);
     }
     const int64_t columns = strip.vectors ? strip.vectors * kernel.lanes : strip.tokens;
-    if (kernel.quantise) {
+    if (kernel.quantise && group_) {
+      x += columns * weight_->in_padded / 16 * static_cast<int64_t>(sizeof(Int8Unit) / 4);
+    } else if (kernel.quantise) {
       strip.x += round_up(columns, 16);
       x = strip.x +
           round_up(columns * (strip.vectors ? kernel.quantise->panel_bytes * weight_->in_padded : weight_->in_padded + kInt8RowPad), 64) /
@@ -58,6 +60,13 @@ void SpmmPlan::cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const 
 void SpmmPlan::pack_strips(const void* x, DType x_type, const SpmmInput& input, int slots, float* packed_x) const {
   const SpmmQuantise* quantise = kernel_->quantise;
   const int type = static_cast<int>(x_type);
+  if (quantise && group_) {
+    return parallel_for(static_cast<int64_t>(input.strips.size()), slots, [&](int64_t task, int) {
+      const SpmmInput::Strip& strip = input.strips[static_cast<size_t>(task)];
+      quantise->units[type](at(x, x_type, strip.first * weight_->in), strip.tokens, weight_->in, weight_->in_padded, group_,
+                            quantise->add_128, reinterpret_cast<Int8Unit*>(packed_x + strip.x));
+    });
+  }
   if (quantise) {
     parallel_for(static_cast<int64_t>(input.strips.size()), slots, [&](int64_t task, int) {
       const SpmmInput::Strip& strip = input.strips[static_cast<size_t>(task)];

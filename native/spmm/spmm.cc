@@ -13,10 +13,10 @@ namespace sk {
 #define SK_SPMM_AVX2(row, type, n, m) extern const SpmmKernel spmm_##row##_avx2;
 #define SK_SPMM_SCALAR(row, type, n, m) extern const SpmmKernel spmm_##row##_scalar;
 #define SK_SPMM_SCALAR16(row, type, n, m) extern const SpmmKernel spmm_##row##_scalar16;
-#define SK_SPMM_AVX512_INT8(row, n, m) extern const SpmmKernel spmm_##row##_avx512;
-#define SK_SPMM_AVX2_INT8(row, n, m) extern const SpmmKernel spmm_##row##_avx2;
-#define SK_SPMM_SCALAR_INT8(row, n, m) extern const SpmmKernel spmm_##row##_scalar;
-#define SK_SPMM_SCALAR16_INT8(row, n, m) extern const SpmmKernel spmm_##row##_scalar16;
+#define SK_SPMM_AVX512_INT8(row, type, n, m) extern const SpmmKernel spmm_##row##_avx512;
+#define SK_SPMM_AVX2_INT8(row, type, n, m) extern const SpmmKernel spmm_##row##_avx2;
+#define SK_SPMM_SCALAR_INT8(row, type, n, m) extern const SpmmKernel spmm_##row##_scalar;
+#define SK_SPMM_SCALAR16_INT8(row, type, n, m) extern const SpmmKernel spmm_##row##_scalar16;
 #include "kernels.def"
 
 namespace {
@@ -43,10 +43,10 @@ const Row kRows[] = {
 #define SK_SPMM_AVX2(row, type, n, m) {&spmm_##row##_avx2, dtype_of<type>, Isa::kAvx2},
 #define SK_SPMM_SCALAR(row, type, n, m) {&spmm_##row##_scalar, dtype_of<type>, Isa::kScalar},
 #define SK_SPMM_SCALAR16(row, type, n, m) {&spmm_##row##_scalar16, dtype_of<type>, Isa::kScalar16},
-#define SK_SPMM_AVX512_INT8(row, n, m) {&spmm_##row##_avx512, DType::kInt8, Isa::kAvx512},
-#define SK_SPMM_AVX2_INT8(row, n, m) {&spmm_##row##_avx2, DType::kInt8, Isa::kAvx2},
-#define SK_SPMM_SCALAR_INT8(row, n, m) {&spmm_##row##_scalar, DType::kInt8, Isa::kScalar},
-#define SK_SPMM_SCALAR16_INT8(row, n, m) {&spmm_##row##_scalar16, DType::kInt8, Isa::kScalar16},
+#define SK_SPMM_AVX512_INT8(row, type, n, m) {&spmm_##row##_avx512, dtype_of<type>, Isa::kAvx512},
+#define SK_SPMM_AVX2_INT8(row, type, n, m) {&spmm_##row##_avx2, dtype_of<type>, Isa::kAvx2},
+#define SK_SPMM_SCALAR_INT8(row, type, n, m) {&spmm_##row##_scalar, dtype_of<type>, Isa::kScalar},
+#define SK_SPMM_SCALAR16_INT8(row, type, n, m) {&spmm_##row##_scalar16, dtype_of<type>, Isa::kScalar16},
 #include "kernels.def"
 };
 
@@ -90,9 +90,9 @@ Status SpmmPlan::create(const SpmmOptions& asked, std::shared_ptr<const SpmmPlan
   if (format == Format::kNm && options.m == 2) options.n = 2, options.m = 4;  // what is 1:2 is 2:4
   if (format == Format::kUnstructured && options.values == DType::kInt8)
     return Status(Code::kValue, "expected an unstructured weight to be stored as float32, float16 or bfloat16");
-  if (options.int8_activations && (format != Format::kNm || options.values != DType::kInt8))
-    return Status(Code::kValue, "expected int8 activations with an int8 weight of a pattern N:M");
-  if (options.int8_activations && ceil_div(options.weight.columns, options.m) * options.n > kMostInt8Kept)
+  if (options.int8_activations && options.values != DType::kInt4 && (format != Format::kNm || options.values != DType::kInt8))
+    return Status(Code::kValue, "expected int8 activations with an int4 weight, or with an int8 weight of a pattern N:M");
+  if (options.int8_activations && options.values == DType::kInt8 && ceil_div(options.weight.columns, options.m) * options.n > kMostInt8Kept)
     return Status(Code::kShape, "expected int8 activations to meet at most " + std::to_string(kMostInt8Kept) +
                                     " kept weights of a row, whose sums fit in int32, but received " +
                                     std::to_string(ceil_div(options.weight.columns, options.m) * options.n));
@@ -141,7 +141,7 @@ Status SpmmPlan::pack_vectors(const SpmmOptions& options) {
 Status SpmmPlan::pack_nm(const SpmmOptions& options) {
   const int m = options.m, n = options.n;
   const int vectors = nm_panel_vectors(n, m, kernel_->panel_vectors, kernel_->lanes);
-  nm_layout(n, m, rows_, vectors, row_block(options, vectors), &nm_, kernel_->quantise ? kernel_->quantise->panel_bytes : 0, group_);
+  nm_layout(n, m, rows_, vectors, row_block(options, vectors), &nm_, kernel_->quantise, group_);
   weight_ = &nm_;
   int64_t kept;
   if (!nm_kept(nm_, &kept)) return Status(Code::kMemory, "the packed weight does not fit in memory");
@@ -187,7 +187,7 @@ Status SpmmPlan::pack_groups(const SpmmOptions& options) {
   weight_ = &groups_;
   Int4Levels levels;
   if (Status status = int4_choose(rows_, int4_options(options), &levels); !status.ok()) return status;
-  const Status status = group_pack(rows_, levels, row_block(options, 1), &groups_, &group_storage_);
+  const Status status = group_pack(rows_, levels, kernel_->quantise != nullptr, row_block(options, 1), &groups_, &group_storage_);
   bytes_ += group_storage_.bytes;
   return status;
 }
@@ -231,12 +231,16 @@ void SpmmPlan::scales(float* scales) const {
 std::vector<KernelRow> spmm_kernels() {
   std::vector<KernelRow> rows;
   for (const auto& [kernel, values, isa] : kRows) {
-    const std::string pattern = kernel->many == nullptr ? "groups of a row"
-                                : kernel->height        ? "rows of " + std::to_string(kernel->height)
+    const bool int4 = values == DType::kInt4;
+    const std::string pattern = int4 && kernel->m == 0 ? "groups of a row"
+                                : kernel->height       ? "rows of " + std::to_string(kernel->height)
                                 : kernel->m == 0 ? "unstructured"
                                                  : (kernel->n == 0 ? "N" : std::to_string(kernel->n)) + ":" + std::to_string(kernel->m);
-    rows.push_back(
-        {kernel->name, "spmm", kernel->quantise ? "w8a8" : name_of(values), pattern, isa_name(isa), kernel->lanes, isa_supported(isa)});
+    rows.push_back({kernel->name, "spmm",
+                    !kernel->quantise ? name_of(values)
+                    : int4            ? "w4a8"
+                                      : "w8a8",
+                    pattern, isa_name(isa), kernel->lanes, isa_supported(isa)});
   }
   return rows;
 }

@@ -6,7 +6,8 @@
 // x [tokens, in], s and gate [out, in], y and residual [tokens, out], all row-major; bias and residual may be left out.
 // x and y are float32, float16 or bfloat16; s is stored as one of these, as int8 with a scale for each row, or as int4 (2:4, or whole
 // groups of inputs kept or dropped) with a scale, and perhaps a zero, for each group of inputs of a row. Sums are float32; where x is
-// quantised to int8 too, with a scale for each token, they are int32 and exact.
+// quantised to int8 too, with a scale for each token, they are int32 and exact; of int4 with a scale for each group of inputs of a token,
+// they are so within a group.
 // S is N:M sparse along `in`: of every m consecutive weights of a row at most n are non-zero; or rows share their columns; or it is
 // unstructured. kernel.h draws the layouts.
 // Nothing is read outside x [tokens * in] or written outside y [tokens * out].
@@ -40,11 +41,11 @@ struct SpmmOptions {
   const float* gate_bias = nullptr;                      // [out] or null
   int n = 0, m = 0;                                      // the pattern; 0:0 for an unstructured weight
   int64_t rows = 1;                                      // so many output rows share their columns: V of V:N:M; of a block, where m is 0
-  bool int8_activations = false;                         // x is quantised, for each token by itself; for int8 values of an N:M pattern
-  bool allow_tf32 = false;                               // on a CUDA device: float32 may be multiplied as tf32
-  int64_t group = 0;        // of int4: inputs that share a scale, and those kept or dropped as one where m is 0
-  bool zero_point = false;  // of int4: each group has a zero of its own
-  bool venom = false;       // they share 4 columns of m, and each row has n of these
+  bool int8_activations = false;  // x is quantised, for each token by itself; for int8 values of an N:M pattern, int4
+  bool allow_tf32 = false;        // on a CUDA device: float32 may be multiplied as tf32
+  int64_t group = 0;              // of int4: inputs that share a scale, and those kept or dropped as one where m is 0
+  bool zero_point = false;        // of int4: each group has a zero of its own
+  bool venom = false;             // they share 4 columns of m, and each row has n of these
   Activation activation = Activation::kNone;
   std::string isa;      // empty: the best this machine has
   int64_t tokens = 64;  // expected tokens of a run: sizes the row blocks
@@ -57,7 +58,7 @@ struct SpmmInput {
     int64_t first, tokens;
     int vectors;    // of its panel; 0: rows for few()
     int64_t x;      // offset of its floats
-    int64_t scale;  // of those of its tokens, where x is int8
+    int64_t scale;  // of those of its tokens, where x is int8 and the weight is
   };
   std::vector<Strip> strips;
   int64_t tokens = 0, floats = 0;

@@ -100,6 +100,48 @@ test('NaN and infinity of x stay with their token; a dropped group meets none', 
   expect(with2.subarray(4)).toEqual(plain.subarray(4));
 });
 
+describe('int8 activations', () => {
+  const one = { weight: { data: Float32Array.from({ length: 34 }, (_, i) => Number(i % 4 < 2)), dims: [1, 34] }, dtype: 'int4' } as const;
+  const ofOnes = { scale: new Float32Array(3).fill(1), weight: { ...one.weight, data: Int8Array.from(one.weight.data) } };
+  const twoOfFour = nm.plan({ ...one, ...ofOnes, groupSize: 16, pattern: '2:4', activations: 'int8' });
+  const rows = nm.plan({ ...one, ...ofOnes, pattern: 'block', block: [1, 16], activations: 'int8' });
+  test.each([twoOfFour, rows])('x in steps of 1/127 of the largest of its group', (layer) => {
+    const given = new Float32Array(34).fill(0.5);
+    given[0] = 127; // 0.5 is 0 steps here, to even
+    given[16] = -63.5; // and 1 of 0.5 here
+    expect(layer.runSync(given).data).toEqual(Float32Array.of(127 + (-63.5 + 7 * 0.5) + 2 * 0.5));
+    expect(layer.kernel).toMatch(layer === rows ? /_w4a8_groups_/ : /_w4a8_2x4_/);
+    expect(layer.runSync(new Float32Array(34)).data).toEqual(Float32Array.of(0));
+  });
+  test('NaN and infinity stay with their token; a dropped group meets none', () => {
+    const layer = nm.plan({ ...groups, weight, activations: 'int8' });
+    const bad = x.slice();
+    bad[20] = Number.NaN; // row 0 has no weights there
+    bad[inputs + 1] = Number.NEGATIVE_INFINITY;
+    const [plain, with2] = [layer.runSync(x).data, layer.runSync(bad).data];
+    expect(with2[0]).toBe(plain[0]);
+    expect([...with2.subarray(1, 4)]).toEqual([Number.NaN, Number.NaN, Number.NaN]);
+    expect(with2.subarray(4)).toEqual(plain.subarray(4));
+    expect(nm.plan({ weight, dtype: 'int4', pattern: '2:4', activations: 'int8' }).runSync(bad).data.filter(Number.isNaN)).toHaveLength(4);
+  });
+  test('a token alone and among others: the same bits', () => {
+    for (const layer of [
+      nm.plan({ ...groups, weight, activations: 'int8' }),
+      nm.plan({ weight, dtype: 'int4', pattern: '2:4', activations: 'int8' }),
+    ])
+      for (let t = 0; t < 3; t++) {
+        const alone = layer.runSync(x.subarray(t * inputs, (t + 1) * inputs)).data;
+        expect(layer.runSync(x).data.subarray(t * out, (t + 1) * out)).toEqual(alone);
+      }
+  });
+  test('run() gives what runSync() gives, and a plan in bytes keeps them', async () => {
+    const y = twoOfFour.runSync(uniform(34 * 9, 3));
+    expect(await twoOfFour.run(uniform(34 * 9, 3))).toEqual(y);
+    const again = nm.deserialize(twoOfFour.serialize());
+    expect([again.kernel, again.runSync(uniform(34 * 9, 3))]).toEqual([twoOfFour.kernel, y]);
+  });
+});
+
 const plan = (o: object) => () => nm.plan({ weight, pattern: '2:4', dtype: 'int4', ...o });
 const with20 = (value: number) => of(Float32Array.from({ length: out * inputs }, (_, i) => (i === 36 ? value : 0)));
 const int8 = of(new Int8Array(out * inputs));
@@ -115,7 +157,8 @@ test.each<[string, () => unknown, string, RegExp]>([
   ['blocks of rows', plan({ pattern: 'block', block: [4, 32] }), 'ERR_SK_OPTION', /of \[1, 32\].*received a block of \[4, 32\]/],
   ['blocks that are no groups', plan({ pattern: 'block', block: [1, 16], groupSize: 32 }), 'ERR_SK_OPTION', /a block of \[1, 16\]/],
   ['blocks of 8', plan({ pattern: 'block', block: [1, 8] }), 'ERR_SK_OPTION', /groupSize to be .* received 8/],
-  ['int8 activations', plan({ activations: 'int8' }), 'ERR_SK_OPTION', /only with dtype int8/],
+  ['unknown activations', plan({ activations: 'int4' }), 'ERR_SK_OPTION', /activations to be one of float, int8/],
+  ['int8 activations, rows', plan({ activations: 'int8', rows: 4 }), 'ERR_SK_OPTION', /without rows/],
   ['on a device', plan({ device: 'cuda' }), 'ERR_SK_OPTION', /only on device 'cpu'/],
   ['a scale for each output alone', plan({ weight: int8, groupSize: 16, scale: new Float32Array(2) }), 'ERR_SK_SHAPE', /hold 4 elements/],
   ['a scale of float weights', plan({ scale: new Float32Array(2) }), 'ERR_SK_OPTION', /only with an int8 weight/],

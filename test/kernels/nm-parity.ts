@@ -5,7 +5,7 @@ import { denseLinear, pruneBySorting } from '../reference/nm.js';
 import { type HalfType, halfBits, halfValues, quantiseTokens, roundTo } from '../reference/round.js';
 import { misaligned, smallIntegers, uniform } from '../support/random.js';
 import type { Check } from './check.js';
-import { denseOf, type Int4, keepColumns, keepGroups, keepSome, type Pass, storedWeight } from './nm-weights.js';
+import { denseOf, type Int4, isInt4, keepColumns, keepGroups, keepSome, type Pass, storedWeight } from './nm-weights.js';
 
 /** Cases that also run with x and y in 16-bit floats. */
 const halfCases = nmCases.filter((c) => [2, 5, 9, 37, 205].includes(c.tokens));
@@ -109,7 +109,7 @@ export function compareWithOracle(
   const fill = pass === 'random' ? uniform : smallIntegers;
   const place = c.misaligned ? misaligned : (a: Float32Array) => a;
   const bias = c.bias ? fill(outputs, 2) : undefined;
-  const keep = (w: Float32Array) => (row.dtype === 'int4' ? keepGroups(w, inputs, int4.group, n) : keepSome(w, n));
+  const keep = (w: Float32Array) => (isInt4(row) ? keepGroups(w, inputs, int4.group, n) : keepSome(w, n));
   const pruneRows = (w: Float32Array) => (m === 0 ? keep(w) : pruneBySorting(w, outputs, inputs, n, m));
   const prune = (w: Float32Array) => (rows > 1 ? keepColumns(w, inputs, rows, n, m) : pruneRows(w));
   const stored = storedWeight(place(prune(unpruned(c, fill))), row, pass, c, int4);
@@ -119,8 +119,8 @@ export function compareWithOracle(
   using plan = nm.plan({
     weight: stored.weight,
     ...(stored.scale && { scale: stored.scale }),
-    ...(row.dtype === 'w8a8' ? { dtype: 'int8', activations: 'int8' } : { dtype: row.dtype as 'float32' }),
-    ...(row.dtype === 'int4' && { groupSize: int4.group, zeroPoint: int4.zeroPoint }),
+    ...numbersOf(row),
+    ...(isInt4(row) && { groupSize: int4.group, zeroPoint: int4.zeroPoint }),
     ...(m === 0 ? unstructured(row, rows, int4.group) : { pattern: `${n}:${m}`, rows }),
     isa: row.isa,
     ...(bias && { bias }),
@@ -134,8 +134,9 @@ export function compareWithOracle(
   const held = plan.toDense().data;
   const dense = denseOf(stored, held.subarray(0, outputs * inputs), inputs, row, int4);
   const given = fill(tokens * inputs, 1).map((v) => (half ? roundTo(half, v) : v));
-  if (row.dtype === 'w8a8' && pass === 'exact integers') stepsOfOne(given, inputs);
-  const x = row.dtype === 'w8a8' ? quantiseTokens(given, inputs) : given; // what the products are of
+  const together = row.dtype === 'w8a8' ? inputs : row.dtype === 'w4a8' ? int4.group : 0; // inputs of x that share a scale
+  if (together && pass === 'exact integers') stepsOfOne(given, inputs, together);
+  const x = together ? quantiseTokens(given, inputs, together) : given; // what the products are of
   const linear = { x, tokens, inputs, outputs };
   let expected = denseLinear({ ...linear, weight: dense, bias, activation: gate ? 'none' : activation });
   let tolerance = dotTolerance(inputs, maxAbs(x), maxAbs(dense), bias ? maxAbs(bias) : 0) + 4e-7 * maxAbs(expected);
@@ -161,9 +162,14 @@ export function compareWithOracle(
   );
 }
 
+function numbersOf({ dtype }: KernelInfo): Pick<nm.PlanOptions, 'dtype' | 'activations'> {
+  if (dtype === 'w8a8') return { dtype: 'int8', activations: 'int8' };
+  return dtype === 'w4a8' ? { dtype: 'int4', activations: 'int8' } : { dtype: dtype as 'float32' };
+}
+
 /** The options of a pattern that is no N:M. */
 function unstructured(row: KernelInfo, rows: number, group: number): Pick<nm.PlanOptions, 'pattern' | 'block'> {
-  if (row.dtype === 'int4') return { pattern: 'block', block: [1, group] };
+  if (isInt4(row)) return { pattern: 'block', block: [1, group] };
   return rows > 1 ? { pattern: 'block', block: [rows, 3] } : { pattern: 'unstructured' };
 }
 
@@ -182,9 +188,13 @@ function runHalf(plan: nm.Plan, x: Float32Array, type: HalfType, dims: number[],
   return halfValues(type, out.data);
 }
 
-/** Integers that are quantised to themselves: the largest magnitude of each token is 127. */
-function stepsOfOne(x: Float32Array, inputs: number): void {
-  for (let i = 0; i < x.length; i += inputs) x[i + ((i * 7) % inputs)] = i % 2 ? 127 : -127;
+/** Integers that are quantised to themselves: the largest magnitude of each `group` inputs of a token is 127. */
+function stepsOfOne(x: Float32Array, inputs: number, group: number): void {
+  for (let i = 0; i < x.length; i += inputs) {
+    for (let first = 0; first < inputs; first += group) {
+      x[i + first + (((i + first) * 7) % Math.min(group, inputs - first))] = (i + first / group) % 2 ? 127 : -127;
+    }
+  }
 }
 
 function unpruned({ inputs, outputs, fill }: NmCase, values: (length: number, seed: number) => Float32Array): Float32Array {

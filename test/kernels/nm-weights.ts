@@ -34,6 +34,10 @@ export interface Int4 {
   zeroPoint: boolean;
 }
 
+export function isInt4({ dtype }: KernelInfo): boolean {
+  return dtype === 'int4' || dtype === 'w4a8';
+}
+
 export interface StoredWeight {
   weight: TensorLike;
   scale?: Float32Array;
@@ -42,7 +46,7 @@ export interface StoredWeight {
 
 /** The dense weight that the kernel works with; int8 from floats has a check of its own. */
 export function denseOf({ weight, stored }: StoredWeight, held: Float32Array, inputs: number, row: KernelInfo, int4: Int4): Float32Array {
-  if (!stored && row.dtype === 'int4') expectInt4(held, weight.data as Float32Array, inputs, int4);
+  if (!stored && isInt4(row)) expectInt4(held, weight.data as Float32Array, inputs, int4);
   else if (!stored) expectQuantised(held, weight.data as Float32Array, inputs);
   return stored ?? held;
 }
@@ -58,10 +62,10 @@ export function storedWeight(
   const dims = [outputs, inputs];
   const weight: TensorLike = { data: pruned, dims };
   if (row.dtype === 'float32') return { weight, stored: pruned };
-  if (row.dtype !== 'int8' && row.dtype !== 'w8a8' && row.dtype !== 'int4')
+  if (row.dtype !== 'int8' && row.dtype !== 'w8a8' && !isInt4(row))
     return { weight, stored: pruned.map((w) => roundTo(row.dtype as HalfType, w)) };
   if (pass === 'random') return { weight };
-  const groups = row.dtype === 'int4' ? Math.ceil(inputs / group) : 1;
+  const groups = isInt4(row) ? Math.ceil(inputs / group) : 1;
   const scale = Float32Array.from({ length: outputs * groups }, (_, o) => 2 ** (o % 3)); // integers stay integers
   const shared = (i: number) => Math.floor(i / inputs) * groups + (groups > 1 ? Math.floor((i % inputs) / group) : 0);
   const stored = pruned.map((w, i) => w * (scale[shared(i)] as number));

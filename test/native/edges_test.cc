@@ -151,14 +151,17 @@ std::string run_quantised(Case c, Pattern p, const std::string& isa, std::string
   return each(c, p, isa, sk::DType::kInt8, c.tokens % 2 != 0 ? sk::DType::kBFloat16 : sk::DType::kFloat16, kernel, true);
 }
 
-// int4, of 2:4 or of groups of inputs kept or dropped: integers of -8 .. 7 with scales of 1 are what they are stored as.
-std::string run_int4(Case c, Pattern p, const std::string& isa, std::string* kernel) {
+// int4, of 2:4 or of groups of inputs kept or dropped: integers of -8 .. 7 with scales of 1 are what they are stored as. With int8
+// activations the largest x of each group is 127.
+std::string run_int4(Case c, Pattern p, const std::string& isa, bool int8_activations, std::string* kernel) {
   constexpr int64_t kGroups[] = {16, 32, 64, 128};
   const int64_t group = kGroups[static_cast<size_t>(c.in + c.tokens) % 4], per_row = (c.in + group - 1) / group;
   for (int64_t i = 0; i < c.out * c.in; ++i) {
     float& w = c.weight[static_cast<size_t>(i)];
     w = w == 8 || (p.m == 0 && (i / c.in + i % c.in / group) % 3 == 0) ? 0 : w;
   }
+  for (int64_t i = 0; int8_activations && i < c.tokens * c.in; ++i)
+    if (i % c.in % group == 0) c.x[static_cast<size_t>(i)] = i % 2 != 0 ? 127 : -127;
   c.y = oracle(c.weight, c.bias, c.x, c.tokens, c.in, c.out, c.relu);
   const Guarded<int8_t> weight(cast_all<int8_t>(c.weight), c.edge);
   const Guarded<float> bias(c.bias, c.edge), scale(std::vector<float>(static_cast<size_t>(c.out * per_row), 1), c.edge);
@@ -168,6 +171,7 @@ std::string run_int4(Case c, Pattern p, const std::string& isa, std::string* ker
   options.scale = scale.data();
   options.group = group;
   options.zero_point = c.out % 2 != 0;
+  options.int8_activations = int8_activations;
   options.bias = c.with_bias ? bias.data() : nullptr;
   options.n = p.n, options.m = p.m;
   options.activation = c.relu ? sk::Activation::kRelu : sk::Activation::kNone;
@@ -233,10 +237,11 @@ void edges_suite() {
           problem = run_quantised(c, p, isa, &kernel);
           ++ran[kernel];
         }
-        if (((p.n == 2 && p.m == 4) || p.m == 0) && p.rows == 1 && c.integers && problem.empty()) {
-          problem = run_int4(c, p, isa, &kernel);
-          ++ran[kernel];
-        }
+        for (const bool int8_activations : {false, true})
+          if (((p.n == 2 && p.m == 4) || p.m == 0) && p.rows == 1 && c.integers && problem.empty()) {
+            problem = run_int4(c, p, isa, int8_activations, &kernel);
+            ++ran[kernel];
+          }
         if (!problem.empty()) break;
       }
       check(problem.empty(),

@@ -21,6 +21,8 @@ const plans: Record<string, nm.PlanOptions> = {
   'W8A8 4:8': { weight: of(pruned(4, 8, 1)), pattern: '4:8', dtype: 'int8', activations: 'int8' },
   'int4 2:4': { weight: of(pruned(2, 4, 1)), pattern: '2:4', dtype: 'int4', groupSize: 16, bias },
   'int4 groups': { weight: of(uniform(out * inputs, 3)), pattern: 'block', block: [1, 16], dtype: 'int4', zeroPoint: true },
+  'W4A8 2:4': { weight: of(pruned(2, 4, 1)), pattern: '2:4', dtype: 'int4', activations: 'int8', zeroPoint: true, bias },
+  'W4A8 groups': { weight: of(uniform(out * inputs, 3)), pattern: 'block', block: [1, 32], dtype: 'int4', activations: 'int8' },
   'int4 SwiGLU': {
     ...{ weight: of(pruned(2, 4, 1)), gate: of(pruned(2, 4, 2)), pattern: '2:4', activation: 'silu' },
     ...{ dtype: 'int4', groupSize: 32, zeroPoint: true },

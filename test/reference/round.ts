@@ -47,16 +47,19 @@ export function halfValues(type: HalfType, bits: ArrayLike<number>): Float64Arra
   });
 }
 
-/** Every token in 127 steps of its largest magnitude, to nearest, ties to even, in single precision as it is defined. */
-export function quantiseTokens(x: Float32Array, inputs: number): Float32Array {
+/** Every `group` inputs of a token (default: all) in 127 steps of their largest magnitude, to nearest, ties to even, in single precision as it is defined. */
+export function quantiseTokens(x: Float32Array, inputs: number, group = inputs): Float32Array {
   const quantised = new Float32Array(x.length);
-  for (let first = 0; first < x.length; first += inputs) {
-    const scale = Math.fround(x.subarray(first, first + inputs).reduce((most, v) => Math.max(most, Math.abs(v)), 0) / 127);
-    for (let i = first; i < first + inputs && scale > 0; i++) {
-      const steps = Math.fround((x[i] as number) * Math.fround(1 / scale));
-      const floor = Math.floor(steps);
-      const up = steps - floor > 0.5 || (steps - floor === 0.5 && floor % 2 !== 0);
-      quantised[i] = (floor + Number(up)) * scale;
+  for (let row = 0; row < x.length; row += inputs) {
+    for (let first = row; first < row + inputs; first += group) {
+      const end = Math.min(first + group, row + inputs);
+      const scale = Math.fround(x.subarray(first, end).reduce((most, v) => Math.max(most, Math.abs(v)), 0) / 127);
+      for (let i = first; i < end && scale > 0; i++) {
+        const steps = Math.fround((x[i] as number) * Math.fround(1 / scale));
+        const floor = Math.floor(steps);
+        const up = steps - floor > 0.5 || (steps - floor === 0.5 && floor % 2 !== 0);
+        quantised[i] = (floor + Number(up)) * scale;
+      }
     }
   }
   return quantised;
