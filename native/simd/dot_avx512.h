@@ -47,7 +47,7 @@ struct Avx512Dot : Avx512 {
   // As in AVX2, which has vpsignb: |x| * (w with the sign of x).
   static inline I32 dot_bytes(I32 acc, Bytes x, Bytes w) {
     const __m512i signed_w = _mm512_mask_sub_epi8(w, _mm512_movepi8_mask(x), _mm512_setzero_si512(), w);
-    return add_quads(acc, _mm512_abs_epi8(x), signed_w);
+    return _mm512_add_epi32(acc, sum_pairs(_mm512_maddubs_epi16(_mm512_abs_epi8(x), signed_w)));
   }
 
   static inline Bytes load_pieces(const void* const (&p)[4]) {
@@ -78,16 +78,7 @@ struct Avx512Dot : Avx512 {
 
  private:
   static inline __m128i bits128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
-  // acc + the two products of each 32-bit lane; acc + the four products of |x| and w. VNNI has instructions for them.
-#if defined(__AVX512VNNI__)
-  static inline I32 add_products(I32 acc, __m512i x, __m512i w) { return _mm512_dpwssd_epi32(acc, x, w); }
-  static inline I32 add_quads(I32 acc, __m512i x, __m512i w) { return _mm512_dpbusd_epi32(acc, x, w); }
-#else
   static inline I32 add_products(I32 acc, __m512i x, __m512i w) { return _mm512_add_epi32(acc, _mm512_madd_epi16(x, w)); }
-  static inline I32 add_quads(I32 acc, __m512i x, __m512i w) {
-    return _mm512_add_epi32(acc, _mm512_madd_epi16(_mm512_maddubs_epi16(x, w), _mm512_set1_epi16(1)));
-  }
-#endif
 };
 
 }  // namespace

@@ -147,7 +147,7 @@ struct Int8Unit {
 // x as int8: x[t, i] = scale[t] * q[t, i], q in -127 .. 127. Entries as of SpmmMoves.
 constexpr int kInt8RowPad = 16;  // bytes that few() reads beyond a row
 struct SpmmQuantise {
-  int panel_bytes;  // of a panel, for each input and token
+  int panel_bytes;  // of a panel, for each input and token; 0: there are none
   void (*measure[3])(const void* x, int64_t tokens, int64_t in, float* scale);
   // To a panel, k range [k0, k1): of int16 [in_padded][vectors * lanes], in pairs of vectors as add_pairs() takes them; or as in
   // int8_pairs.h.

@@ -141,7 +141,9 @@ void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t 
   const int64_t unit = m * fields / std::gcd<int64_t>(n, fields);
   // 64 inputs of a panel of eight vectors of eight lanes are 16 KB: they stay in L1 beside the weights. So do those of six bytes, but
   // fewer.
-  const int64_t k_block = round_up(4 * n > m || (quantise && quantise->panel_bytes > 4) ? 64 : 128, unit);
+  const int64_t panel_block = 4 * n > m || (quantise && quantise->panel_bytes > 4) ? 64 : 128;
+  // Where there are no panels the x of four tokens, two bytes for each input, stays in L1 instead.
+  const int64_t k_block = round_up(quantise && quantise->panel_bytes == 0 ? 4096 : panel_block, unit);
   *packed = {{rows.lanes, in, round_up(in, unit), rows.weight.rows, rows.count(), k_block, row_block, panel_vectors},
              n,
              m,

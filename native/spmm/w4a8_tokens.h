@@ -17,7 +17,7 @@
 namespace sk {
 namespace {
 
-template <class V, int kTokens>
+template <class V, int kTokens, bool kZeros>
 struct W4A8Tokens {
   using F32 = typename V::F32;
   using U32 = typename V::U32;
@@ -57,7 +57,8 @@ struct W4A8Tokens {
   }
 
   static inline Bytes zero_of(const PackedNm::Levels& s, int64_t level) {
-    return s.zeros ? V::template splat_bytes<0>(s.zeros + level) : V::set1_u32(0x08080808);
+    if constexpr (kZeros) return V::template splat_bytes<0>(s.zeros + level);
+    return V::set1_u32(0x08080808);
   }
 
   static inline void finish(const Int8Unit* x, const int64_t (&token)[kTokens], const PackedNm::Levels& s, int64_t level, const Sums& sums,
@@ -97,29 +98,39 @@ struct W4A8Tokens {
     const int shift = __builtin_ctzll(static_cast<uint64_t>(s.levels.inputs));
     for (int64_t k = 0; k < s.in_padded; k += s.k_block) {
       const int64_t inputs = k + s.k_block < s.in_padded ? s.k_block : s.in_padded - k;
-      for (int64_t r = 0; r < t.rows; r += kLanes) {
+      const int64_t levels = ((inputs + s.levels.inputs - 1) >> shift) * kLanes;  // of a row group
+      for (int64_t r = 0; r < t.rows; r += kLanes, level += levels) {
         F32 acc[kTokens];
 #pragma GCC unroll 4
         for (int i = 0; i < kTokens; ++i) acc[i] = k == 0 ? V::zero() : V::load(t.acc + r * kTokens + i * kLanes);
-        for (int64_t i = 0; i < inputs; i += 32, words += 2 * kLanes, fields += kLanes)
-          step(x + (k + i) / 16, token, words, V::load_u32(fields), s.levels, level + (i >> shift) * kLanes, acc);
-        level += (inputs + s.levels.inputs - 1) / s.levels.inputs * kLanes;
+        const Int8Unit* from = x;
+        for (int64_t i = 0; i < inputs; i += 32, from += 2, words += 2 * kLanes, fields += kLanes)
+          step(from, token, words, V::load_u32(fields), s.levels, level + (i >> shift) * kLanes, acc);
 #pragma GCC unroll 4
         for (int i = 0; i < kTokens; ++i) V::store(t.acc + r * kTokens + i * kLanes, acc[i]);
       }
+      x += inputs / 16;
     }
   }
 };
+
+template <class V, int kTokens>
+static void w4a8_tokens(const SpmmTile& tile) {
+  if (static_cast<const PackedNm*>(tile.weight)->levels.zeros)
+    W4A8Tokens<V, kTokens, true>::run(tile);
+  else
+    W4A8Tokens<V, kTokens, false>::run(tile);
+}
 
 // One, two or four tokens at once; the fourth of three is the third once more.
 template <class V>
 static void w4a8_tokens(const SpmmTile& tile) {
   if (tile.tokens == 1)
-    W4A8Tokens<V, 1>::run(tile);
+    w4a8_tokens<V, 1>(tile);
   else if (tile.tokens == 2)
-    W4A8Tokens<V, 2>::run(tile);
+    w4a8_tokens<V, 2>(tile);
   else
-    W4A8Tokens<V, 4>::run(tile);
+    w4a8_tokens<V, 4>(tile);
 }
 
 }  // namespace

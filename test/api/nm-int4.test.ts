@@ -134,6 +134,16 @@ describe('int8 activations', () => {
         expect(layer.runSync(x).data.subarray(t * out, (t + 1) * out)).toEqual(alone);
       }
   });
+  test('more inputs than a block of the kernel has', () => {
+    const long = 4096 + 100;
+    const data = Int8Array.from({ length: 9 * long }, (_, i) => ((i % long) % 4 < 2 ? (i % 15) - 7 : 0));
+    const given = Float32Array.from({ length: 5 * long }, (_, i) => ((i % long) % 32 ? (i % 11) - 5 : 127));
+    const scale = new Float32Array(9 * Math.ceil(long / 32)).fill(1);
+    const layer = nm.plan({ weight: { data, dims: [9, long] }, scale, dtype: 'int4', pattern: '2:4', activations: 'int8' });
+    const sum = (t: number, o: number) =>
+      data.subarray(o * long, (o + 1) * long).reduce((s, w, i) => s + w * (given[t * long + i] as number), 0);
+    expect(layer.runSync(given).data).toEqual(Float32Array.from({ length: 45 }, (_, i) => sum(Math.floor(i / 9), i % 9)));
+  });
   test('run() gives what runSync() gives, and a plan in bytes keeps them', async () => {
     const y = twoOfFour.runSync(uniform(34 * 9, 3));
     expect(await twoOfFour.run(uniform(34 * 9, 3))).toEqual(y);
