@@ -138,16 +138,17 @@ export function compareWithOracle(
   if (together && pass === 'exact integers') stepsOfOne(given, inputs, together);
   const x = together ? quantiseTokens(given, inputs, together) : given; // what the products are of
   const linear = { x, tokens, inputs, outputs };
+  const rounded = (y: number) => (pass === 'exact integers' ? Math.fround(y) : y); // products of sums may need more than 24 bits
   let expected = denseLinear({ ...linear, weight: dense, bias, activation: gate ? 'none' : activation });
   let tolerance = dotTolerance(inputs, maxAbs(x), maxAbs(dense), bias ? maxAbs(bias) : 0) + 4e-7 * maxAbs(expected);
   if (gate) {
     const denseGate = denseOf(gate, held.subarray(outputs * inputs), inputs, row, int4);
     const factor = denseLinear({ ...linear, weight: denseGate, bias: bias?.toReversed(), activation });
     tolerance = 1.2 * tolerance * (1 + maxAbs(expected) + maxAbs(factor));
-    expected = expected.map((y, i) => y * (factor[i] as number));
+    expected = expected.map((y, i) => rounded(y * (factor[i] as number)));
   }
   const residual = c.residual ? fill(expected.length, 5).map((v) => (half ? roundTo(half, v) : v)) : undefined;
-  if (residual) expected = expected.map((y, i) => y + (residual[i] as number));
+  if (residual) expected = expected.map((y, i) => rounded(y + (residual[i] as number)));
   if (pass === 'exact integers') tolerance = 0;
   const run = half
     ? runHalf(plan, given, half, [tokens, inputs], outputs, residual)
