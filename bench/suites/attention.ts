@@ -8,7 +8,7 @@ import { prepareDecoding } from './attention-decoding.js';
 import { prepareBudget, prepareLines } from './attention-prefill.js';
 import { someOf } from './some.js';
 
-const kinds: readonly AttentionKind[] = ['dense', 'blocks', 'causal', 'pages', 'quest', 'channels', 'lines', 'budget'];
+const kinds: readonly AttentionKind[] = ['dense', 'blocks', 'own', 'causal', 'pages', 'quest', 'channels', 'lines', 'budget'];
 
 /** Attention over some of the keys against attention over all of them. */
 export const attentionSuite: Suite<AttentionCase> = {
@@ -22,20 +22,28 @@ export const attentionSuite: Suite<AttentionCase> = {
   prepare: (c) => {
     if (c.pattern === 'lines') return prepareLines(c);
     if (c.pattern === 'budget') return prepareBudget(c);
-    return c.pattern === 'dense' || c.pattern === 'blocks' || c.pattern === 'causal' ? prepareTiles(c) : prepareDecoding(c);
+    return ['dense', 'blocks', 'own', 'causal'].includes(c.pattern) ? prepareTiles(c) : prepareDecoding(c);
   },
 };
 
-const { dense, fromMask } = attention.patterns;
+const { dense, fromMask, rows } = attention.patterns;
 
 function patternOf({ pattern, shape }: AttentionCase): attention.Pattern {
   const size = { queryLength: shape.tokens };
+  if (pattern === 'own') return ownTiles(shape);
   if (pattern !== 'blocks') return dense({ ...size, causal: pattern === 'causal' });
   const blocks = Math.ceil(shape.tokens / 64);
   const mask = new Uint8Array(blocks * blocks);
   const next = randomSource(5);
   for (let row = 0; row < blocks; row++) for (const id of someOf(blocks, shape.percent, next)) mask[row * blocks + id] = 1;
   return fromMask(mask, size);
+}
+
+function ownTiles({ tokens, percent }: AttentionCase['shape']): attention.Pattern {
+  const next = randomSource(5);
+  const tiles = rows(Array.from({ length: tokens }, () => someOf(Math.ceil(tokens / 64), percent, next)));
+  const size = { queryLength: tokens, keyLength: tokens, blockSize: [1, 64] as const };
+  return { ...size, unit: 'block', heads: 'shared', sets: 1, batch: 1, tiles };
 }
 
 function prepareTiles(c: AttentionCase): Workload {
@@ -82,9 +90,9 @@ function prepareTiles(c: AttentionCase): Workload {
   };
 }
 
-function isListed({ tiles }: attention.Pattern, query: number, key: number): boolean {
+function isListed({ tiles, blockSize }: attention.Pattern, query: number, key: number): boolean {
   const { start, count, index } = tiles as attention.Rows;
-  const r = Math.floor(query / 64);
+  const r = Math.floor(query / blockSize[0]);
   const begin = start[r] as number;
   return index.subarray(begin, begin + (count[r] as number)).includes(Math.floor(key / 64));
 }

@@ -14,7 +14,8 @@ import type { AttentionResult, CudaPlanOptions, Layout, Pattern, PlanOptions, Ru
  * Attention over the keys that a pattern lists: checked, with its kernel chosen. Immutable; any number of runs may be under way at once.
  * Made by {@link plan}.
  *
- * Results depend neither on the number of threads nor on timing: each query is summed in the order of its lists.
+ * Results depend neither on the number of threads nor on timing: each query is summed in the order of its lists, or, with a kernel named `keys`,
+ * in the order of the keys.
  */
 export class Plan {
   /** Which keys each query block attends to. */
@@ -46,7 +47,11 @@ export class Plan {
     this.#handle = new NativeHandle('the plan', () => new native.AttendPlan(settings));
   }
 
-  /** Name of the kernel that runs, for instance `attend_f32_any_avx2`. */
+  /**
+   * Name of the kernel that runs: `attend_f32_any_avx2` (an example) takes the rows of a list and walks its keys. Where a list is for 8 rows at most
+   * (queries of a block x query heads that share it) and 16 rows or more share each tile of 8 keys or more, on average, as in NSA,
+   * `attend_f32_keys_avx2` takes the keys of a tile, once, and multiplies them with all rows that list it (FSA, Yan et al., 2025).
+   */
   get kernel(): string {
     return this.#handle.live().kernel;
   }

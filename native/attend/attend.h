@@ -8,6 +8,9 @@
 // kAttendRows queries that share a row of lists: queries of one query block and, where the lists belong to a key-value head, the query
 // heads that it serves. Each block is summed by one thread in the order of its lists; long lists of few blocks are split into parts of
 // a size that depends on the plan only, which are merged in order. So results depend neither on threads nor on timing.
+//
+// Where blocks would be of few rows but many of them list the same tiles, keys come first: a segment of rows, of any lists, takes the tiles
+// in ascending order, each chunk of keys meets all rows that list it, and the rows wait in memory. Its sums do not depend on its size.
 #pragma once
 
 #include <atomic>
@@ -85,12 +88,17 @@ struct AttendTask {
   int64_t partial;      // first row of its partial results among those of its unit; only where parts > 1
 };
 
+// Most rows of a segment, and most tiles that its rows of lists name together, repeated ones included.
+struct SegmentSize {
+  int64_t rows, listed;
+};
+
 // Immutable. run() may be called from any number of threads at once.
 class AttendPlan {
  public:
   static Status create(const AttendOptions& options, std::shared_ptr<const AttendPlan>* plan);
 
-  // Sizes and key_lengths are checked by the caller. `cancel` (may be null) is polled between tasks.
+  // Sizes and key_lengths are checked by the caller. `cancel` (may be null) is polled between tasks, and between the tiles of a segment.
   Status run(const AttendOperands& operands, const AttendResults& results, const std::atomic<bool>* cancel) const;
 
   const AttendKernel& kernel() const { return *kernel_; }
@@ -102,13 +110,20 @@ class AttendPlan {
 
  private:
   AttendPlan() = default;
+  bool prefers_keys();
   void schedule();
   void split();
+  int64_t sets() const;
+  int64_t stacked() const;
+  int64_t pairs(const AttendTask& task) const;
 
   const AttendKernel* kernel_ = nullptr;
   AttendOptions o_ = {};
   KeyLists lists_ = {};
   int64_t listed_ = 0;
+  bool keys_first_ = false;
+  int64_t segment_queries_ = 0;  // where keys come first; sums do not depend on it
+  SegmentSize segment_ = {};
   // Tasks of the units of lists_batch batch entries, those of a unit from long to short.
   std::vector<AttendTask> tasks_;
   std::vector<int64_t> unit_tasks_, unit_partials_;  // where those of each unit begin; one entry more than units

@@ -4,13 +4,8 @@
 
 namespace sk {
 
-#define SK_ATTEND_AVX2(row, element, dtype)                                                         \
-  extern const AttendKernel attend_##row##_avx2 = {"attend_" #row "_avx2",                          \
-                                                   dtype,                                           \
-                                                   Avx2::kLanes,                                    \
-                                                   &Attend<Avx2, Element##element<Avx2>, 6>::begin, \
-                                                   &Attend<Avx2, Element##element<Avx2>, 6>::chunk, \
-                                                   &Attend<Avx2, Element##element<Avx2>, 6>::finish};
+#define SK_ATTEND_AVX2(row, loops, element, dtype) \
+  extern const AttendKernel attend_##row##_avx2 = loops<Avx2, Element##element<Avx2>>::kernel("attend_" #row "_avx2", dtype);
 #include "kernels.def"
 
 }  // namespace sk

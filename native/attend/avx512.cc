@@ -4,13 +4,8 @@
 
 namespace sk {
 
-#define SK_ATTEND_AVX512(row, element, dtype)                                                              \
-  extern const AttendKernel attend_##row##_avx512 = {"attend_" #row "_avx512",                             \
-                                                     dtype,                                                \
-                                                     Avx512::kLanes,                                       \
-                                                     &Attend<Avx512, Element##element<Avx512>, 12>::begin, \
-                                                     &Attend<Avx512, Element##element<Avx512>, 12>::chunk, \
-                                                     &Attend<Avx512, Element##element<Avx512>, 12>::finish};
+#define SK_ATTEND_AVX512(row, loops, element, dtype) \
+  extern const AttendKernel attend_##row##_avx512 = loops<Avx512, Element##element<Avx512>>::kernel("attend_" #row "_avx512", dtype);
 #include "kernels.def"
 
 }  // namespace sk

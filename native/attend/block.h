@@ -19,6 +19,9 @@ struct AttendRun {
   const KeyLists& lists;
   const AttendOperands& in;
   const AttendResults& out;
+  const std::atomic<bool>* cancel;  // may be null
+
+  bool cancelled() const { return cancel != nullptr && cancel->load(std::memory_order_relaxed); }
 };
 
 // Scratch of one thread, in floats.

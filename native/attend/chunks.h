@@ -3,17 +3,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
-#include "block.h"
+#include "rows.h"
 
 namespace sk {
 
-constexpr float kLog2E = 1.44269504088896341f;
-
-// Collects keys and hands them to the kernel in chunks.
+// Collects keys and hands them over in chunks: take(const AttendKeys&). The rows that they are for see positions from first_seen to
+// last_seen.
+template <class Take>
 class Chunks {
  public:
-  Chunks(const AttendRun& run, const AttendBlock& block, int64_t b, int64_t kv_head) : run_(run), block_(block) {
+  Chunks(const AttendRun& run, int64_t b, int64_t kv_head, int32_t first_seen, int32_t last_seen, Take take)
+      : run_(run), first_seen_(first_seen), last_seen_(last_seen), take_(std::move(take)) {
     const AttendOptions& o = run.o;
     const AttendOperands& in = run.in;
     const int64_t bytes = o.dtype == "float32" ? 4 : 2;
@@ -32,8 +34,6 @@ class Chunks {
     length_ = in.key_lengths != nullptr ? in.key_lengths[b] : o.keys;
     if (in.key_positions != nullptr) positions_ = in.key_positions + (in.key_positions_per_batch ? b * o.keys : 0);
     if (in.key_bias != nullptr) bias_of_ = in.key_bias + (b * o.kv_heads + kv_head) % in.key_bias_rows * o.keys;
-    first_seen_ = *std::min_element(block.low, block.low + block.rows);
-    last_seen_ = *std::max_element(block.high, block.high + block.rows);
   }
 
   // Keys [begin, end) of the sequence; those that no row can see are left out.
@@ -96,7 +96,7 @@ class Chunks {
   // The first keys to the kernel, with the addresses of the next ones behind them.
   void hand_over(int count) {
     for (int i = n_; i < count + kAttendKeyPadding; ++i) key_[i] = key_[n_ - 1], value_[i] = value_[n_ - 1];
-    run_.kernel.chunk(block_, {count, key_, value_, position_, bias_of_ != nullptr ? bias_ : nullptr, cut_, token_bytes_ % 512 == 0});
+    take_(AttendKeys{count, key_, value_, position_, bias_of_ != nullptr ? bias_ : nullptr, cut_, token_bytes_ % 512 == 0});
     n_ -= count;
     std::copy_n(key_ + count, n_, key_);
     std::copy_n(value_ + count, n_, value_);
@@ -105,13 +105,13 @@ class Chunks {
   }
 
   const AttendRun& run_;
-  const AttendBlock& block_;
   int64_t row_bytes_, token_bytes_, k_offset_ = 0, v_offset_ = 0, length_;
   const char *k_ = nullptr, *v_ = nullptr;
   const void* const* pages_ = nullptr;
   const int32_t* positions_ = nullptr;
   const float* bias_of_ = nullptr;
-  int32_t first_seen_, last_seen_;  // positions
+  const int32_t first_seen_, last_seen_;
+  Take take_;
   bool cut_ = true;
   int n_ = 0;
   const void* key_[kRoom];

@@ -18,8 +18,6 @@
 namespace sk {
 namespace {
 
-constexpr int kFewRows = 8;
-
 template <class V, class E, int kRows>
 struct FewRows {
   using F32 = typename V::F32;

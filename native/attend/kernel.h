@@ -13,9 +13,12 @@
 namespace sk {
 
 constexpr int kAttendRows = 64;        // most rows of a block
+constexpr int kAttendFewRows = 8;      // a block of more has its rows in lanes
 constexpr int kAttendKeys = 128;       // most keys of a chunk
 constexpr int kAttendKeyPadding = 48;  // entries behind the last key of a chunk that may be read: of the next keys, where there are any
 constexpr int kAttendMostHeadDim = 256;
+constexpr int kAttendSegmentScores = 48;  // most rows of a segment that meet a panel of keys at a time
+constexpr int kAttendRowPadding = 32;     // the floats of a segment's row are padded to a multiple of this
 
 // A chunk of keys, anywhere in memory.
 struct AttendKeys {
@@ -47,6 +50,25 @@ struct AttendBlock {
   float* values;          // likewise
 };
 
+// Rows under way that meet keys in any order, each only those that it lists. Before the first chunk segment.cc sets max to -FLT_MAX, sum
+// and output to 0. All arrays have an entry behind those of the rows: the spare row `rows`, which kernels may use and nobody looks at.
+struct AttendSegment {
+  int rows, d;
+  int stride;  // floats from a row of queries or output to the next: d padded to kAttendRowPadding
+  float scale;
+  float softcap;         // 0: none
+  int32_t sink_tokens;   // as in a block
+  const int32_t* low;    // first and last key position that each row sees
+  const int32_t* high;   // likewise
+  float* max;            // largest score so far; all arrays of floats are aligned to 64 bytes
+  float* sum;            // of exp2(score - max)
+  float* queries;        // [rows + 1][stride]
+  float* output;         // [rows + 1][stride]: values weighted by exp2(score - max)
+  float* scores;         // [kAttendSegmentScores][kAttendKeys]
+  float *keys, *values;  // [kAttendKeys * stride]: a chunk as the kernel lays it out
+};
+
+// A kernel has the moves of blocks, or those of segments (rows of kernels.def named `keys`).
 struct AttendKernel {
   const char* name;   // attend_f32_any_avx2
   const char* dtype;  // float32, float16 or bfloat16: of q, k and v
@@ -57,6 +79,10 @@ struct AttendKernel {
   void (*chunk)(const AttendBlock& block, const AttendKeys& keys);
   // to[r][0 .. d) = output of row r * factor[r]; factor: [kAttendRows]
   void (*finish)(const AttendBlock& block, const float* factor, float* const* to);
+  // Takes the query of a row.
+  void (*take)(const AttendSegment& segment, int row, const void* q);
+  // Folds a chunk of keys into max, sum and output of the rows listed, none of them twice.
+  void (*fold)(const AttendSegment& segment, const AttendKeys& keys, const int32_t* rows, int count);
 };
 
 }  // namespace sk

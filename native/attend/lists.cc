@@ -63,6 +63,7 @@ Status Lists::copy(const ListsView& view, int64_t rows, int64_t ids, const char*
     starts[r + 1] = starts[r] + view.count[r];
   }
   empty_ = false;
+  total_ = total;
   return Status();
 }
 

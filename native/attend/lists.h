@@ -21,6 +21,7 @@ class Lists {
   Status copy(const ListsView& view, int64_t rows, int64_t ids, const char* name);
 
   int64_t count(int64_t row) const { return empty_ ? 0 : starts()[row + 1] - starts()[row]; }
+  int64_t total() const { return total_; }
   const int32_t* row(int64_t row) const { return empty_ ? nullptr : index_.as<int32_t>() + starts()[row]; }
   size_t bytes() const { return starts_.bytes() + index_.bytes(); }
 
@@ -28,6 +29,7 @@ class Lists {
   const int64_t* starts() const { return starts_.as<int64_t>(); }
 
   bool empty_ = true;
+  int64_t total_ = 0;
   AlignedBuffer starts_, index_;
 };
 
@@ -36,6 +38,7 @@ struct KeyLists {
   Lists tiles, full_tiles, columns;
   int64_t tile_keys;  // of a tile
   int64_t id_keys;    // the tile of id i begins at key i * id_keys
+  int64_t ids;        // of tiles
 
   // Keys of a row, where tiles that reach past the last key count in full.
   int64_t length(int64_t row) const { return (tiles.count(row) + full_tiles.count(row)) * tile_keys + columns.count(row); }

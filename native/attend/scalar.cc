@@ -4,13 +4,9 @@
 
 namespace sk {
 
-#define SK_ATTEND_SCALAR(row, element, dtype)                                                                       \
-  extern const AttendKernel attend_##row##_scalar = {"attend_" #row "_scalar",                                      \
-                                                     dtype,                                                         \
-                                                     Portable<4>::kLanes,                                           \
-                                                     &Attend<Portable<4>, Element##element<Portable<4>>, 6>::begin, \
-                                                     &Attend<Portable<4>, Element##element<Portable<4>>, 6>::chunk, \
-                                                     &Attend<Portable<4>, Element##element<Portable<4>>, 6>::finish};
+#define SK_ATTEND_SCALAR(row, loops, element, dtype) \
+  extern const AttendKernel attend_##row##_scalar =  \
+      loops<Portable<4>, Element##element<Portable<4>>>::kernel("attend_" #row "_scalar", dtype);
 #include "kernels.def"
 
 }  // namespace sk

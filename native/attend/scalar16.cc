@@ -4,13 +4,9 @@
 
 namespace sk {
 
-#define SK_ATTEND_SCALAR16(row, element, dtype)                                                                          \
-  extern const AttendKernel attend_##row##_scalar16 = {"attend_" #row "_scalar16",                                       \
-                                                       dtype,                                                            \
-                                                       Portable<16>::kLanes,                                             \
-                                                       &Attend<Portable<16>, Element##element<Portable<16>>, 12>::begin, \
-                                                       &Attend<Portable<16>, Element##element<Portable<16>>, 12>::chunk, \
-                                                       &Attend<Portable<16>, Element##element<Portable<16>>, 12>::finish};
+#define SK_ATTEND_SCALAR16(row, loops, element, dtype) \
+  extern const AttendKernel attend_##row##_scalar16 =  \
+      loops<Portable<16>, Element##element<Portable<16>>>::kernel("attend_" #row "_scalar16", dtype);
 #include "kernels.def"
 
 }  // namespace sk

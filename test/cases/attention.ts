@@ -1,4 +1,7 @@
-/** Shapes of attend, chosen against its blocks: 8 few rows, panels of 16 and 32 rows, 64 rows, chunks of 128 keys, parts of 2048 keys. */
+/**
+ * Shapes of attend, chosen against its blocks: 8 few rows, panels of 16 and 32 rows, 64 rows, chunks of 128 keys, parts of 2048 keys; and where
+ * keys come first, groups of 6 rows, 12 to 48 of them at a time, panels of 8 to 32 keys, segments of 1024 rows.
+ */
 import { attention } from 'sparse-kernels';
 
 const { patterns } = attention;
@@ -18,6 +21,8 @@ export interface AttentionCase {
   positions?: 'query' | 'key' | 'both';
   keyLengths?: number[];
   rowMax?: boolean;
+  /** Many of the few rows of a list name the same keys: for kernels that take these first. */
+  keysFirst?: boolean;
   /** Tokens of a page, in the tests that know pages. */
   pageTokens?: number;
   /** Continues from a result over other keys, in the tests that know it. */
@@ -52,6 +57,10 @@ function randomTiles(
   };
 }
 
+/** The lists without one of their ids. */
+const withoutId = ({ start, count, index }: attention.Rows, id: number) =>
+  patterns.rows(Array.from(start, (s, r) => [...index.subarray(s, s + (count[r] as number))].filter((i) => i !== id)));
+
 const decode = (keys: number, tokens: number[]) =>
   patterns.columns(patterns.rows([tokens]), { queryLength: 1, keyLength: keys, blockSize: [1, 64] });
 
@@ -78,7 +87,7 @@ export const attentionCases: readonly AttentionCase[] = [
   },
   {
     name: 'more queries than keys: the first see nothing',
-    pattern: patterns.dense(size(50, 20, [8, 8])),
+    pattern: patterns.dense(size(50, 20, [9, 8])),
     headDim: 8,
     heads: 1,
     rules: { causal: true },
@@ -156,7 +165,7 @@ export const attentionCases: readonly AttentionCase[] = [
   },
   {
     name: 'ragged',
-    pattern: patterns.dense(size(10, 80, [8, 32])),
+    pattern: patterns.dense(size(10, 80, [5, 32])),
     headDim: 16,
     heads: 2,
     batch: 4,
@@ -183,6 +192,87 @@ export const attentionCases: readonly AttentionCase[] = [
     rules: { causal: true },
     sink: true,
     rowMax: true,
+  },
+  {
+    name: 'own tiles for each query',
+    pattern: randomTiles(3, { n: 70, t: 90, block: [1, 16], sets: 1, batch: 1, heads: 'shared' }),
+    headDim: 24,
+    heads: 1,
+    keysFirst: true,
+    rowMax: true,
+  },
+  {
+    name: 'own tiles, one chunk of every query',
+    pattern: randomTiles(4, { n: 64, t: 128, block: [1, 128], sets: 1, batch: 1, heads: 'shared' }),
+    headDim: 64,
+    heads: 1,
+    keysFirst: true,
+  },
+  {
+    name: 'own tiles per key-value head, causal, with window and sinks',
+    pattern: randomTiles(5, { n: 101, t: 131, block: [1, 24], sets: 2, batch: 1, heads: 'kv' }),
+    headDim: 80,
+    heads: 4,
+    kvHeads: 2,
+    rules: { causal: true, window: 50, sinkTokens: 5 },
+    sink: true,
+    keysFirst: true,
+  },
+  {
+    name: 'own tiles per query head, two batches, soft cap and bias',
+    pattern: randomTiles(6, { n: 62, t: 77, block: [2, 16], sets: 4, batch: 2, heads: 'q' }),
+    headDim: 16,
+    heads: 4,
+    kvHeads: 2,
+    batch: 2,
+    rules: { softcap: 1.5, scale: 1.2 },
+    bias: 'batch',
+    logWeight: 0.7,
+    layout: 'BSHD',
+    keysFirst: true,
+  },
+  {
+    name: 'own tiles longer than a chunk, positions of both',
+    pattern: randomTiles(7, { n: 90, t: 300, block: [1, 150], sets: 1, batch: 1, heads: 'shared' }),
+    headDim: 40,
+    heads: 3,
+    kvHeads: 1,
+    rules: { causal: true, window: 200, sinkTokens: 9 },
+    positions: 'both',
+    keysFirst: true,
+  },
+  {
+    name: 'own tiles, ragged',
+    pattern: randomTiles(8, { n: 60, t: 80, block: [1, 32], sets: 1, batch: 1, heads: 'shared' }),
+    headDim: 8,
+    heads: 2,
+    batch: 4,
+    keyLengths: [80, 33, 1, 0],
+    rules: { causal: true },
+    keysFirst: true,
+  },
+  {
+    name: 'own tiles of more rows than a segment, full ones among them',
+    pattern: (() => {
+      const { tiles, ...rest } = randomTiles(9, { n: 700, t: 60, block: [2, 20], sets: 1, batch: 1, heads: 'shared' });
+      return {
+        ...rest,
+        tiles: patterns.rows(Array.from({ length: 350 }, (_, i) => (i % 3 === 0 ? [2] : []))),
+        fullTiles: withoutId(tiles, 2),
+      };
+    })(),
+    headDim: 8,
+    heads: 4,
+    kvHeads: 1,
+    rules: { causal: true },
+    keysFirst: true,
+  },
+  {
+    name: 'own tiles of the largest head',
+    pattern: randomTiles(10, { n: 60, t: 50, block: [1, 9], sets: 1, batch: 1, heads: 'shared' }),
+    headDim: 256,
+    heads: 1,
+    keysFirst: true,
   },
   { name: 'largest head', pattern: patterns.dense(size(18, 20, [64, 64])), headDim: 256, heads: 1 },
   { name: 'block of queries beyond 64 rows', pattern: patterns.dense(size(150, 70, [100, 64])), headDim: 8, heads: 1 },

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "../../native/attend/cache.h"
 #include "../../native/core/parallel.h"
@@ -38,7 +39,8 @@ std::vector<uint8_t> stored(const std::vector<float>& values, const std::string&
 }
 
 // Every other block, every query's lists alike, and the last key as a column where no tile has it.
-bool run(Random& random, const Shape& s, const std::string& dtype, const std::string& isa, Edge edge) {
+bool run(Random& random, const Shape& s, const sk::KernelRow& row, Edge edge) {
+  const std::string dtype = row.dtype, isa = row.isa;
   const std::vector<float> q = numbers(random, s.heads * s.queries * s.head_dim), k = numbers(random, s.kv_heads * s.keys * s.head_dim),
                            v = numbers(random, s.kv_heads * s.keys * s.head_dim);
   const Guarded<uint8_t> stored_q(stored(q, dtype), edge), stored_k(stored(k, dtype), edge), stored_v(stored(v, dtype), edge);
@@ -56,7 +58,7 @@ bool run(Random& random, const Shape& s, const std::string& dtype, const std::st
   o.columns = {start.data(), columns.data(), column.data(), rows, 1};
   o.scale = 0.25f, o.dtype = dtype, o.isa = isa, o.threads = 2;
   std::shared_ptr<const sk::AttendPlan> plan;
-  if (!sk::AttendPlan::create(o, &plan).ok()) return false;
+  if (!sk::AttendPlan::create(o, &plan).ok() || plan->kernel().name != std::string(row.name)) return false;
   sk::AttendOperands in = {};
   in.units = s.kv_heads, in.q = stored_q.data(), in.source.k = stored_k.data(), in.source.v = stored_v.data();
   if (!plan->run(in, {output.data(), lse.data(), nullptr}, nullptr).ok()) return false;
@@ -112,12 +114,16 @@ void attend_suite() {
   Random random(11);
   const Shape shapes[] = {{1, 1, 8, 1, 1, 1, 1},     {4, 1, 24, 1, 70, 1, 8},   {2, 2, 16, 3, 130, 2, 16},
                           {2, 1, 40, 9, 33, 16, 16}, {1, 1, 64, 70, 75, 64, 8}, {6, 2, 8, 5, 5, 5, 2}};
+  const Shape of_keys[] = {
+      {2, 1, 24, 40, 71, 1, 8}, {1, 1, 40, 50, 33, 1, 16}, {6, 2, 8, 11, 433, 2, 145}};  // for rows that take keys first
   for (const sk::KernelRow& row : sk::attend_kernels()) {
     if (!row.supported) continue;
-    for (const Shape& s : shapes)
+    const bool keys_first = row.pattern == "keys";
+    for (const Shape* s = keys_first ? std::begin(of_keys) : std::begin(shapes); s != (keys_first ? std::end(of_keys) : std::end(shapes));
+         ++s)
       for (const Edge edge : {Edge::kStart, Edge::kEnd}) {
-        at("%s, %d x %d, d %d", row.name, static_cast<int>(s.queries), static_cast<int>(s.keys), static_cast<int>(s.head_dim));
-        check(run(random, s, row.dtype, row.isa, edge), "attend beside trapping pages");
+        at("%s, %d x %d, d %d", row.name, static_cast<int>(s->queries), static_cast<int>(s->keys), static_cast<int>(s->head_dim));
+        check(run(random, *s, row, edge), "attend beside trapping pages");
       }
   }
   at("caches");

@@ -68,7 +68,7 @@ export interface Nsa {
  * the query heads of a group, as in the paper.
  *
  * Yuan et al., "Native Sparse Attention: Hardware-Aligned and Natively Trainable Sparse Attention" (ACL 2025). FSA (Yan et al., 2025)
- * computes the same.
+ * computes the same with the loops exchanged, as the selected branch does where that is faster ({@link Plan.kernel}).
  *
  * @throws TypeError `ERR_SK_TYPE`, RangeError `ERR_SK_OPTION` / `ERR_SK_SHAPE`
  * @example
