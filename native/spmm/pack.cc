@@ -31,19 +31,24 @@ int64_t value_of(const PackedNm& p, const RowInBlock& at, int64_t j) {
   return at.first + (quad + j / 4 * p.lanes) * 4 + j % 4;
 }
 
-// The word that holds its field, or nibble, where a word holds so many of these.
-int64_t word_of(const PackedNm& p, const RowInBlock& at, int64_t j, int64_t per_word) {
-  return at.first / per_word + j / per_word * p.lanes + at.lane;
-}
+// Words of so many fields, or nibbles: a power of two, for these run for every weight.
+struct Words {
+  int bits;   // of a field
+  int shift;  // 2^shift fields
 
-// Where in its word the field of kept weight j lies.
-int64_t field_shift(const PackedNm& p, int bits, int64_t j) {
-  const int64_t field = j % (32 / bits);
-  return p.by_bytes ? field % 4 * 8 + field / 4 * bits : field * bits;
-}
+  constexpr explicit Words(int field_bits) : bits(field_bits), shift(__builtin_ctz(32 / field_bits)) {}
+  // The word that holds that of kept weight j, and its place in it.
+  int64_t of(const PackedNm& p, const RowInBlock& at, int64_t j) const { return (at.first >> shift) + (j >> shift) * p.lanes + at.lane; }
+  int64_t field(int64_t j) const { return j & ((1 << shift) - 1); }
+};
 
-// Where in its word the nibble of kept weight j lies.
-int64_t nibble_shift(const PackedNm& p, int64_t j) { return p.by_bytes ? j % 4 * 8 + j / 4 % 2 * 4 : j % 8 * 4; }
+constexpr Words kNibbles(4);
+
+// Where in its word the field, or nibble, of kept weight j lies.
+int64_t field_shift(const PackedNm& p, const Words& words, int64_t j) {
+  const int64_t field = words.field(j);
+  return p.by_bytes ? field % 4 * 8 + field / 4 * words.bits : field * words.bits;
+}
 
 // Calls visit(k, inputs) for each k block.
 template <class F>
@@ -51,17 +56,12 @@ void for_each_k_block(const PackedNm& p, F&& visit) {
   for (int64_t k = 0; k < p.in_padded; k += p.k_block) visit(k, std::min(p.k_block, p.in_padded - k));
 }
 
-// Positions of the kept weights of one group, ascending: its non-zeros, topped up to n by the lowest zero positions.
-// Returns the number of non-zeros; more than n means that the group breaks the pattern.
-int kept_positions(const float* group, int size, int n, int m, int (&position)[32]) {
-  bool keep[32] = {};
-  int nonzero = 0;
-  for (int i = 0; i < size; ++i) nonzero += keep[i] = group[i] != 0;  // NaN counts
-  for (int i = 0, kept = nonzero; i < m && kept < n; ++i)
-    if (!keep[i]) keep[i] = true, ++kept;
-  for (int i = 0, j = 0; i < m && j < n; ++i)
-    if (keep[i]) position[j++] = i;
-  return nonzero;
+// The non-zeros of a group, a bit for each, and their number: NaN counts.
+uint32_t nonzeros(const float* group, int size, int* count) {
+  uint32_t used = 0;
+  *count = 0;
+  for (int i = 0; i < size; ++i) used |= static_cast<uint32_t>(group[i] != 0) << i, *count += group[i] != 0;
+  return used;
 }
 
 Status too_dense(const WeightRows& rows, int64_t row, int64_t group, int count, const PackedNm& p) {
@@ -75,22 +75,23 @@ Status too_dense(const WeightRows& rows, int64_t row, int64_t group, int count, 
 // `dense` is the row of the weight as float32; null for a row of padding. Calls put(at, j, input, x) -> fits for each kept weight.
 template <class Put>
 Status pack_row(const WeightRows& rows, const float* dense, const PackedNm& p, DType type, int64_t row, uint32_t* fields, Put&& put) {
-  const int bits = nm_field_bits(p.m), per_word = 32 / bits;
+  const Words words(nm_field_bits(p.m));
   Status status;
   for_each_k_block(p, [&](int64_t k, int64_t inputs) {
     const RowInBlock at = locate(p, row, k, inputs);
-    for (int64_t j = 0; j < inputs / p.m * p.n; j += per_word) fields[word_of(p, at, j, per_word)] = 0;
+    for (int64_t j = 0; j < inputs / p.m * p.n; j += 1 << words.shift) fields[words.of(p, at, j)] = 0;
     int64_t j = 0;
     for (int64_t first = k; first < k + inputs && status.ok(); first += p.m) {
       const int size = dense ? static_cast<int>(std::clamp<int64_t>(p.in - first, 0, p.m)) : 0;
       const float* group = size > 0 ? dense + first : nullptr;
-      int position[32];
-      const int nonzero = kept_positions(group, size, p.n, p.m, position);
-      if (nonzero > p.n) status = too_dense(rows, row, first / p.m, nonzero, p);
-      for (int i = 0; i < p.n && status.ok(); ++i, ++j) {
-        const float x = position[i] < size ? group[position[i]] : 0;
-        if (!put(at, j, first + position[i], x)) status = too_large(rows, row, first + position[i], type);
-        fields[word_of(p, at, j, per_word)] |= static_cast<uint32_t>(position[i]) << field_shift(p, bits, j);
+      int count;
+      uint32_t keep = nonzeros(group, size, &count);
+      if (count > p.n) status = too_dense(rows, row, first / p.m, count, p);
+      for (int i = count; i < p.n; ++i) keep |= keep + 1;  // filled up from the lowest zeros
+      for (; keep != 0 && status.ok(); keep &= keep - 1, ++j) {
+        const int i = __builtin_ctz(keep);
+        if (!put(at, j, first + i, i < size ? group[i] : 0)) status = too_large(rows, row, first + i, type);
+        fields[words.of(p, at, j)] |= static_cast<uint32_t>(i) << field_shift(p, words, j);
       }
     }
   });
@@ -100,17 +101,20 @@ Status pack_row(const WeightRows& rows, const float* dense, const PackedNm& p, D
 // Writes the kept weights of all rows to dense: get(row, at, j, input).
 template <class Get>
 void unpack_rows(const PackedNm& p, const WeightRows& rows, float* dense, Get&& get) {
-  const int bits = nm_field_bits(p.m), per_word = 32 / bits;
+  const Words words(nm_field_bits(p.m));
   for (int64_t row = 0; row < p.out_padded; ++row) {
     if (rows.place(row) < 0) continue;
     float* to = dense + rows.place(row) * p.in;
     std::memset(to, 0, static_cast<size_t>(p.in) * sizeof(float));
     for_each_k_block(p, [&](int64_t k, int64_t inputs) {
       const RowInBlock at = locate(p, row, k, inputs);
-      for (int64_t j = 0; j < inputs / p.m * p.n; ++j) {
-        const uint32_t word = p.fields[word_of(p, at, j, per_word)];
-        const int64_t i = k + j / p.n * p.m + ((word >> field_shift(p, bits, j)) & (p.m - 1));
-        if (i < p.in) to[i] = get(row, at, j, i);
+      int64_t j = 0;
+      for (int64_t group = k; group < k + inputs; group += p.m) {
+        for (int kept = 0; kept < p.n; ++kept, ++j) {
+          const uint32_t word = p.fields[words.of(p, at, j)];
+          const int64_t i = group + ((word >> field_shift(p, words, j)) & (p.m - 1));
+          if (i < p.in) to[i] = get(row, at, j, i);
+        }
       }
     });
   }
@@ -183,7 +187,7 @@ Int4Level nm_level(const PackedNm& p, int64_t row, int64_t input) {
 
 Status nm_pack_int4(const WeightRows& rows, const PackedNm& packed, const Int4Levels& levels) {
   const bool integers = rows.weight.type == DType::kInt8;
-  auto* words = static_cast<uint32_t*>(const_cast<void*>(packed.values));
+  auto* nibbles = static_cast<uint32_t*>(const_cast<void*>(packed.values));
   auto* scales = const_cast<Half*>(packed.levels.scales);
   auto* zeros = const_cast<int8_t*>(packed.levels.zeros);
   return for_each_block(packed.out_padded, packed.row_block, [&](int64_t first, int64_t end) {
@@ -196,9 +200,10 @@ Status nm_pack_int4(const WeightRows& rows, const PackedNm& packed, const Int4Le
       }
       return pack_row(rows, dense, packed, DType::kInt4, row, const_cast<uint32_t*>(packed.fields),
                       [&](const RowInBlock& at, int64_t j, int64_t input, float x) {
-                        uint32_t& word = words[word_of(packed, at, j, 8)];
+                        uint32_t& word = nibbles[kNibbles.of(packed, at, j)];
                         if (j % 8 == 0) word = 0;
-                        word |= int4_steps(x, levels.level(row, std::min(input, packed.in - 1)), integers) << nibble_shift(packed, j);
+                        word |= int4_steps(x, levels.level(row, std::min(input, packed.in - 1)), integers)
+                                << field_shift(packed, kNibbles, j);
                         return true;
                       });
     });
@@ -206,10 +211,11 @@ Status nm_pack_int4(const WeightRows& rows, const PackedNm& packed, const Int4Le
 }
 
 void nm_unpack_int4(const PackedNm& p, const WeightRows& rows, float* dense) {
-  const auto* words = static_cast<const uint32_t*>(p.values);
+  const auto* nibbles = static_cast<const uint32_t*>(p.values);
   unpack_rows(p, rows, dense, [&](int64_t row, const RowInBlock& at, int64_t j, int64_t input) {
     const Int4Level level = nm_level(p, row, input);
-    return level.scale * static_cast<float>(static_cast<int>(words[word_of(p, at, j, 8)] >> nibble_shift(p, j) & 15) - level.zero);
+    return level.scale *
+           static_cast<float>(static_cast<int>(nibbles[kNibbles.of(p, at, j)] >> field_shift(p, kNibbles, j) & 15) - level.zero);
   });
 }
 
