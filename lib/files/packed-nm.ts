@@ -26,28 +26,30 @@ export function packNm(w: FileTensor, nm: Nm): Record<string, FileTensor> {
   const values = newArray(w, nm.bands * each * nm.rows);
   const indices = new Uint8Array(nm.bands * nm.rowBytes);
   const used = nonZero(w);
+  const kept = new Uint8Array(nm.m); // of a group: columns that stay
   for (let band = 0; band < nm.bands; band++) {
-    const rows = Array.from({ length: Math.min(nm.rows, out - band * nm.rows) }, (_, v) => band * nm.rows + v);
+    const [first, end] = [band * nm.rows, Math.min((band + 1) * nm.rows, out)];
     for (let group = 0; group < nm.groups; group++) {
-      const kept: number[] = [];
-      for (let c = group * nm.m; c < Math.min((group + 1) * nm.m, inputs); c++) {
-        if (rows.some((r) => used(r * inputs + c))) kept.push(c - group * nm.m);
+      const column = group * nm.m;
+      let count = 0;
+      kept.fill(0);
+      for (let r = first; r < end; r++) {
+        for (let c = 0; c < Math.min(nm.m, inputs - column); c++) {
+          if (kept[c] === 0 && used(r * inputs + column + c)) count += kept[c] = 1;
+        }
       }
-      if (kept.length > nm.n) {
-        const where = nm.rows === 1 ? `row ${band}` : `rows ${band * nm.rows} to ${band * nm.rows + rows.length - 1}`;
-        const message = `expected at most ${nm.n} non-zero columns in each group of ${nm.m} but ${where}, group ${group} has ${kept.length}`;
+      if (count > nm.n) {
+        const where = nm.rows === 1 ? `row ${band}` : `rows ${first} to ${end - 1}`;
+        const message = `expected at most ${nm.n} non-zero columns in each group of ${nm.m} but ${where}, group ${group} has ${count}`;
         throw new SparseKernelsError('ERR_SK_SPARSITY', `${message}; prune the weight first`);
       }
-      for (let c = nm.m - 1; kept.length < nm.n; c--) if (!kept.includes(c)) kept.push(c);
-      kept.sort((a, b) => a - b);
-      kept.forEach((index, k) => {
-        const i = group * nm.n + k;
-        writeBits(indices, band * nm.rowBytes * 8 + i * nm.bits, nm.bits, index);
-        const column = group * nm.m + index;
-        rows.forEach((r, v) => {
-          if (column < inputs) values[(band * each + i) * nm.rows + v] = w.data[r * inputs + column] as never;
-        });
-      });
+      for (let c = nm.m - 1; count < nm.n; c--) if (kept[c] === 0) count += kept[c] = 1;
+      for (let c = 0, i = group * nm.n; c < nm.m; c++) {
+        if (kept[c] === 0) continue;
+        writeBits(indices, band * nm.rowBytes * 8 + i * nm.bits, nm.bits, c);
+        const to = (band * each + i++) * nm.rows;
+        if (column + c < inputs) for (let r = first; r < end; r++) values[to + r - first] = w.data[r * inputs + column + c] as never;
+      }
     }
   }
   return {

@@ -84,10 +84,13 @@ function formatOf({ pattern, rows = 1, venom, block }: SavedOptions): PackFormat
 /** Quantised numbers as the integers that `group` inputs of a row at a time multiply a scale with. */
 function steps(dense: Float32Array, scale: Float32Array, inputs: number, group: number): Int8Array {
   const data = new Int8Array(dense.length);
-  const groups = Math.ceil(inputs / group);
-  for (let i = 0; i < dense.length; i++) {
-    const of = Math.floor(i / inputs) * groups + Math.floor((i % inputs) / group);
-    if (dense[i] !== 0) data[i] = Math.round((dense[i] as number) / (scale[of] as number));
+  let of = 0;
+  for (let row = 0; row < dense.length; row += inputs) {
+    for (let first = 0; first < inputs; first += group, of++) {
+      for (let i = row + first; i < row + Math.min(first + group, inputs); i++) {
+        if (dense[i] !== 0) data[i] = Math.round((dense[i] as number) / (scale[of] as number));
+      }
+    }
   }
   return data;
 }
@@ -96,7 +99,10 @@ function steps(dense: Float32Array, scale: Float32Array, inputs: number, group: 
 function narrowed(dense: Float32Array, type: WeightType) {
   if (type === 'float32') return dense;
   const bits = new Uint32Array(dense.buffer, dense.byteOffset, dense.length);
-  return Uint16Array.from(bits, type === 'bfloat16' ? (b) => b >>> 16 : halfBits);
+  const narrow = type === 'bfloat16' ? (b: number) => b >>> 16 : halfBits;
+  const data = new Uint16Array(bits.length);
+  for (let i = 0; i < bits.length; i++) data[i] = narrow(bits[i] as number);
+  return data;
 }
 
 /** float32 bits of a number that float16 can hold to float16 bits. */
