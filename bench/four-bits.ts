@@ -13,7 +13,8 @@ export function fourBits(weight: Float32Array, out: number, inputs: number) {
     for (let g = 0; g < groups; g++) {
       const first = o * inputs + g * FOUR_BIT_GROUP;
       const end = Math.min(first + FOUR_BIT_GROUP, (o + 1) * inputs);
-      const largest = weight.subarray(first, end).reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+      let largest = 0;
+      for (let i = first; i < end; i++) largest = Math.max(largest, Math.abs(weight[i] as number));
       const s = elevenBits(largest / 7.5);
       scale[o * groups + g] = s;
       for (let i = first; i < end && s > 0; i++) steps[i] = Math.min(7, Math.max(-8, Math.round((weight[i] as number) / s)));

@@ -7,9 +7,14 @@ export function sevenBits(
   out: number,
   inputs: number,
 ): { steps: Int8Array<ArrayBuffer>; scale: Float32Array<ArrayBuffer> } {
-  const largest = (o: number) => weight.subarray(o * inputs, (o + 1) * inputs).reduce((most, w) => Math.max(most, Math.abs(w)), 0);
-  const scale = Float32Array.from({ length: out }, (_, o) => largest(o) / 63 || 1);
+  const scale = new Float32Array(out);
   const steps = new Int8Array(weight.length);
-  for (let i = 0; i < weight.length; i++) steps[i] = Math.round((weight[i] as number) / (scale[Math.floor(i / inputs)] as number));
+  for (let o = 0; o < out; o++) {
+    let largest = 0;
+    for (let i = o * inputs; i < (o + 1) * inputs; i++) largest = Math.max(largest, Math.abs(weight[i] as number));
+    const s = Math.fround(largest / 63) || 1;
+    scale[o] = s;
+    for (let i = o * inputs; i < (o + 1) * inputs; i++) steps[i] = Math.round((weight[i] as number) / s);
+  }
   return { steps, scale };
 }

@@ -39,6 +39,7 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
   // Where it is faster so, MatMulNBits quantises x.
   const comparePeer = isInt4 ? productOracle({ ...operands, xError }) : compare;
   const denseBytes = isInt4 ? weight.data.length * (4 / 8 + 4 / FOUR_BIT_GROUP) : weight.data.byteLength;
+  const four = isInt4 ? fourBits(pruned.data, shape.out, shape.in) : undefined;
 
   return async ({ threads, isa, coldBytes }) => {
     const forced = isa === undefined ? {} : { isa: isa as Isa };
@@ -53,9 +54,7 @@ function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload
     const runOurs = async () => (await (plans[turn++ % plans.length] ?? first).run(input, { out })).data;
     const copies = copiesOf(denseBytes);
     const layer = { ...operands, threads, copies };
-    const peer = isInt4
-      ? await matMulNBits({ ...layer, ...fourBits(pruned.data, shape.out, shape.in) })
-      : await (dtype === 'w8a8' ? dynamicQuantizeMatMul : denseMatMul)(layer);
+    const peer = four ? await matMulNBits({ ...layer, ...four }) : await (dtype === 'w8a8' ? dynamicQuantizeMatMul : denseMatMul)(layer);
 
     return {
       kernel: first.kernel,
