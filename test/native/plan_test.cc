@@ -1,47 +1,13 @@
-// What SpmmPlan promises beyond right sums: the same bits whatever the tokens and threads, relu, cancelling, errors, reentrancy.
+// What SpmmPlan promises beyond right sums: the same bits whatever the tokens and threads, relu, cancelling, reentrancy.
 #include <atomic>
 #include <cmath>
-#include <limits>
-#include <memory>
 #include <thread>
 
 #include "../../native/core/parallel.h"
-#include "../../native/spmm/spmm.h"
-#include "harness.h"
-#include "oracle.h"
+#include "plan_layer.h"
 
 namespace sk_test {
 namespace {
-
-using Plan = std::shared_ptr<const sk::SpmmPlan>;
-
-// A layer of made-up weights.
-struct Layer {
-  Layer(Pattern p, int64_t out, int64_t in, int64_t tokens, bool integers) : pattern(p), out(out), in(in), tokens(tokens) {
-    Random random(static_cast<uint64_t>(out + in));
-    weight = random_sparse(random, out, in, p, integers);
-    bias = random_dense(random, out, integers);
-    x = random_dense(random, tokens * in, integers);
-  }
-  sk::SpmmOptions options(const std::string& isa) const {
-    sk::SpmmOptions o;
-    o.weight = {weight.data(), sk::DType::kFloat32, out, in};
-    o.bias = bias.data();
-    o.n = pattern.n, o.m = pattern.m;
-    o.isa = isa;
-    return o;
-  }
-  Pattern pattern;
-  int64_t out, in, tokens;
-  std::vector<float> weight, bias, x;
-};
-
-Plan plan_of(const sk::SpmmOptions& options) {
-  Plan plan;
-  const sk::Status status = sk::SpmmPlan::create(options, &plan);
-  if (!status.ok()) check(false, "create(): " + status.message());
-  return plan;
-}
 
 // Rows [first, first + count) of the tokens.
 std::vector<float> run(const Plan& plan, const std::vector<float>& x, int64_t first, int64_t count) {
@@ -204,66 +170,6 @@ void concurrency() {
   check(ok, "the number of threads may change while plans run");
 }
 
-void errors() {
-  const Layer layer({2, 4}, 8, 16, 1, true);
-  const sk::SpmmOptions good = layer.options("");
-  const auto code = [](const sk::SpmmOptions& options) {
-    Plan plan;
-    const sk::Status status = sk::SpmmPlan::create(options, &plan);
-    return status.ok() != (plan == nullptr) ? status.code() : sk::Code::kDisposed;  // a plan exactly if there is no error
-  };
-  check(code(good) == sk::Code::kOk, "create(): succeeds");
-  bool ok = true;
-  for (const Pattern p :
-       {Pattern{0, 4}, {4, 4}, {5, 4}, {-1, 4}, {2, 2}, {2, 5}, {1, 0}, {8, 64}, {32, 32}, {std::numeric_limits<int>::min(), 4}}) {
-    sk::SpmmOptions options = good;
-    options.n = p.n, options.m = p.m;
-    ok &= code(options) == sk::Code::kPattern;
-  }
-  check(ok, "create(): refuses patterns that it does not know");
-  ok = true;
-  for (const Pattern p : {Pattern{0, 16}, {8, 0}, {-1, 16}, {8, -1}, {0, 0}}) {
-    sk::SpmmOptions options = good;
-    options.weight.rows = p.n, options.weight.columns = p.m;
-    ok &= code(options) == sk::Code::kShape;
-  }
-  check(ok, "create(): refuses empty weights");
-  ok = true;
-  for (const char* isa : {"sse", "AVX2", "avx", "avx22", " "}) {
-    sk::SpmmOptions options = good;
-    options.isa = isa;
-    ok &= code(options) == sk::Code::kIsa;
-  }
-  check(ok, "create(): refuses an ISA that it does not know");
-  for (const sk::KernelRow& row : sk::spmm_kernels()) {
-    sk::SpmmOptions options = good;
-    options.isa = row.isa;
-    ok &= code(options) == (row.supported ? sk::Code::kOk : sk::Code::kIsa);
-  }
-  check(ok, "create(): refuses an ISA that this machine lacks");
-  sk::SpmmOptions options = good;
-  options.n = 1;
-  check(code(options) == sk::Code::kSparsity, "create(): refuses a weight that breaks the pattern");
-  ok = true;
-  for (const int threads : {1, 2, 1024, std::numeric_limits<int>::max(), -1}) {
-    options = good;
-    options.threads = threads;
-    ok &= code(options) == sk::Code::kOk;
-  }
-  for (const int64_t tokens : {int64_t{0}, int64_t{1}, int64_t{1} << 53, int64_t{-1}}) {  // 2^53: the largest that JavaScript counts to
-    options = good;
-    options.tokens = tokens;
-    ok &= code(options) == sk::Code::kOk;
-  }
-  check(ok, "create(): takes any wish for threads and tokens");
-
-  const Plan plan = plan_of(good);
-  check(plan->in() == 16 && plan->out() == 8 && plan->bytes() >= 8 * 16 / 2 * 4 + 8 * 16 / 16 * 4 + 8 * 4,
-        "a plan knows its shape and size");
-  check(std::string(plan->kernel().name) == plan_of(good)->kernel().name, "a plan names its kernel");
-  check(plan->run(nullptr, sk::DType::kFloat32, 0, nullptr, sk::DType::kFloat32, nullptr).ok(), "run(): no tokens, no pointers");
-}
-
 }  // namespace
 
 void plan_suite() {
@@ -271,7 +177,7 @@ void plan_suite() {
   pool.retain();
   pool.set_threads(2);
   at("plan: errors");
-  errors();
+  plan_errors();
   for (const std::string& isa : isas()) {
     at("plan: %s", isa.c_str());
     same_bits_always(isa);
