@@ -170,12 +170,13 @@ export interface NativePlanesOptions {
 }
 
 export interface NativePlanesPlan {
-  /** x [images, in, pixels], y [images, out, pixels]; copies and privateY as in NativeSpmmPlan. */
+  /** x [images, in, pixels], y [images, out, pixels]; private: JavaScript has not seen the buffer, so that it is not copied. */
   run(
     x: Float32Array,
     images: number,
     pixels: number,
     y: Float32Array,
+    privateX: boolean,
     privateY: boolean,
     cancel: NativeCancelToken | undefined,
   ): Promise<void>;

@@ -5,6 +5,7 @@ import { cancellable, guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { allocate, overlaps, type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
 import { describe, integer, oneOf, options } from '../validate.js';
+import { onCopies } from './run.js';
 
 const activations = ['none', 'relu', 'relu6'] as const;
 
@@ -96,7 +97,7 @@ export class Pointwise {
   }
 
   /**
-   * The convolution of x, off the event loop. x is copied image by image while the run goes on, so it must not change until the promise settles;
+   * The convolution of x, off the event loop. x is copied in slices while the run goes on, so it must not change until the promise settles;
    * transferring its buffer away meanwhile is an error, not a crash.
    *
    * @param x - float32 [batch, in, ...spatial] (NCHW for images)
@@ -124,7 +125,9 @@ export class Pointwise {
           typedArray(to, 'float32', 'out', images * pixels);
           const xs = from.subarray(first * inChannels * pixels, end * inChannels * pixels);
           const ys = to.subarray(first * outChannels * pixels, end * outChannels * pixels);
-          await plan.run(xs, end - first, pixels, ys, out === undefined, token);
+          await onCopies({ data: xs, isPrivate: false }, { data: ys, isPrivate: out === undefined }, (x, y) =>
+            plan.run(x.data, end - first, pixels, y.data, x.isPrivate, y.isPrivate, token),
+          );
         }
       }),
     );

@@ -12,10 +12,7 @@ export interface Operand {
   readonly isPrivate: boolean;
 }
 
-/**
- * Runs a plan off the event loop. Features and results that are not private could be transferred away meanwhile, so the worker reads a copy
- * of the ones, and the others are copied at the end.
- */
+/** Runs a plan off the event loop. */
 export async function runPlan(
   plan: NativeHandle<NativeMapmmPlan>,
   map: () => NativeKernelMap,
@@ -23,18 +20,26 @@ export async function runPlan(
   y: Operand,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { length } = y.data;
   await cancellable(signal, (token) =>
-    plan.use(async (live) => {
+    plan.use((live) => {
       const fixed = map(); // of the time of the call
-      const from = isLarge(x) ? await copied(x, 'x') : x;
-      const out = () => typedArray(y.data, 'float32', 'out', length); // it may have been transferred away
-      out();
-      const to = isLarge(y) ? { data: allocate('float32', length, 'the copy of out'), isPrivate: true } : y;
-      await live.run(fixed, from.data, to.data, from.isPrivate, to.isPrivate, token);
-      if (to !== y) await inSlices(length, 1, (first, end) => out().set(to.data.subarray(first, end), first));
+      return onCopies(x, y, (from, to) => live.run(fixed, from.data, to.data, from.isPrivate, to.isPrivate, token));
     }),
   );
+}
+
+/**
+ * Features and results that are not private could be transferred away while a worker uses them, so it reads a copy of the ones, and the others are
+ * copied at the end: large ones here, small ones by the addon.
+ */
+export async function onCopies(x: Operand, y: Operand, run: (x: Operand, y: Operand) => Promise<void>): Promise<void> {
+  const { length } = y.data;
+  const from = isLarge(x) ? await copied(x, 'x') : x;
+  const out = () => typedArray(y.data, 'float32', 'out', length); // it may have been transferred away
+  out();
+  const to = isLarge(y) ? { data: allocate('float32', length, 'the copy of out'), isPrivate: true } : y;
+  await run(from, to);
+  if (to !== y) await inSlices(length, 1, (first, end) => out().set(to.data.subarray(first, end), first));
 }
 
 /**

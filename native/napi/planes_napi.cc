@@ -57,11 +57,11 @@ class PlanesPlanObject : public PlanObject<PlanesPlanObject, PlanesPlan> {
     return o;
   }
 
-  // run(x, images, pixels, y, privateY, cancelToken | undefined) -> Promise<void>
+  // run(x, images, pixels, y, privateX, privateY, cancelToken | undefined) -> Promise<void>
   Napi::Value run(const Napi::CallbackInfo& info) {
     const Operands o = operands(info);
-    return run_async(info.Env(), {{o.x.data, static_cast<size_t>(o.x.length) * sizeof(float)}}, {{info[3], info[4].ToBoolean()}},
-                     CancelToken::flag_of(info[5]),
+    const Input x = {o.x.data, static_cast<size_t>(o.x.length) * sizeof(float), info[4].ToBoolean() ? info[0] : Napi::Value()};
+    return run_async(info.Env(), {x}, {{info[3], info[5].ToBoolean()}}, CancelToken::flag_of(info[6]),
                      [plan = live(info.Env()), images = o.images, pixels = o.pixels](const void* const* in, void* const* out,
                                                                                      const std::atomic<bool>* cancel) {
                        return plan->run(static_cast<const float*>(in[0]), images, pixels, static_cast<float*>(out[0]), cancel);

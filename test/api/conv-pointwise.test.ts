@@ -115,4 +115,14 @@ describe('bad input', () => {
     expect(() => plan.runSync(new Float32Array(0), 2 ** 31, 2 ** 31, new Float32Array(0))).toThrow();
     expect(() => plan.runSync(new Float32Array(30), 2, 5, new Float32Array(20))).not.toThrow();
   });
+  test('a large image and a large given result are copied in slices', async () => {
+    const image = { data: uniform(4 * 700 * 700, 1), dims: [1, 4, 700, 700] };
+    const out = new Float32Array(6 * 700 * 700);
+    const expected = layer.runSync(image).data;
+    expect((await layer.run(image, { out })).data).toBe(out);
+    expect(Buffer.from(out.buffer).equals(Buffer.from(expected.buffer))).toBe(true);
+    const run = layer.run(image);
+    structuredClone(image.data.buffer, { transfer: [image.data.buffer as ArrayBuffer] });
+    await expect(run).rejects.toThrow(code('ERR_SK_BUFFER'));
+  });
 });

@@ -1,125 +1,26 @@
-/** Blocks and decoder of SparK against float64 from dense volumes and a mask, and their convolutions against onnxruntime's times the mask. */
+/** Blocks of SparK against float64 from dense volumes and a mask, and their convolutions against onnxruntime's times the mask. */
 import { conv } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
 import { firstMismatch } from '../reference/compare.js';
-import { activeRows, denseConv, type Volume } from '../reference/conv.js';
+import {
+  at,
+  batchNorm,
+  erf,
+  expectClose,
+  image,
+  layerNorm,
+  mask,
+  masked,
+  norms,
+  plus,
+  positive,
+  relu,
+  tensorOf,
+  vector,
+} from '../support/masked.js';
 import { channelsFirst, type Dense, onnxruntime } from '../support/onnx.js';
-import { uniform } from '../support/random.js';
 
 const code = (c: string) => expect.objectContaining({ code: c });
-const batch = 2;
-const mask = conv.spark.mask({ shape: [3, 2], ratio: 0.5, batchSize: batch, seed: 5 });
-
-const tensorOf = (seed: number, ...dims: number[]): Dense => ({
-  data: uniform(
-    dims.reduce((a, b) => a * b, 1),
-    seed,
-  ),
-  dims,
-});
-const vector = (length: number, seed: number) => uniform(length, seed);
-const positive = (length: number, seed: number) => vector(length, seed).map((v) => Math.abs(v) + 0.5);
-
-/** The sites of a stage whose cells are so large. */
-function activeOf(cell: number): boolean[] {
-  return Array.from({ length: batch * 6 * cell * cell }, (_, i) => {
-    const [b, y, x] = [Math.floor(i / (6 * cell * cell)), Math.floor(i / (2 * cell)) % (3 * cell), i % (2 * cell)];
-    return mask.data[b * 6 + Math.floor(y / cell) * 2 + Math.floor(x / cell)] === 1;
-  });
-}
-
-/** A masked image and the sparse tensor of it. */
-function image(channels: number, cell: number): { volume: Volume; x: conv.SparseTensor } {
-  const shape = [3 * cell, 2 * cell];
-  const active = activeOf(cell);
-  const data = Float64Array.from(uniform(active.length * channels, 1), (v, e) => (active[Math.floor(e / channels)] ? v : 0));
-  const rows = activeRows({ batch, shape, channels, active, data });
-  const x = conv.tensor({
-    ...{ coords: Int32Array.from(rows.coords), features: Float32Array.from(rows.features), spatialShape: shape, batchSize: batch },
-  });
-  return { volume: { batch, shape, channels, active, data }, x };
-}
-
-interface Convolution {
-  weight: Dense;
-  bias?: Float32Array | undefined;
-  stride?: number;
-  groups?: number;
-}
-
-/** A dense convolution with odd kernel, then the mask of the output. */
-function masked(x: Volume, { weight, bias, stride = 1, groups = 1 }: Convolution, active?: boolean[]): Volume {
-  const size = weight.dims.slice(1, -1);
-  const padding = size.map((k) => (k - 1) / 2);
-  const shape = x.shape.map((n) => Math.ceil(n / stride));
-  const kernel = {
-    weight: weight.data,
-    bias,
-    out: weight.dims[0] as number,
-    groups,
-    size,
-    stride: [stride, stride],
-    padding,
-    dilation: [1, 1],
-  };
-  return denseConv(x, kernel, shape, false, active ?? activeOf((shape[0] as number) / 3));
-}
-
-const at = (v: Volume, of: (value: number, channel: number, e: number) => number): Volume => ({
-  ...v,
-  data: v.data.map((value, e) => (v.active[Math.floor(e / v.channels)] ? of(value, e % v.channels, e) : 0)),
-});
-
-interface Norm {
-  weight: Float32Array;
-  bias: Float32Array;
-  mean?: Float32Array;
-  variance?: Float32Array;
-}
-
-function batchNorm(v: Volume, { weight, bias, mean, variance }: Norm): Volume {
-  const rows = activeRows(v).features;
-  const column = (c: number) => rows.filter((_, e) => e % v.channels === c);
-  const average = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-  const means = Array.from({ length: v.channels }, (_, c) => mean?.[c] ?? average(column(c)));
-  const variances = means.map((m, c) => variance?.[c] ?? average(column(c).map((value) => (value - m) ** 2)));
-  return at(v, (value, c) => {
-    const scale = (weight[c] as number) / Math.sqrt((variances[c] as number) + 1e-5);
-    return (value - (means[c] as number)) * scale + (bias[c] as number);
-  });
-}
-
-function layerNorm(v: Volume, weight: Float32Array, bias: Float32Array): Volume {
-  return at(v, (value, c, e) => {
-    const row = [...v.data.subarray(e - c, e - c + v.channels)];
-    const mean = row.reduce((a, b) => a + b, 0) / row.length;
-    const variance = row.reduce((sum, r) => sum + (r - mean) ** 2, 0) / row.length;
-    return ((value - mean) / Math.sqrt(variance + 1e-6)) * (weight[c] as number) + (bias[c] as number);
-  });
-}
-
-/** The error function as the integral that it is. */
-function erf(x: number): number {
-  const steps = 400;
-  const f = (t: number) => Math.exp(-t * t);
-  let sum = f(0) + f(x);
-  for (let i = 1; i < steps; i++) sum += f((x * i) / steps) * (i % 2 ? 4 : 2);
-  return (2 / Math.sqrt(Math.PI)) * sum * (x / steps / 3);
-}
-
-const relu = (v: Volume) => at(v, (value) => Math.max(value, 0));
-const plus = (a: Volume, b: Volume) => at(a, (value, _, e) => value + (b.data[e] as number));
-const norms = (channels: number, seed: number, given: boolean): Norm => ({
-  ...{ weight: positive(channels, seed), bias: vector(channels, seed + 1) },
-  ...(given && { mean: vector(channels, seed + 2), variance: positive(channels, seed + 3) }),
-});
-
-function expectClose(y: conv.SparseTensor, expected: Volume, tolerance: number): void {
-  const rows = activeRows(expected);
-  expect([...y.coords]).toEqual(rows.coords);
-  expect(y.channels).toBe(expected.channels);
-  expect(firstMismatch(y.features, rows.features, tolerance)).toBeNull();
-}
 
 describe('ConvNeXt block', () => {
   const channels = 12;
@@ -223,64 +124,6 @@ test.each([
   using maps = conv.spark.maps(mask);
   const y = await conv.layer({ weight, groups: c.groups }).run(x, maps.of(x, [c.size, c.size], c.stride));
   expect(firstMismatch(y.features, conv.fromDense(dense, mask).features, 1e-4)).toBeNull();
-});
-
-describe('light decoder', () => {
-  const parts = (channels: number, seed: number, given: boolean) => ({
-    up: { weight: tensorOf(seed, channels, 4, 4, channels), bias: vector(channels, seed + 1) },
-    first: { weight: tensorOf(seed + 2, channels, 3, 3, channels), norm: norms(channels, seed + 3, given) },
-    second: { weight: tensorOf(seed + 7, channels / 2, 3, 3, channels), norm: norms(channels / 2, seed + 8, given) },
-  });
-  const volumeOf = ({ data, dims: [n = 0, channels = 0, height = 0, width = 0] }: Dense): Volume => {
-    const plane = height * width;
-    const values = Float64Array.from(data, (_, e) => {
-      const [b, place, c] = [Math.floor(e / channels / plane), Math.floor(e / channels) % plane, e % channels];
-      return data[(b * channels + c) * plane + place] as number;
-    });
-    return { batch: n, shape: [height, width], channels, active: new Array(n * plane).fill(true), data: values };
-  };
-  const all = (v: Volume, c: Convolution) => masked(v, c, new Array(v.active.length).fill(true));
-  test.each([true, false])('against float64, moments given: %s', async (given) => {
-    const blocks = [parts(8, 100, given), parts(4, 200, given), parts(2, 300, given)] as const;
-    const last = { weight: tensorOf(400, 3, 1, 1, 1), bias: vector(3, 401) };
-    const maps = [tensorOf(1, batch, 8, 3, 2), tensorOf(2, batch, 4, 6, 4)] as const;
-    let x: Volume | undefined;
-    for (const [i, { up, first, second }] of blocks.entries()) {
-      const added = maps[i] && volumeOf(maps[i]);
-      const before = (x && added ? plus(x, added) : (x ?? added)) as Volume;
-      const kernel = {
-        weight: up.weight.data,
-        bias: up.bias,
-        out: before.channels,
-        size: [4, 4],
-        stride: [2, 2],
-        padding: [1, 1],
-        dilation: [1, 1],
-      };
-      const wide = denseConv(
-        before,
-        kernel,
-        before.shape.map((n) => 2 * n),
-        true,
-      );
-      const middle = at(relu(batchNorm(all(wide, first), first.norm)), (value) => Math.min(value, 6));
-      x = batchNorm(all(middle, second), second.norm);
-    }
-    const expected = all(x as Volume, last);
-    using decoder = conv.spark.lightDecoder({ blocks, last });
-    const picture = await decoder.run(maps);
-    expect(picture.dims).toEqual([batch, 3, 24, 16]);
-    const scale = Math.max(...expected.data.map(Math.abs));
-    expect(firstMismatch(conv.fromDense(picture).features, expected.data, 2e-5 * scale)).toBeNull();
-  });
-  test('bad input', async () => {
-    const decoder = conv.spark.lightDecoder({ blocks: [parts(4, 1, false)], last: { weight: tensorOf(3, 3, 1, 1, 2) } });
-    await expect(decoder.run([])).rejects.toThrow(code('ERR_SK_SHAPE'));
-    await expect(decoder.run([tensorOf(1, 1, 4, 3)])).rejects.toThrow(code('ERR_SK_SHAPE'));
-    await expect(decoder.run([tensorOf(1, 1, 5, 3, 3)])).rejects.toThrow(code('ERR_SK_SHAPE'));
-    await expect(decoder.run([tensorOf(1, 1, 4, 3, 3), tensorOf(1, 1, 4, 3, 3)])).rejects.toThrow(code('ERR_SK_SHAPE'));
-    expect(() => conv.spark.lightDecoder({ blocks: [], last: { weight: tensorOf(3, 3, 1, 1, 2) } })).toThrow(code('ERR_SK_SHAPE'));
-  });
 });
 
 test('a block of many sites lets the event loop go on, and does not change its input', async () => {
