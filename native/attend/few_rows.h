@@ -30,27 +30,37 @@ struct FewRows {
   static constexpr int kLine = 64 / static_cast<int>(sizeof(T));  // elements
 
   // What is fetched during a phase. Of keys that lie one behind the other: lines of K and V in their order, half of them due while the
-  // phase scores, half while it adds up values.
+  // phase scores, half while it adds up values. Four rows leave no registers for it in the products: there it comes in bursts between them.
+  static constexpr bool kBursts = kRows == 4;
   struct Ahead {
-    const void* const* k;  // two phases ahead
+    const void* const* k;  // a phase ahead
     const void* const* v;
+    const T *next_k, *next_v;  // the next lines of keys that lie together: from two phases ahead on
     int d;
     bool together;
-    int key = 0, at = 0;  // the next line: element `at` of a key
 
     Ahead(const void* const* keys, const void* const* values, int dims)
-        : k(keys + 2 * kPhase),
-          v(values + 2 * kPhase),
+        : k(keys + kPhase),
+          v(values + kPhase),
+          next_k(static_cast<const T*>(k[kPhase])),
+          next_v(static_cast<const T*>(v[kPhase])),
           d(dims),
-          together(static_cast<const T*>(k[kPhase - 1]) == static_cast<const T*>(k[0]) + (kPhase - 1) * dims) {}
+          together(static_cast<const T*>(k[2 * kPhase - 1]) == next_k + (kPhase - 1) * dims) {}
 
-    inline void fetch(int lines) {
-      for (; lines > 0 && key < kPhase; --lines) {
-        V::prefetch(static_cast<const T*>(k[key]) + at);
-        V::prefetch(static_cast<const T*>(v[key]) + at);
-        at += kLine;
-        if (at >= d) at = 0, ++key;
-      }
+    inline void fetch_next(int lines) {
+      for (; lines > 0; --lines, next_k += kLine, next_v += kLine) V::prefetch(next_k), V::prefetch(next_v);
+    }
+    // While line i of keys [j, j + kKeys) is scored.
+    inline void with_keys(int j, int i) {
+      if (together) return fetch_next(kKeys < 2 ? 1 : kKeys / 2);
+#pragma GCC unroll 16
+      for (int c = 0; c < kKeys; ++c) V::prefetch(static_cast<const T*>(k[j + c]) + i);
+    }
+    // While elements [i, i + n) of value j of a phase are added up.
+    inline void with_value(int j, int i, int n) {
+      if (together) return j % 2 == 0 ? fetch_next(n < kLine ? 1 : n / kLine) : void();
+#pragma GCC unroll 8
+      for (int l = 0; l < n; l += kLine) V::prefetch(static_cast<const T*>(v[j]) + i + l);
     }
   };
 
@@ -73,13 +83,11 @@ struct FewRows {
           for (int r = 0; r < kRows; ++r) acc[c * kRows + r] = V::fma(key, q[r], acc[c * kRows + r]);
         }
       };
+      if (kBursts)
+        for (int i = 0; i + kLine <= d; i += kLine) ahead.with_keys(j, i);
       int i = 0;
       for (; i + kLine <= d; i += kLine) {
-        if (ahead.together)
-          ahead.fetch(kKeys < 2 ? 1 : kKeys / 2);
-        else
-#pragma GCC unroll 16
-          for (int c = 0; c < kKeys; ++c) V::prefetch(static_cast<const T*>(keys[j + c + kPhase]) + i);
+        if (!kBursts) ahead.with_keys(j, i);
 #pragma GCC unroll 4
         for (int l = 0; l < kLine; l += L) step(i + l);
       }
@@ -91,17 +99,15 @@ struct FewRows {
   template <int kV>
   static inline void value_group(const void* const* values, int i, const float* weights, int n, int d, float* output, Ahead& ahead) {
     F32 acc[kRows][kV];
+    if (kBursts)
+      for (int j = 0; j < n; ++j) ahead.with_value(j, i, kV * L);
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
       for (int v = 0; v < kV; ++v) acc[r][v] = V::load(output + r * d + i + v * L);
     for (int j = 0; j < n; ++j) {
       const T* value = static_cast<const T*>(values[j]) + i;
-      if (!ahead.together)
-#pragma GCC unroll 8
-        for (int v = 0; v < kV * L; v += kLine) V::prefetch(static_cast<const T*>(values[j + kPhase]) + i + v);
-      else if (j % 2 == 0)
-        ahead.fetch(kV * L < kLine ? 1 : kV * L / kLine);
+      if (!kBursts) ahead.with_value(j, i, kV * L);
       F32 x[kV];
 #pragma GCC unroll 8
       for (int v = 0; v < kV; ++v) x[v] = E::load(value + v * L);
@@ -118,14 +124,23 @@ struct FewRows {
       for (int v = 0; v < kV; ++v) V::store(output + r * d + i + v * L, acc[r][v]);
   }
 
+  // Whether one of the rows does not see one of the keys: hardly ever so where one query decodes.
+  static bool is_cut(const AttendBlock& b, const AttendKeys& keys, int row) {
+    int32_t from = INT32_MIN, to = INT32_MAX;  // what every row sees
+    for (int r = row; r < row + kRows; ++r) from = b.low[r] > from ? b.low[r] : from, to = b.high[r] < to ? b.high[r] : to;
+    bool some = false;
+    for (int j = 0; j < keys.count; ++j) some |= keys.position[j] > to || (keys.position[j] < from && keys.position[j] >= b.sink_tokens);
+    return some;
+  }
+
   // Soft cap and bias for keys [first, first + n), -infinity where a row does not see a key and behind the last key.
-  static void apply_rules(const AttendBlock& b, const AttendKeys& keys, int first, int n, int row, float* scores) {
+  static void apply_rules(const AttendBlock& b, const AttendKeys& keys, bool cut, int first, int n, int row, float* scores) {
     const int padded = round_up_int(n, kKeys);
     if (b.softcap > 0) cap_scores<V>(scores, padded * kRows, b.softcap);
     if (keys.bias != nullptr)
       for (int j = 0; j < n; ++j)
         for (int r = 0; r < kRows; ++r) scores[j * kRows + r] += keys.bias[first + j];
-    if (keys.cut)
+    if (cut)
       for (int j = 0; j < n; ++j)
         for (int r = 0; r < kRows; ++r) {
           const int32_t position = keys.position[first + j];
@@ -175,11 +190,12 @@ struct FewRows {
     alignas(64) float lanes[L];
     for (int l = 0; l < L; ++l) lanes[l] = max[l % kRows];
     State state = {V::load(lanes), V::zero()};
+    const bool cut = keys.cut && is_cut(b, keys, row);
     for (int first = 0; first < keys.count; first += kPhase) {
       const int n = keys.count - first < kPhase ? keys.count - first : kPhase;
       Ahead ahead(keys.k + first, keys.v + first, d);
       score(keys.k + first, n, queries, d, scores, ahead);
-      apply_rules(b, keys, first, n, row, scores);
+      apply_rules(b, keys, cut, first, n, row, scores);
       softmax(scores, round_up_int(n, kKeys) * kRows, &state, max, sum, output, d);
       int i = 0;
       for (; i + kVectors * L <= d; i += kVectors * L) value_group<kVectors>(keys.v + first, i, scores, n, d, output, ahead);
