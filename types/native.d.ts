@@ -110,6 +110,40 @@ export interface NativeSpmmCudaPlan {
   readonly bytes: number;
 }
 
+export interface NativeKHotOptions {
+  /** [out, in], of a DType 0, 1 or 2. */
+  weight: NativeElements;
+  type: number;
+  /** DType that the plan stores the weight as: 0, 1 or 2. */
+  values: number;
+  out: number;
+  in: number;
+  bias: Float32Array | undefined;
+  isa: string;
+  /** 0: all threads of the pool. */
+  threads: number;
+}
+
+export interface NativeKHotPlan {
+  /**
+   * The list of token t is [offsets[t], offsets[t + 1]) of indices and values; without indices and offsets `values` is x [tokens, in]. All are
+   * read before the call returns. y [tokens, out]: as that of NativeSpmmPlan.
+   */
+  run(
+    values: Float32Array,
+    tokens: number,
+    y: Float32Array,
+    indices: Int32Array | undefined,
+    offsets: Int32Array | undefined,
+    privateY: boolean,
+    cancel: NativeCancelToken | undefined,
+  ): Promise<void>;
+  runSync(values: Float32Array, tokens: number, y: Float32Array, indices: Int32Array | undefined, offsets: Int32Array | undefined): void;
+  dispose(): void;
+  readonly kernel: string;
+  readonly bytes: number;
+}
+
 export interface NativeSddmmOptions {
   tokens: number;
   out: number;
@@ -176,6 +210,7 @@ export interface NativeSelectRowsOptions extends NativeMaskOutput {
 export interface NativeAddon extends NativeAttention, NativeCompanions, NativeConv, NativeCuda, NativeScores {
   SpmmPlan: new (options: NativeSpmmOptions) => NativeSpmmPlan;
   SpmmCudaPlan: new (options: NativeSpmmOptions) => NativeSpmmCudaPlan;
+  KHotPlan: new (options: NativeKHotOptions) => NativeKHotPlan;
   /** a [tokens, out], b [tokens, in], mask [out, in]; JavaScript must not have seen the buffer of d [out, in]. */
   sddmm(
     a: Float32Array,

@@ -57,6 +57,9 @@ const rows: readonly [number, number, number, string, number | null, NmDType?][]
   [1, 11008, 4096, '2:4', 1.4, 'w4a8'],
   [1, 4096, 4096, '16:50%', 1.4, 'w4a8'],
   [1, 11008, 4096, '16:50%', 1.4, 'w4a8'],
+  [1, 11008, 4096, 'top5504', 1.6], // half of the activations
+  [1, 11008, 4096, 'top2202', 4],
+  [64, 24576, 1024, 'top32', 20], // the decoder of a sparse autoencoder
 ];
 
 export const nmCases: readonly NmCase[] = rows.map(([tokens, inFeatures, outFeatures, pattern, goal, dtype]) =>
@@ -72,7 +75,7 @@ export function nmCase(shape: NmCase['shape'], pattern: string, goal: number | n
     dtype,
     pattern,
     goal,
-    limit: limitOf(shape.tokens, pattern, dtype),
+    limit: limitOf(shape, pattern, dtype),
     coldWeights,
   };
 }
@@ -81,6 +84,12 @@ export function nmCase(shape: NmCase['shape'], pattern: string, goal: number | n
 export type ParsedPattern =
   | { readonly n: number; readonly m: number; readonly rows: number }
   | { readonly kept: number; readonly group: number };
+
+/** 'topK': the weight is dense, and each token keeps K inputs of x. undefined for any other text. */
+export function parseTop(pattern: string): number | undefined {
+  const top = /^top([1-9]\d*)$/.exec(pattern);
+  return top ? Number(top[1]) : undefined;
+}
 
 /** undefined for any other text. */
 export function parsePattern(pattern: string): ParsedPattern | undefined {
@@ -92,7 +101,9 @@ export function parsePattern(pattern: string): ParsedPattern | undefined {
 }
 
 /** Many tokens: the share of the multiply-adds that is left. Few: the share of the bytes, a value and its index per kept weight. */
-function limitOf(tokens: number, pattern: string, dtype: NmDType): number | null {
+function limitOf({ tokens, in: inputs }: NmCase['shape'], pattern: string, dtype: NmDType): number | null {
+  const top = parseTop(pattern);
+  if (top) return Number((inputs / top).toFixed(2));
   const parsed = parsePattern(pattern);
   if (!parsed || dtype === 'int4' || dtype === 'w4a8') return null; // the peer does not wait for bytes
   const kept = 'kept' in parsed ? parsed.kept : parsed.n / parsed.m;

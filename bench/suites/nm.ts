@@ -1,5 +1,5 @@
 import { type Isa, nm, prune, type Tensor } from 'sparse-kernels';
-import { type NmCase, nmCase, nmCases, type ParsedPattern, parsePattern } from '../cases/nm.js';
+import { type NmCase, nmCase, nmCases, type ParsedPattern, parsePattern, parseTop } from '../cases/nm.js';
 import { matMulNBits } from '../competitors/matmul-nbits.js';
 import { denseMatMul, dynamicQuantizeMatMul } from '../competitors/onnxruntime.js';
 import { FOUR_BIT_GROUP, fourBits } from '../four-bits.js';
@@ -7,6 +7,7 @@ import { productOracle } from '../oracle.js';
 import { normals, randomSource } from '../random.js';
 import { sevenBits } from '../seven-bits.js';
 import type { Suite, Workload } from '../suite.js';
+import { khotLayer } from './khot.js';
 
 /** N:M pruned linear layers against dense ones. */
 export const nmSuite: Suite<NmCase> = {
@@ -14,13 +15,16 @@ export const nmSuite: Suite<NmCase> = {
   cases: nmCases,
   shapeKeys: ['tokens', 'in', 'out'],
   patternHint:
-    "'N:M' with M in 4, 8, 16, 32 and 0 < N < M, 'V:N:M' with V in 4, 8, 16, 'P%' of the weights kept at any place, or '16:P%' in groups",
-  isPattern: (text) => parsePattern(text) !== undefined,
+    "'N:M' with M in 4, 8, 16, 32 and 0 < N < M, 'V:N:M' with V in 4, 8, 16, 'P%' of the weights kept at any place, '16:P%' in groups, or 'topK' inputs of x",
+  isPattern: (text) => parsePattern(text) !== undefined || parseTop(text) !== undefined,
   caseOf: ({ tokens = 0, in: inFeatures = 0, out = 0 }, pattern) => nmCase({ tokens, in: inFeatures, out }, pattern),
   prepare,
 };
 
-function prepare({ shape, pattern: text, dtype, coldWeights }: NmCase): Workload {
+function prepare(benchCase: NmCase): Workload {
+  const { shape, pattern: text, dtype, coldWeights } = benchCase;
+  const top = parseTop(text);
+  if (top !== undefined) return khotLayer(benchCase, top);
   const parsed = parsePattern(text);
   if (!parsed) throw new RangeError(`unknown pattern '${text}'`);
   const unpruned = { type: 'float32', data: normals(shape.out * shape.in, 1), dims: [shape.out, shape.in] } as const;

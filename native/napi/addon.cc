@@ -10,8 +10,8 @@
 namespace sk::napi {
 namespace {
 
-const Verb* const kVerbs[] = {&kSpmm,  &kSddmm,    &kSelect,    &kMap,  &kMapmm,  &kPlanes, &kPool,
-                              &kScore, &kMapouter, &kMapreduce, &kNorm, &kAttend, &kCuda};
+const Verb* const kVerbs[] = {&kSpmm, &kKhot,  &kSddmm,    &kSelect,    &kMap,  &kMapmm,  &kPlanes,
+                              &kPool, &kScore, &kMapouter, &kMapreduce, &kNorm, &kAttend, &kCuda};
 
 Napi::Object to_object(Napi::Env env, const KernelRow& row) {
   const Napi::Object o = Napi::Object::New(env);

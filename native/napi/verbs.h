@@ -15,6 +15,7 @@ struct Verb {
 };
 
 extern const Verb kCuda;  // no verb: device memory
+extern const Verb kKhot;
 extern const Verb kNorm;
 extern const Verb kPlanes;
 extern const Verb kPool;

@@ -2,6 +2,7 @@ import type { KernelInfo } from 'sparse-kernels';
 import { attendChecks } from './attend-parity.js';
 import type { Check } from './check.js';
 import { mapmmChecks, mapouterChecks } from './conv-parity.js';
+import { khotChecks } from './khot-parity.js';
 import { spmmChecks } from './nm-parity.js';
 import { planesChecks } from './planes-parity.js';
 import { poolChecks } from './pool-parity.js';
@@ -15,6 +16,7 @@ export const verbs: Readonly<Record<string, (row: KernelInfo, rows: readonly Ker
   mapouter: mapouterChecks,
   planes: planesChecks,
   spmm: spmmChecks,
+  khot: khotChecks,
   sddmm: sddmmChecks,
   select: selectChecks,
   pool: poolChecks,

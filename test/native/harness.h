@@ -34,6 +34,7 @@ void plan_suite();
 void fuzz_suite();
 void select_suite();
 void conv_suite();
+void khot_suite();
 void planes_suite();
 void norm_suite();
 void attend_suite();

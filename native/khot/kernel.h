@@ -1,0 +1,33 @@
+// What khot.cc and the ISA files share: the packed weight and the move that one kernel row offers. Plain data, no inline code.
+//
+// Packed weight: W^T [in][stride], what an input adds to all outputs: `out` rounded up to kKHotUnit, filled up with zeros. bias [stride].
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "../simd/half.h"
+
+namespace sk {
+
+constexpr int64_t kKHotUnit = 32;    // outputs: a cache line of 16-bit weights, and a multiple of every vector
+constexpr int64_t kKHotWidth = 512;  // most outputs of a tile: their sums stay in L1 beside the rows that they take up
+
+// The outputs [first, first + width) of a token; width is a multiple of kKHotUnit.
+struct KHotTile {
+  const void* weight;
+  int64_t stride, first, width;
+  const float* bias;
+  const int32_t* inputs;  // [count]
+  const float* values;
+  int64_t count;
+  float* sums;  // 64-byte aligned, [width]
+};
+
+struct KHotKernel {
+  const char* name;  // khot_f32_lists_avx2
+  int lanes;
+  void (*run)(const KHotTile& tile);
+};
+
+}  // namespace sk
