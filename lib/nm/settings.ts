@@ -40,7 +40,8 @@ export interface PlanOptions {
    * With dtype int8 and a pattern `'N:M'` without `rows` (W8A8) each token has a scale. Sums are exact in int32. A token with NaN or infinity
    * gives NaN. With dtype int4 (W4A8) every `groupSize` inputs of a token have one, as in onnxruntime's MatMulNBits at accuracy level 4 and
    * llama.cpp's Q8_0: a large number takes steps from its neighbours only. Sums are exact in int32 within a group and float32 over groups. A
-   * group with NaN or infinity gives NaN where it has weights that were not dropped.
+   * group with NaN or infinity gives NaN where it has weights that were not dropped. It is for one or a few tokens: over many, groups of 16
+   * are faster with `'float'`.
    *
    * Default `'float'`: x keeps its numbers.
    */

@@ -8,7 +8,7 @@
 //
 // Floor: the bytes of the packed weight, 12 for 16 weights in groups of 16. Per L / 4 units an and and half a shift for the weights, x and
 // its scale, twice products of pairs, their difference, sums of pairs, float32, the scale of the weight, a product of the scales and an
-// FMA: about twelve operations for 3 L bytes.
+// FMA: about twelve operations for 3 L bytes. From the sums of pairs on once for two units in groups of 32, for four in larger ones.
 #pragma once
 
 #include "tile.h"
@@ -22,47 +22,64 @@ struct W4A8Groups {
   using F32 = typename V::F32;
   using U32 = typename V::U32;
   using Bytes = typename V::Bytes;
+  using Shorts = typename V::Shorts;
   static constexpr int kLanes = V::kLanes;
   static constexpr int kPieces = V::kPieces;
 
-  // The levels of the L units of a step.
-  struct StepLevels {
-    F32 scale, zero;  // zero: its bits are four bytes of it
-  };
-
-  // Unit 4 * p + kI of each piece p of a step.
+  // Where unit 4 * p + kI of a step, which begins with unit `step` of the row, meets x.
   template <int kI>
-  static inline F32 units(const Int8Unit* x, const uint16_t* columns, int64_t unit, const StepLevels& levels, U32 word, F32 acc) {
-    const void *q[kPieces], *x_scale[kPieces];
-#pragma GCC unroll 4
-    for (int p = 0; p < kPieces; ++p) {
-      const int64_t at = unit + 4 * p + kI;
-      const Int8Unit& from = x[(static_cast<int64_t>(columns[at >> kShift]) << kShift) + (at & ((1 << kShift) - 1))];
-      q[p] = from.q;
-      x_scale[p] = from.scale;
-    }
-    const Bytes weights = V::and_u32(kI % 2 ? V::template shift_right<4>(word) : word, V::set1_u32(0x0F0F0F0F));
-    const Bytes zero = kZeros ? V::bits_of(V::template splat_in_pieces<kI>(levels.zero)) : V::set1_u32(0x08080808);
-    const Bytes inputs = V::load_pieces(q);
-    const auto sums = V::sum_pairs(V::sub_shorts(V::dot_pairs(weights, inputs), V::dot_pairs(zero, inputs)));
-    const F32 scale = V::template splat_in_pieces<kI>(levels.scale) * V::float_of(V::load_pieces(x_scale));
-    return V::fma(V::to_float(sums), scale, acc);
+  static inline const Int8Unit& inputs(const Int8Unit* x, const uint16_t* columns, int64_t step, int p) {
+    const int64_t unit = step + 4 * p + kI;
+    return x[(static_cast<int64_t>(columns[unit >> kShift]) << kShift) + (unit & ((1 << kShift) - 1))];
   }
 
-  // The lanes of the result add up to the sum of a row.
+  // Sums of two products of the units 4 * p + kI. zeros: in each lane the bits are four bytes of it.
+  template <int kI>
+  static inline Shorts products(const Int8Unit* x, const uint16_t* columns, int64_t step, U32 word, F32 zeros) {
+    const void* q[kPieces];
+#pragma GCC unroll 4
+    for (int p = 0; p < kPieces; ++p) q[p] = inputs<kI>(x, columns, step, p).q;
+    const Bytes weights = V::and_u32(kI % 2 ? V::template shift_right<4>(word) : word, V::set1_u32(0x0F0F0F0F));
+    const Bytes zero = kZeros ? V::bits_of(V::template splat_in_pieces<kI>(zeros)) : V::set1_u32(0x08080808);
+    const Bytes values = V::load_pieces(q);
+    return V::sub_shorts(V::dot_pairs(weights, values), V::dot_pairs(zero, values));
+  }
+
+  // acc + the sums of units that have the scales of unit kI.
+  template <int kI>
+  static inline F32 finish(const Int8Unit* x, const uint16_t* columns, int64_t step, F32 scales, Shorts sums, F32 acc) {
+    const void* x_scales[kPieces];
+#pragma GCC unroll 4
+    for (int p = 0; p < kPieces; ++p) x_scales[p] = inputs<kI>(x, columns, step, p).scale;
+    const F32 scale = V::template splat_in_pieces<kI>(scales) * V::float_of(V::load_pieces(x_scales));
+    return V::fma(V::to_float(V::sum_pairs(sums)), scale, acc);
+  }
+
+  // The lanes of the result add up to the sum of a row. Units of a piece that belong to one group share an end: 16 bits hold the sums of
+  // four, 8 products of at most 15 * 127.
   static inline F32 row(const PackedGroups& s, int64_t first, int64_t groups, const Int8Unit* x) {
     const uint16_t* columns = s.columns + first;
     const uint32_t* words = s.words + first * (2 << kShift);
     F32 acc[2] = {V::zero(), V::zero()};
-    for (int64_t unit = 0; unit < groups << kShift; unit += kLanes, words += 2 * kLanes) {
-      const int64_t group = first + (unit >> kShift);
-      StepLevels levels = {V::template load_each<kShift>(s.scales + group), V::zero()};
-      if constexpr (kZeros) levels.zero = V::float_of(V::template splat_bytes<kShift>(s.zeros + group));
+    for (int64_t step = 0; step < groups << kShift; step += kLanes, words += 2 * kLanes) {
+      const int64_t group = first + (step >> kShift);
+      const F32 scales = V::template load_each<kShift>(s.scales + group);
+      F32 zeros = V::zero();
+      if constexpr (kZeros) zeros = V::float_of(V::template splat_bytes<kShift>(s.zeros + group));
       const U32 lower = V::load_u32(words), upper = V::load_u32(words + kLanes);
-      acc[0] = units<0>(x, columns, unit, levels, lower, acc[0]);
-      acc[1] = units<1>(x, columns, unit, levels, lower, acc[1]);
-      acc[0] = units<2>(x, columns, unit, levels, upper, acc[0]);
-      acc[1] = units<3>(x, columns, unit, levels, upper, acc[1]);
+      const Shorts a = products<0>(x, columns, step, lower, zeros), b = products<1>(x, columns, step, lower, zeros);
+      const Shorts c = products<2>(x, columns, step, upper, zeros), d = products<3>(x, columns, step, upper, zeros);
+      if constexpr (kShift == 0) {
+        acc[0] = finish<0>(x, columns, step, scales, a, acc[0]);
+        acc[1] = finish<1>(x, columns, step, scales, b, acc[1]);
+        acc[0] = finish<2>(x, columns, step, scales, c, acc[0]);
+        acc[1] = finish<3>(x, columns, step, scales, d, acc[1]);
+      } else if constexpr (kShift == 1) {
+        acc[0] = finish<0>(x, columns, step, scales, V::add_shorts(a, b), acc[0]);
+        acc[1] = finish<2>(x, columns, step, scales, V::add_shorts(c, d), acc[1]);
+      } else {
+        acc[0] = finish<0>(x, columns, step, scales, V::add_shorts(V::add_shorts(a, b), V::add_shorts(c, d)), acc[0]);
+      }
     }
     return acc[0] + acc[1];
   }
