@@ -10,6 +10,9 @@ namespace sk::napi {
 // types/attention.d.ts, NativeAttendOptions.
 AttendOptions attend_options(const Napi::Value& value);
 
+// attendMerge(outputs, lses, rows, headDim, output, lse) -> Promise<void>
+Napi::Value attend_merge(const Napi::CallbackInfo& info);
+
 // Adds AttendCudaPlan and verticalSlashCuda.
 void define_attend_cuda(Napi::Env env, Napi::Object exports);
 
