@@ -33,7 +33,7 @@ function(sk_add_verb verb)
     file(GLOB parts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/native/${verb}/${isa}_*.cc)
     list(APPEND parts ${PROJECT_SOURCE_DIR}/native/${verb}/${isa}.cc)
     list(APPEND sources ${parts})
-    set_source_files_properties(${parts} PROPERTIES COMPILE_OPTIONS "${SK_ISA_FLAGS_${isa}}")
+    set_source_files_properties(${parts} PROPERTIES COMPILE_OPTIONS "-fno-exceptions;${SK_ISA_FLAGS_${isa}}") # which would call the C++ runtime
   endforeach()
   add_library(${verb}_isa OBJECT ${sources})
   target_sources(sk_native PRIVATE $<TARGET_OBJECTS:${verb}_isa>)
