@@ -1,5 +1,7 @@
 import { attention, type CudaKernelInfo, type TensorLike } from 'sparse-kernels';
-import { type AttentionCase, attentionCases, attentionCudaCases } from '../cases/attention.js';
+import { attentionCases } from '../cases/attention.js';
+import type { AttentionCase } from '../cases/attention-case.js';
+import { attentionCudaCases } from '../cases/attention-cuda.js';
 import { attendOperands } from '../kernels/attend-operands.js';
 import type { Check } from '../kernels/check.js';
 import { denseAttention } from '../reference/attention.js';

@@ -1,6 +1,6 @@
 /** A case of attend as operands of a plan, and as dense attention for the oracle. */
 import type { attention } from 'sparse-kernels';
-import type { AttentionCase } from '../cases/attention.js';
+import type { AttentionCase } from '../cases/attention-case.js';
 import { type DenseAttention, listedPairs, rounded } from '../reference/attention.js';
 import { generator, misaligned, uniform } from '../support/random.js';
 

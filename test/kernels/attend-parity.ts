@@ -1,5 +1,6 @@
 import { attention, type KernelInfo } from 'sparse-kernels';
-import { type AttentionCase, attentionCases } from '../cases/attention.js';
+import { attentionCases } from '../cases/attention.js';
+import type { AttentionCase } from '../cases/attention-case.js';
 import { type DenseResult, denseAttention } from '../reference/attention.js';
 import { firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
 import { smallIntegers, uniform } from '../support/random.js';
