@@ -25,7 +25,7 @@ progress.start('roofline');
 const threadCounts = threads !== undefined ? [threads] : [...new Set([1, getNumThreads()])];
 const contenders = threadCounts.map((count) => ({
   roofline: probeRoofline(count, quick ? 0.5 : 2),
-  conditions: { threads: count, coldBytes: coldBytes(), ...(isa !== undefined && { isa }) },
+  conditions: { threads: count, coldBytes: coldBytes(quick), ...(isa !== undefined && { isa }) },
 }));
 
 const results: Result[] = [];

@@ -29,34 +29,30 @@ export async function matMulNBits(layer: FourBitLayer): Promise<DensePeer> {
   const y = new ort.Tensor('float32', new Float32Array(layer.tokens * layer.out), [layer.tokens, layer.out]);
   const x = new ort.Tensor('float32', layer.x, [layer.tokens, layer.in]);
   const initializer = packed(layer);
-  const peers = [];
+  const create = (level: number) => ort.InferenceSession.create(model(layer, initializer, level), sessionOptions(layer.threads));
+  const contest = [];
   for (const level of [0, 4]) {
-    const sessions: ort.InferenceSession[] = [];
-    for (let i = 0; i < layer.copies; i++) {
-      sessions.push(await ort.InferenceSession.create(model(layer, initializer, level), sessionOptions(layer.threads)));
-    }
-    let turn = 0;
-    const run = async () => {
+    const session = await create(level);
+    contest.push({ level, session, ms: await fastest(() => session.run({ x }, { y })) });
+  }
+  const [{ level, session }, other] = contest.sort((a, b) => a.ms - b.ms) as [(typeof contest)[0], (typeof contest)[0]];
+  await other.session.release();
+  const sessions = [session];
+  while (sessions.length < layer.copies) sessions.push(await create(level));
+  let turn = 0;
+  return {
+    name: `onnxruntime-node ${version()} (MatMulNBits, accuracy level ${level})`,
+    run: async () => {
       await sessions[turn++ % sessions.length]?.run({ x }, { y });
       return y.data as Float32Array;
-    };
-    peers.push({
-      name: `onnxruntime-node ${version()} (MatMulNBits, accuracy level ${level})`,
-      run,
-      ms: await fastest(run, sessions.length),
-      sessions,
-    });
-  }
-  const [first, second] = peers as [(typeof peers)[0], (typeof peers)[0]];
-  const [chosen, other] = first.ms <= second.ms ? [first, second] : [second, first];
-  for (const session of other.sessions) await session.release();
-  return chosen;
+    },
+  };
 }
 
-/** Milliseconds of the fastest call of a few turns. */
-async function fastest(run: () => Promise<unknown>, copies: number): Promise<number> {
+/** Milliseconds of the fastest of a few calls. */
+async function fastest(run: () => Promise<unknown>): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < 5 * copies; i++) {
+  for (let i = 0; i < 5; i++) {
     const start = performance.now();
     await run();
     least = Math.min(least, performance.now() - start);
