@@ -36,7 +36,7 @@ export function parseOptions(argv: readonly string[], suites: ReadonlyMap<string
     .option('--pattern <pattern>', 'only this pattern, e.g. 2:4')
     .option('--threads <count>', 'only this thread count (else: 1, and the default of the machine)', parseCount)
     .option('--isa <name>', `force an instruction set: ${isas.join(', ')}`)
-    .option('--quick', 'every case, but few pairs: a minute in all')
+    .option('--quick', 'every case within a minute: few pairs, and all threads only')
     .option('--device <kind>', 'cuda, with --simulate')
     .option('--simulate', 'count what the CUDA kernels do, in test/gpusim, and model a device with it')
     .option('--json', 'one JSON document on stdout instead of the table')

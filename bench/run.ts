@@ -22,7 +22,7 @@ const budget = quick
 // One frame a second: drawing must not take time from what is measured.
 const progress = ora({ isSilent: !process.stderr.isTTY, spinner: { interval: 1000, frames: ['-', '+'] } });
 progress.start('roofline');
-const threadCounts = threads !== undefined ? [threads] : [...new Set([1, getNumThreads()])];
+const threadCounts = threads !== undefined ? [threads] : quick ? [getNumThreads()] : [...new Set([1, getNumThreads()])];
 const contenders = threadCounts.map((count) => ({
   roofline: probeRoofline(count, quick ? 0.5 : 2),
   conditions: { threads: count, coldBytes: coldBytes(quick), ...(isa !== undefined && { isa }) },

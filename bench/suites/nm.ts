@@ -30,20 +30,19 @@ function prepare(benchCase: NmCase): Workload {
   const unpruned = { type: 'float32', data: normals(shape.out * shape.in, 1), dims: [shape.out, shape.in] } as const;
   const sparsity = sparsityOf(parsed);
   const pruned = pruneTo(unpruned, parsed);
+  const four = dtype === 'int4' || dtype === 'w4a8' ? fourBits(pruned.data, shape.out, shape.in) : undefined;
   // Both sides compute with the weight as it is after rounding to dtype.
-  const stored = storedWeight(pruned, shape, dtype, parsed);
+  const stored = storedWeight(pruned, shape, dtype, parsed, four);
   const weight = dtype === 'float32' ? pruned : nm.plan({ ...stored, ...sparsity }).toDense();
   const input = { type: 'float32', data: normals(shape.tokens * shape.in, 2), dims: [shape.tokens, shape.in] };
   const operands = { ...shape, x: input.data, weight: weight.data };
-  const isInt4 = dtype === 'int4' || dtype === 'w4a8';
-  const badWeight = keptCount(isInt4 ? pruned.data : weight.data, shape, parsed); // 4 bits round many to 0
+  const badWeight = keptCount(four ? pruned.data : weight.data, shape, parsed); // 4 bits round many to 0
   // Half a step of the larger range; onnxruntime's steps are 2/255 of the largest magnitude, ours 1/127.
   const xError = input.data.reduce((most, v) => Math.max(most, Math.abs(v)), 0) / 254;
   const compare = productOracle({ ...operands, ...((dtype === 'w8a8' || dtype === 'w4a8') && { xError }) });
   // Where it is faster so, MatMulNBits quantises x.
-  const comparePeer = isInt4 ? productOracle({ ...operands, xError }) : compare;
-  const denseBytes = isInt4 ? weight.data.length * (4 / 8 + 4 / FOUR_BIT_GROUP) : weight.data.byteLength;
-  const four = isInt4 ? fourBits(pruned.data, shape.out, shape.in) : undefined;
+  const comparePeer = four ? productOracle({ ...operands, xError }) : compare;
+  const denseBytes = four ? weight.data.length * (4 / 8 + 4 / FOUR_BIT_GROUP) : weight.data.byteLength;
 
   return async ({ threads, isa, coldBytes }) => {
     const forced = isa === undefined ? {} : { isa: isa as Isa };
@@ -86,18 +85,19 @@ function storedWeight(
   { out, in: inputs }: NmCase['shape'],
   dtype: NmCase['dtype'],
   pattern: ParsedPattern,
+  four?: ReturnType<typeof fourBits>,
 ): Pick<nm.PlanOptions, 'weight' | 'dtype' | 'scale' | 'activations' | 'groupSize'> {
-  if (dtype !== 'w8a8' && dtype !== 'int4' && dtype !== 'w4a8') return { weight: pruned, dtype };
   if (dtype === 'w8a8') {
     const { steps, scale } = sevenBits(pruned.data, out, inputs);
     return { weight: { data: steps, dims: pruned.dims }, scale, activations: 'int8' };
   }
-  const { steps, scale } = fourBits(pruned.data, out, inputs);
+  if (dtype !== 'int4' && dtype !== 'w4a8') return { weight: pruned, dtype };
+  const { steps, scale } = four as ReturnType<typeof fourBits>;
   const weight = { data: steps, dims: pruned.dims };
-  const four = { weight, dtype: 'int4', activations: dtype === 'w4a8' ? 'int8' : 'float' } as const;
-  if (!('kept' in pattern)) return { ...four, scale, groupSize: FOUR_BIT_GROUP };
+  const layer = { weight, dtype: 'int4', activations: dtype === 'w4a8' ? 'int8' : 'float' } as const;
+  if (!('kept' in pattern)) return { ...layer, scale, groupSize: FOUR_BIT_GROUP };
   // Groups of 16 have scales of their own: the same two by two, so that the peer has the same weight.
-  return { ...four, scale: Float32Array.from({ length: 2 * scale.length }, (_, i) => scale[i >> 1] as number), groupSize: 16 };
+  return { ...layer, scale: Float32Array.from({ length: 2 * scale.length }, (_, i) => scale[i >> 1] as number), groupSize: 16 };
 }
 
 /** A weight that was pruned to nothing would make every output right and every kernel fast. */
