@@ -2,6 +2,7 @@ import type { NativeKernelMap, NativeMapmmPlan } from '../../types/conv.js';
 import { cancellable, type NativeHandle } from '../handle.js';
 import { inSlices } from '../slices.js';
 import { allocate, typedArray } from '../tensor.js';
+import { borrow, giveBack } from './staging.js';
 
 /** Features of so many bytes are copied in one piece by the addon. */
 const onePiece = 4 << 20;
@@ -34,12 +35,22 @@ export async function runPlan(
  */
 export async function onCopies(x: Operand, y: Operand, run: (x: Operand, y: Operand) => Promise<void>): Promise<void> {
   const { length } = y.data;
-  const from = isLarge(x) ? await copied(x, 'x') : x;
-  const out = () => typedArray(y.data, 'float32', 'out', length); // it may have been transferred away
-  out();
-  const to = isLarge(y) ? { data: allocate('float32', length, 'the copy of out'), isPrivate: true } : y;
-  await run(from, to);
-  if (to !== y) await inSlices(length, 1, (first, end) => out().set(to.data.subarray(first, end), first));
+  const lent: Float32Array[] = [];
+  const lend = (of: number, name: string) => {
+    const data = borrow(of, name);
+    lent.push(data);
+    return data;
+  };
+  try {
+    const from = isLarge(x) ? await copied(x, 'x', lend) : x;
+    const out = () => typedArray(y.data, 'float32', 'out', length); // it may have been transferred away
+    out();
+    const to = isLarge(y) ? { data: lend(length, 'the copy of out'), isPrivate: true } : y;
+    await run(from, to);
+    if (to !== y) await inSlices(length, 1, (first, end) => out().set(to.data.subarray(first, end), first));
+  } finally {
+    for (const data of lent) giveBack(data); // the run has ended, aborted or not
+  }
 }
 
 /**
@@ -51,9 +62,13 @@ export function isLarge({ data, isPrivate }: Operand): boolean {
 }
 
 /** A copy made in slices, so that other turns of the event loop come in between. */
-export async function copied({ data: features }: Operand, name: string): Promise<Operand> {
+export async function copied(
+  { data: features }: Operand,
+  name: string,
+  room = (length: number, what: string): Float32Array => allocate('float32', length, what),
+): Promise<Operand> {
   const { length } = features;
-  const data = allocate('float32', length, `the copy of ${name}`);
+  const data = room(length, `the copy of ${name}`);
   await inSlices(length, 1, (first, end) => {
     data.set(typedArray(features, 'float32', name, length).subarray(first, end), first);
   });

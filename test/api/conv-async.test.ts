@@ -92,3 +92,23 @@ test('a large given result is copied in slices, too; turns of the event loop com
   structuredClone(given.buffer, { transfer: [given.buffer] });
   await expect(run).rejects.toMatchObject({ code: 'ERR_SK_BUFFER' });
 });
+
+test('copies are lent to one run at a time: several at once, one after another, after an aborted one', async () => {
+  const coords = Int32Array.from({ length: 3 * 40_000 }, (_, i) =>
+    i % 3 === 0 ? 0 : i % 3 === 1 ? Math.floor(i / 600) : Math.floor(i / 3) % 200,
+  );
+  const inputs = [1, 2, 3, 4].map((seed) => conv.tensor({ coords, features: uniform(40_000 * 32, seed), spatialShape: [200, 200] }));
+  const map = conv.map(inputs[0] as conv.SparseTensor, { kernelSize: 3 });
+  const layer = conv.layer({ weight: { data: uniform(32 * 9 * 32, 5), dims: [32, 3, 3, 32] } });
+  const expected = inputs.map((x) => layer.runSync(x, map).features);
+  for (let round = 0; round < 3; round++) {
+    const abort = new AbortController();
+    const aborted = layer.run(inputs[round] as conv.SparseTensor, map, { signal: abort.signal });
+    const runs = inputs.map((x) => layer.run(x, map, { out: new Float32Array(40_000 * 32) }));
+    setTimeout(() => abort.abort(new Error('enough')), round);
+    await expect(aborted).rejects.toThrow('enough');
+    for (const [i, { features }] of (await Promise.all(runs)).entries()) {
+      expect(firstMismatch(features, expected[i] as Float32Array, 0)).toBeNull();
+    }
+  }
+});
