@@ -7,6 +7,7 @@
 #include "../core/parallel.h"
 #include "block.h"
 #include "segment.h"
+#include "walk.h"
 
 namespace sk {
 
@@ -79,6 +80,7 @@ Status AttendPlan::create(const AttendOptions& options, std::shared_ptr<const At
   };
   if (const Status status = choose_kernel(kRows, options.isa, fits, &chosen); !status.ok()) return status;
   plan->kernel_ = chosen->kernel;
+  plan->walks_ = plan->prefers_walks();
   plan->schedule();
   *result = std::move(plan);
   return Status();
@@ -94,31 +96,51 @@ Status AttendPlan::run(const AttendOperands& in, const AttendResults& out, const
     tasks.push_back(tasks.back() + unit_tasks_[unit + 1] - unit_tasks_[unit]);
     partials.push_back(partials.back() + unit_partials_[unit + 1] - unit_partials_[unit]);
   }
+  const bool walks = walks_ && can_walk(o_, in);
   int slots = ThreadPool::instance().threads();
   if (o_.threads > 0) slots = std::min(slots, o_.threads);
-  slots = static_cast<int>(std::min<int64_t>(slots, tasks.back()));
-  const int64_t per_slot = round_up(keys_first_ ? segment_scratch(o_, segment_, lists_.ids) : attend_scratch(o_), 16);
+  slots = static_cast<int>(std::min<int64_t>(slots, walks ? tasks.back() / o_.kv_heads : tasks.back()));
+  const int64_t scratch_floats = keys_first_ ? segment_scratch(o_, segment_, lists_.ids) : walks ? walk_scratch(o_) : attend_scratch(o_);
+  const int64_t per_slot = round_up(scratch_floats, 16);
   const int64_t partial_floats = partials.back() * (o_.head_dim + 2);
   float* workspace = static_cast<float*>(thread_scratch(static_cast<size_t>(slots * per_slot + partial_floats) * sizeof(float)));
   if (workspace == nullptr) return Status(Code::kMemory, "no memory for the workspace of a run");
   float* partial_base = workspace + slots * per_slot;
 
+  // Task i of unit first_unit + u, and where its partial results go.
+  const auto task_of = [&](int64_t u, int64_t i) {
+    return &tasks_[static_cast<size_t>(unit_tasks_[(in.first_unit + u) % list_units] + i)];
+  };
+  const auto partial_of = [&](int64_t u, const AttendTask& task) {
+    const int64_t all = partials.back(), first = partials[u] + task.partial + task.part * int64_t{task.heads} * task.queries;
+    return AttendPartial{partial_base + first * o_.head_dim, partial_base + all * o_.head_dim + first,
+                         partial_base + all * (o_.head_dim + 1) + first};
+  };
   const auto each_task = [&](auto&& body) {
     parallel_for(tasks.back(), slots, [&](int64_t i, int slot) {
       if (run.cancelled()) return;
       const int64_t u = std::upper_bound(tasks.begin(), tasks.end(), i) - tasks.begin() - 1;
-      const size_t unit = static_cast<size_t>((in.first_unit + u) % list_units);
-      const AttendTask& task = tasks_[static_cast<size_t>(unit_tasks_[unit] + i - tasks[static_cast<size_t>(u)])];
-      const int64_t all = partials.back(), rows = int64_t{task.heads} * task.queries;
-      const int64_t first = partials[static_cast<size_t>(u)] + task.partial + task.part * rows;
-      const AttendPartial partial = {partial_base + first * o_.head_dim, partial_base + all * o_.head_dim + first,
-                                     partial_base + all * (o_.head_dim + 1) + first};
-      body(task, (in.first_unit + u) / o_.kv_heads, workspace + slot * per_slot, partial);
+      const AttendTask& task = *task_of(u, i - tasks[u]);
+      body(task, (in.first_unit + u) / o_.kv_heads, workspace + slot * per_slot, partial_of(u, task));
     });
   };
-  each_task([&](const AttendTask& task, int64_t b, float* scratch, const AttendPartial& partial) {
-    keys_first_ ? attend_segment(run, task, b, segment_, scratch) : attend_task(run, task, b, scratch, partial);
-  });
+  if (walks) {
+    parallel_for(tasks.back() / o_.kv_heads, slots, [&](int64_t i, int slot) {
+      if (run.cancelled()) return;
+      int64_t u = std::upper_bound(tasks.begin(), tasks.end(), i * o_.kv_heads) - tasks.begin() - 1;
+      u -= u % o_.kv_heads;
+      AttendWalk walk;
+      for (int64_t h = 0; h < o_.kv_heads; ++h) {
+        walk.tasks[h] = task_of(u + h, i - tasks[u] / o_.kv_heads);
+        walk.partials[h] = partial_of(u + h, *walk.tasks[h]);
+      }
+      attend_walk(run, walk, (in.first_unit + u) / o_.kv_heads, workspace + slot * per_slot);
+    });
+  } else {
+    each_task([&](const AttendTask& task, int64_t b, float* scratch, const AttendPartial& partial) {
+      keys_first_ ? attend_segment(run, task, b, segment_, scratch) : attend_task(run, task, b, scratch, partial);
+    });
+  }
   if (partials.back() > 0)
     each_task([&](const AttendTask& task, int64_t b, float*, const AttendPartial& partial) {
       if (task.parts > 1 && task.part == 0) attend_join(run, task, b, partial);

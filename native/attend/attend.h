@@ -9,6 +9,8 @@
 // heads that it serves. Each block is summed by one thread in the order of its lists; long lists of few blocks are split into parts of
 // a size that depends on the plan only, which are merged in order. So results depend neither on threads nor on timing.
 //
+// Where few rows of all key-value heads read the same keys of a cache, a task takes a range of keys through all heads (walk.h).
+//
 // Where blocks would be of few rows but many of them list the same tiles, keys come first: a segment of rows, of any lists, takes the tiles
 // in ascending order, each chunk of keys meets all rows that list it, and the rows wait in memory. Its sums do not depend on its size.
 #pragma once
@@ -111,6 +113,7 @@ class AttendPlan {
  private:
   AttendPlan() = default;
   bool prefers_keys();
+  bool prefers_walks() const;
   void schedule();
   void split();
   int64_t sets() const;
@@ -122,6 +125,7 @@ class AttendPlan {
   KeyLists lists_ = {};
   int64_t listed_ = 0;
   bool keys_first_ = false;
+  bool walks_ = false;           // over caches: task i of all key-value heads of a batch entry is one piece of work (walk.h)
   int64_t segment_queries_ = 0;  // where keys come first; sums do not depend on it
   SegmentSize segment_ = {};
   // Tasks of the units of lists_batch batch entries, those of a unit from long to short.

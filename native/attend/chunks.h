@@ -9,6 +9,29 @@
 
 namespace sk {
 
+// The keys of a task's part, counted through the tiles, full tiles and columns of its row of lists, to chunks.add(); every tile counts in
+// full.
+template <class Chunks>
+void add_part(const KeyLists& lists, const AttendTask& task, Chunks& chunks) {
+  const int64_t row = task.row, keys = lists.length(row);
+  const int64_t from = keys * task.part / task.parts, to = keys * (task.part + 1) / task.parts;
+  int64_t base = 0;  // of the list in work
+  for (const Lists* list : {&lists.tiles, &lists.full_tiles}) {
+    const int64_t size = lists.tile_keys, end = std::min(to - base, list->count(row) * size);
+    for (int64_t at = std::max<int64_t>(from - base, 0); at < end;) {
+      const int64_t next = std::min(end, (at / size + 1) * size), first = list->row(row)[at / size] * lists.id_keys;
+      chunks.add(first + at % size, first + at % size + next - at, list == &lists.tiles);
+      at = next;
+    }
+    base += list->count(row) * size;
+  }
+  const int64_t end = std::min(to - base, lists.columns.count(row));
+  for (int64_t at = std::max<int64_t>(from - base, 0); at < end; ++at) {
+    const int64_t token = lists.columns.row(row)[at];
+    chunks.add(token, token + 1, true);
+  }
+}
+
 // Collects keys and hands them over in chunks: take(const AttendKeys&). The rows that they are for see positions from first_seen to
 // last_seen.
 template <class Take>

@@ -4,6 +4,7 @@
 #include "../core/memory.h"
 #include "../core/parallel.h"
 #include "attend.h"
+#include "walk.h"
 
 namespace sk {
 namespace {
@@ -11,6 +12,9 @@ namespace {
 // Plans of fewer tasks than this have the keys of each task cut into parts, so that all threads of a large machine find work.
 constexpr int64_t kEnoughTasks = 64;
 constexpr int64_t kPartKeys = 2048, kMostParts = 1024;
+
+// Caches are walked through by pieces of all key-value heads, which are shorter, where there are so many of them.
+constexpr int64_t kWalkKeys = 512, kEnoughWalks = 32;
 
 // Keys come first where each tile is named by so many rows of a segment, on average, that laying it out pays: from 4 on for one row a list,
 // from 16 on for 8 (AVX2, heads of 64 and 128, tiles of 16 and 64 keys). Threads without work are worth segments of fewer rows.
@@ -60,6 +64,15 @@ bool AttendPlan::prefers_keys() {
   return true;
 }
 
+// Whether key-value heads may go through a cache together: few rows each, and the lists are the same.
+bool AttendPlan::prefers_walks() const {
+  if (keys_first_ || o_.head_sets != HeadSets::kShared || o_.kv_heads < 2 || o_.kv_heads > kMostWalkHeads) return false;
+  if (o_.heads / o_.kv_heads * o_.queries > kAttendFewRows || o_.block_queries < o_.queries || lists_.columns.total() > 0) return false;
+  int64_t walks = 0;
+  for (int64_t row = 0; row < o_.lists_batch; ++row) walks += ceil_div(lists_.length(row), kWalkKeys);
+  return walks * (o_.batch / o_.lists_batch) >= kEnoughWalks;
+}
+
 // Pairs of query and key that the lists of a task name, for one of its heads.
 int64_t AttendPlan::pairs(const AttendTask& task) const {
   int64_t sum = 0;
@@ -96,7 +109,7 @@ void AttendPlan::schedule() {
   }
   unit_tasks_.push_back(static_cast<int64_t>(tasks_.size()));
   unit_partials_.assign(unit_tasks_.size(), 0);
-  if (!keys_first_ && static_cast<int64_t>(tasks_.size()) * (o_.batch / o_.lists_batch) < kEnoughTasks) split();
+  if (walks_ || (!keys_first_ && static_cast<int64_t>(tasks_.size()) * (o_.batch / o_.lists_batch) < kEnoughTasks)) split();
 }
 
 void AttendPlan::split() {
@@ -108,7 +121,8 @@ void AttendPlan::split() {
     int64_t partial = 0;
     for (int64_t i = begin; i < end; ++i) {
       AttendTask task = whole[static_cast<size_t>(i)];
-      task.parts = static_cast<int32_t>(std::clamp<int64_t>(ceil_div(lists_.length(task.row), kPartKeys), 1, kMostParts));
+      task.parts =
+          static_cast<int32_t>(std::clamp<int64_t>(ceil_div(lists_.length(task.row), walks_ ? kWalkKeys : kPartKeys), 1, kMostParts));
       task.partial = partial;
       if (task.parts > 1) partial += int64_t{task.parts} * task.heads * task.queries;
       for (task.part = 0; task.part < task.parts; ++task.part) tasks_.push_back(task);
