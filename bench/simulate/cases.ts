@@ -16,4 +16,13 @@ export interface SimulatedCase {
   readonly dense: { readonly multiplyAdds: number; readonly type: 'half' | 'float' | 'int8' | 'tf32'; readonly bytes: number };
 }
 
-export const shortTypes = { float16: 'f16', bfloat16: 'bf16', float32: 'f32', int8: 'i8', w8a8: 'w8a8', tf32: 'tf32' } as const;
+export const shortTypes = {
+  float16: 'f16',
+  bfloat16: 'bf16',
+  float32: 'f32',
+  int8: 'i8',
+  int4: 'i4',
+  'int4-128': 'i4g128',
+  w8a8: 'w8a8',
+  tf32: 'tf32',
+} as const;

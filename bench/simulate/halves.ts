@@ -15,3 +15,9 @@ export function halves(values: Float32Array, type: 'float16' | 'bfloat16'): Uint
   };
   return Uint16Array.from(new Uint32Array(values.buffer), half);
 }
+
+/** To the 11 bits of float16, of a number in its range: what is left of 53 bits after a Veltkamp splitting. */
+export function roundToHalf(value: number): number {
+  const shifted = value * (2 ** 42 + 1);
+  return shifted - (shifted - value);
+}

@@ -27,6 +27,14 @@ const rows: readonly Row[] = [
   [16, 4096, 4096, 'int8', '2:4', 16, 4096],
   [16, 4096, 4096, 'w8a8', '2:4', 16, 4096],
   [1, 4096, 4096, 'float16', '2:4', 1, 4096],
+  [1, 4096, 4096, 'int8', '2:4', 1, 4096],
+  // The floor of few tokens: 3.5 bits of a dense weight in groups of 32, 2 of values, 1 of metadata, 0.5 of scales; 3.25 in groups of 128.
+  [1, 4096, 4096, 'int4', '2:4', 1, 4096],
+  [16, 4096, 4096, 'int4', '2:4', 16, 4096],
+  [16, 4096, 4096, 'int4-128', '2:4', 16, 4096],
+  [64, 4096, 4096, 'int4', '2:4', 64, 4096],
+  [4096, 4096, 4096, 'int4', '2:4', 128, 128],
+  [4096, 4096, 4096, 'int4-128', '2:4', 128, 128],
   [512, 4096, 4096, 'float32', '2:4', 128, 64],
   [512, 4096, 4096, 'float32', '1:8', 128, 64],
   [512, 4096, 4096, 'float16', '1:8', 128, 64],
@@ -35,11 +43,12 @@ const rows: readonly Row[] = [
 ];
 
 export const nmCases: readonly SimulatedCase[] = rows.map(([tokens, inputs, out, dtype, pattern, partTokens, partOut, rows]) => {
-  const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int8: 1, w8a8: 1, tf32: 4 }[dtype];
-  const xBytes = dtype === 'int8' ? 2 : elementBytes; // of the type that is multiplied
+  const scaleBytes = { int4: 2 / 32, 'int4-128': 2 / 64 }[dtype as string] ?? 0; // of a dense weight; a tile of 64 inputs has its own
+  const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int8: 1, int4: 0.5, 'int4-128': 0.5, w8a8: 1, tf32: 4 }[dtype];
+  const xBytes = dtype === 'w8a8' ? 1 : Math.max(elementBytes, 2); // of the type that is multiplied
   const [n, m] = pattern.split(':').map(Number) as [number, number];
   // Tiles: values and two bits for each. Cells: values and a byte for each.
-  const weightBytes = ((inputs * n) / m) * out * (elementBytes + (dtype !== 'float32' && m === 4 ? 0.25 : 1));
+  const weightBytes = inputs * out * ((n / m) * (elementBytes + (dtype !== 'float32' && m === 4 ? 0.25 : 1)) + scaleBytes);
   const others = tokens * inputs * xBytes + tokens * out * 4; // float32 y
   return {
     name: `${shortTypes[dtype]}-${tokens}x${inputs}x${out}-${pattern}${rows ? `-${rows}` : ''}`,

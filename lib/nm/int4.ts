@@ -36,3 +36,17 @@ export function int4Settings(o: Int4Options, { m, n }: ParsedPattern, isInt4: bo
   }
   return { group, zeroPoint: o.zeroPoint ?? false };
 }
+
+/** What the CUDA kernels of int4 weights leave to the CPU. */
+export function int4OnCuda(
+  { group }: Pick<ReturnType<typeof int4Settings>, 'group'>,
+  { m }: Pick<ParsedPattern, 'm'>,
+  int8Activations: boolean,
+): void {
+  const refuse = (expected: string, received: string) => {
+    throw rangeError('ERR_SK_OPTION', `expected ${expected} with dtype int4 on device 'cuda' but received ${received}`);
+  };
+  if (m === 0) refuse("pattern '2:4' or '1:2'", "'block'");
+  if (group < 32) refuse('groupSize 32, 64 or 128', `${group}`);
+  if (int8Activations) refuse("activations 'float'", "'int8'");
+}

@@ -3,7 +3,7 @@ import { type Isa, isaOption } from '../device.js';
 import { rangeError, typeError } from '../errors.js';
 import type { TensorLike } from '../tensor.js';
 import { describe, integer, oneOf, options } from '../validate.js';
-import { type GroupSize, int4Settings } from './int4.js';
+import { type GroupSize, int4OnCuda, int4Settings } from './int4.js';
 import { dtypeNumber, gateOperand, rowVector, type WeightType, weightOperand } from './operands.js';
 import { type PlanPattern, parseSparsity, type Sparsity } from './pattern.js';
 
@@ -99,11 +99,14 @@ export type SavedOptions = Pick<
 /** Options of `nm.plan` for a CUDA device. */
 export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 'threads'> {
   /**
-   * On a CUDA device: at most 2 of 4 as float16, bfloat16 or int8 on sparse tensor cores; float16 and bfloat16 without a gate whose rows share
+   * On a CUDA device: at most 2 of 4 as float16, bfloat16, int8 or int4 on sparse tensor cores; float16 and bfloat16 without a gate whose rows share
    * columns (`rows`, `venom`, blocks), a multiple of 128 of them, too. Every other pattern and float32 on CUDA cores.
    *
-   * Tensor cores multiply x as the type of the weight; with an int8 weight as float16, which each token has a power of two as a factor for, so
-   * that float32 and bfloat16 x do not overflow. With `activations: 'int8'` they multiply 8-bit integers.
+   * Tensor cores multiply x as the type of the weight; with an int8 or int4 weight as float16, which each token has a power of two as a factor
+   * for, so that float32 and bfloat16 x do not overflow. With `activations: 'int8'` they multiply 8-bit integers.
+   *
+   * int4 takes `'2:4'` and `'1:2'`, a `groupSize` of 32, 64 or 128 and `activations: 'float'`. Its weights, scale times steps, are rounded to
+   * float16 as they are multiplied; scales are at most 8188, with `zeroPoint` 4364.
    */
   readonly device: 'cuda';
   /**
@@ -147,11 +150,11 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
   const { view, out, inputs, values, scale } = weight;
   const int4 = int4Settings(o, sparsity, values === 'int4');
   const scales = out * (int4.group ? Math.ceil(inputs / int4.group) : 1);
-  if (onCuda && values === 'int4') throw rangeError('ERR_SK_OPTION', "expected dtype int4 only on device 'cpu'");
   if (!onCuda && sparsity.m === 0 && sparsity.rows % 4 !== 0 && values === 'int8') {
     throw rangeError('ERR_SK_OPTION', 'expected an unstructured weight to be float32, float16 or bfloat16 but received dtype int8');
   }
   const int8Activations = oneOf(o.activations ?? 'float', 'activations', ['float', 'int8']) === 'int8';
+  if (onCuda && values === 'int4') int4OnCuda(int4, sparsity, int8Activations);
   const int8NM = values === 'int8' && sparsity.m > 0 && sparsity.rows === 1 && !sparsity.venom;
   if (int8Activations && values !== 'int4' && !int8NM) {
     throw rangeError(

@@ -65,6 +65,12 @@ __device__ inline void load_shared4(uint32_t (&x)[4], uint32_t address) {
                : "memory");
 }
 
+// 8-byte aligned.
+template <int kOffset = 0>
+__device__ inline void load_shared2(uint32_t (&x)[2], uint32_t address) {
+  asm volatile("ld.shared.v2.u32 {%0, %1}, [%2 + %3];\n" : "=r"(x[0]), "=r"(x[1]) : "r"(address), "n"(kOffset) : "memory");
+}
+
 __device__ inline void load_shared(float (&x)[1], uint32_t address) {
   asm volatile("ld.shared.f32 %0, [%1];\n" : "=f"(x[0]) : "r"(address) : "memory");
 }
@@ -102,6 +108,25 @@ __device__ inline uint32_t subtract_halves(uint32_t a, uint32_t b) {
   uint32_t difference;
   asm("sub.rn.f16x2 %0, %1, %2;\n" : "=r"(difference) : "r"(a), "r"(b));
   return difference;
+}
+
+__device__ inline uint32_t multiply_halves(uint32_t a, uint32_t b) {
+  uint32_t product;
+  asm("mul.rn.f16x2 %0, %1, %2;\n" : "=r"(product) : "r"(a), "r"(b));
+  return product;
+}
+// a * b + c, rounded once.
+__device__ inline uint32_t multiply_add_halves(uint32_t a, uint32_t b, uint32_t c) {
+  uint32_t sum;
+  asm("fma.rn.f16x2 %0, %1, %2, %3;\n" : "=r"(sum) : "r"(a), "r"(b), "r"(c));
+  return sum;
+}
+
+template <uint32_t kMask, uint32_t kBits>
+__device__ inline uint32_t and_or(uint32_t a) {
+  uint32_t result;
+  asm("lop3.b32 %0, %1, %2, %3, 0xEA;\n" : "=r"(result) : "r"(a), "n"(kMask), "n"(kBits));
+  return result;
 }
 
 // d += A * B, m16n8k16.

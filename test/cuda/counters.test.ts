@@ -16,6 +16,7 @@ describe.skipIf(where !== 'simulator')('2:4 on sparse tensor cores', () => {
     { dtype: 'float16', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
     { dtype: 'bfloat16', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
     { dtype: 'int8', blocks: 'of 128 x 128', multiprocessors: 1, rowTiles: 1 },
+    { dtype: 'int4', blocks: 'of 128 x 128', multiprocessors: 1, rowTiles: 1 },
     { dtype: 'tf32', blocks: 'of 128 x 128', multiprocessors: 108, rowTiles: 1 },
     { dtype: 'tf32', blocks: 'of 256 x 128', multiprocessors: 1, rowTiles: 2 },
     { dtype: 'w8a8', blocks: 'of 128 x 128', multiprocessors: 108, rowTiles: 1 },
@@ -26,18 +27,20 @@ describe.skipIf(where !== 'simulator')('2:4 on sparse tensor cores', () => {
     const kernels = launches.map(({ kernel }) => /sparse_mma|\w+_rows|finish_splits/.exec(kernel)?.[0]);
     expect(kernels).toEqual([...(w8a8 ? ['quantise_rows'] : tf32 ? ['round_rows'] : []), 'sparse_mma']);
     const launch = launches.at(-1) as Launch;
-    const weightTile = dtype === 'int8' ? 4096 + 1024 : 8192 + (w8a8 ? 2048 : 1024); // bytes: values and metadata
+    const valueBytes = { int8: 4096, int4: 2048 }[dtype] ?? 8192;
+    const scaleBytes = dtype === 'int4' ? 2 * 128 * 2 : 0; // of groups of 32
+    const weightTile = valueBytes + (w8a8 ? 2048 : 1024) + scaleBytes; // with metadata
     const xTile = 128 * 128;
     const tileInputs = w8a8 ? 128 : tf32 ? 32 : 64;
     const blocks = (tokens / 128) * (outputs / 128 / rowTiles);
     const minimum = blocks * (inputs / tileInputs) * (rowTiles * weightTile + xTile);
     const [halves, bytes, words] = ['m16n8k32.f32.f16.f16.f32', 'm16n8k64.s32.s8.s8.s32', 'm16n8k16.f32.tf32.tf32.f32'];
-    const shape = { float16: halves, bfloat16: 'm16n8k32.f32.bf16.bf16.f32', int8: halves, w8a8: bytes, tf32: words }[dtype];
+    const shape = { float16: halves, bfloat16: 'm16n8k32.f32.bf16.bf16.f32', int8: halves, int4: halves, w8a8: bytes, tf32: words }[dtype];
     expect(launch.tensor_instructions).toEqual({
       [`mma.sp::ordered_metadata.${shape}`]: (tokens * inputs * outputs) / ((16 * 8 * tileInputs) / 2),
     });
     expect(launch.shared.bank_conflicts).toBe(0);
-    expect(Object.keys(launch.global_loads.requests_by_bytes_per_thread)).toEqual(dtype.includes('8') ? ['4', '16'] : ['16']); // 4: scales
+    expect(Object.keys(launch.global_loads.requests_by_bytes_per_thread)).toEqual(['int8', 'w8a8'].includes(dtype) ? ['4', '16'] : ['16']); // 4: scales
     expect(Object.keys(launch.global_stores.requests_by_bytes_per_thread)).toEqual(['16']);
     expect(launch.global_stores.excess_sectors).toBe(0);
     for (const { line } of launch.inefficient_lines) expect(line).toMatch(/cuda\/eights.h|scale/); // the bias, and scales, once a block
@@ -45,19 +48,24 @@ describe.skipIf(where !== 'simulator')('2:4 on sparse tensor cores', () => {
     expect(launch.occupancy).toMatchObject({ registers_from: 'ptxas', spilled_bytes: 0 });
     const [mainLoop] = launch.loops.filter((loop) => loop.others_per_tensor_instruction !== undefined);
     expect(mainLoop?.innermost).toBe(true);
-    expect(mainLoop?.others_per_tensor_instruction).toBeLessThan(2.5);
+    // To widen 4-bit values takes 16 for each eight mma.sp.
+    expect(mainLoop?.others_per_tensor_instruction).toBeLessThan(dtype === 'int4' ? 3.5 : 2.5);
   });
 
-  test('one token: the inputs are split over the multiprocessors, and the weight is read once', () => {
-    const [product, finish] = launchesOf(108, 1, 2048, 256, 'float16') as [Launch, Launch];
+  test.each([
+    { dtype: 'float16', tileBytes: 128 * 64 + 1024 },
+    { dtype: 'int4', tileBytes: 128 * 16 + 1024 + 2 * 128 * 2 },
+  ])('one token, $dtype: the inputs are split over the multiprocessors, and the weight is read once', ({ dtype, tileBytes }) => {
+    const [product, finish] = launchesOf(108, 1, 2048, 256, dtype) as [Launch, Launch];
     expect([product.kernel, finish.kernel].map((name) => /sparse_mma|finish_splits/.exec(name)?.[0])).toEqual([
       'sparse_mma',
       'finish_splits',
     ]);
-    const weightBytes = (256 / 128) * (2048 / 64) * (128 * 64 + 1024);
+    const weightBytes = (256 / 128) * (2048 / 64) * tileBytes;
     const xBytes = (256 / 128) * 2048 * 2; // by each row block
     expect(product.global_loads.bytes).toBe(weightBytes + xBytes);
     expect(product.shared.bank_conflicts).toBe(0);
+    expect(product.occupancy).toMatchObject({ registers_from: 'ptxas', spilled_bytes: 0 });
   });
 });
 

@@ -8,7 +8,7 @@ import { halfBits } from '../reference/round.js';
 import { uniform } from '../support/random.js';
 
 const [tokens = 0, inputs = 0, outputs = 0] = process.argv.slice(2, 5).map(Number);
-const dtype = process.argv[5] as 'float16' | 'bfloat16' | 'int8' | 'w8a8' | 'tf32';
+const dtype = process.argv[5] as 'float16' | 'bfloat16' | 'int8' | 'int4' | 'w8a8' | 'tf32';
 const pattern = (process.argv[6] ?? '2:4') as nm.Pattern;
 const [rows, venom] = [Number(process.argv[7] ?? 1), process.argv[8] === 'venom'];
 const [n, m] = pattern.split(':').map(Number) as [number, number];

@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) gathered_mma(
   const uint32_t first = begin + tiles * blockIdx.z / p.splits, end = begin + tiles * (blockIdx.z + 1) / p.splits;
   typename Shape::Sum sum[Shape::kI][Shape::kJ][4] = {};
   GatheringLoader<Shape> loader(p, first_token, first, end);
-  sum_tiles<Shape, ColumnsOfX>(loader, static_cast<int>(end - first), ptx::shared_address(gathered_shared), sum);
+  sum_tiles<Shape, ColumnsOfX>(p, loader, static_cast<int>(end - first), ptx::shared_address(gathered_shared), sum);
   finish_block<Shape>(p, static_cast<int64_t>(blockIdx.x) * kTileRows, first_token, sum, reinterpret_cast<float*>(gathered_shared));
 }
 

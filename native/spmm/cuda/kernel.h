@@ -11,10 +11,15 @@
 //               r / 2, position (r % 2) * 4 + (c ^ (r / 2) % 4); ldmatrix then meets no bank twice. Or, of 8 bits for products of 16:
 //               [4 blocks of 32 rows][2 steps][32 lanes][2 m16 tiles][8 bytes] of 128 + value, one load of 16 bytes for each lane:
 //               lane 4g + t has of the 16 kept values of a row in a step 2t, 2t + 1 of rows g and g + 8, then 2t + 8, 2t + 9 of both
+//               Or, of 4 bits: [4 blocks of 32 rows][2 steps][32 lanes][2 m16 tiles] words of the same eight values each: the nibble at
+//               bit 4i + 16j is number j of the two that register i of the lane has of the m16 tile
 //     metadata  u32 words, one for each lane of a mma.sp, with four bits for each group of four inputs. Two steps, of half the inputs each:
 //       16-bit    [4 blocks of 32 rows][2 steps][32 lanes]: lane 4g + t has rows g + 16 (t / 2) (low half) and that + 8 (high half),
 //                 inputs 16 (t % 2) .. + 15
 //       8-bit     [8 blocks of 16 rows][2 steps][32 lanes]: lane 4g + t has row g + 8 (t % 2), inputs 32 (t / 2) .. + 31
+//     levels    of 4-bit values, one for all inputs of the tile, or one for each step:
+//       scales      float16 [4 blocks of 32 rows][8 g][rows g, g + 8, g + 16, g + 24]
+//       zeros       perhaps, bytes in this order, of rows g + 8 and g + 24 times 16
 //
 // A tile is what a block of threads copies to shared memory at a time, as it is. Padding is zero values with legal metadata.
 //
@@ -49,12 +54,21 @@ constexpr int kTileRows = 128, kTileRowBytes = 128, kTileGateRows = 64;
 
 // What the values of a tile are, and what they are multiplied as.
 enum class TileForm {
-  kHalves,     // 16 bits; or 32, tf32, two units of 16 bits each
-  kBytes,      // 8 bits, as they are: W8A8
-  kByteLanes,  // 8 bits, in the order of the lanes, which widen them to float16
+  kHalves,                // 16 bits; or 32, tf32, two units of 16 bits each
+  kBytes,                 // 8 bits, as they are: W8A8
+  kByteLanes,             // 8 bits, in the order of the lanes, which widen them to float16
+  kNibbleLanes,           // 4 bits, likewise, with scales
+  kNibbleLanesWithZeros,  // and zero points
 };
-constexpr int tile_value_bytes(TileForm form) { return kTileRows * kTileRowBytes / (form == TileForm::kByteLanes ? 4 : 2); }
-constexpr int tile_bytes(TileForm form) { return tile_value_bytes(form) + (form == TileForm::kBytes ? 2048 : 1024); }
+constexpr bool is_nibbles(TileForm form) { return form == TileForm::kNibbleLanes || form == TileForm::kNibbleLanesWithZeros; }
+constexpr int tile_value_bytes(TileForm form) {
+  return kTileRows * kTileRowBytes / (is_nibbles(form) ? 8 : form == TileForm::kByteLanes ? 4 : 2);
+}
+constexpr int kLevelsAt = tile_value_bytes(TileForm::kNibbleLanes) + 1024, kMostLevels = 2;
+constexpr int level_bytes(TileForm form) { return !is_nibbles(form) ? 0 : kTileRows * (form == TileForm::kNibbleLanes ? 2 : 3); }
+constexpr int tile_bytes(TileForm form, int levels = kMostLevels) {
+  return tile_value_bytes(form) + (form == TileForm::kBytes ? 2048 : 1024) + levels * level_bytes(form);
+}
 
 constexpr int kCellRows = 64, kCellInputs = 64, kCellWarps = 8, kCellGateRows = 32;
 
@@ -70,6 +84,8 @@ struct SpmmCells {
 struct SpmmCudaProduct {
   const void* tiles;  // or
   SpmmCells cells;
+  int tile_bytes;          // where values are of 4 bits, which have one or two levels
+  bool zero_points;        // of these
   int64_t k_tiles;         // tiles or cells of a row block
   const uint32_t* starts;  // of gathered tiles
   const int32_t* columns;

@@ -19,6 +19,7 @@ struct Format {
 };
 constexpr Format tiles = {&tiles_create, kTileGateRows, false, false}, byte_tiles = {&byte_tiles_create, kTileGateRows, true, false},
                  byte_lanes = {&byte_lanes_create, kTileGateRows, false, false},
+                 nibble_lanes = {&nibble_lanes_create, kTileGateRows, false, false},
                  tf32_tiles = {&tf32_tiles_create, kTileGateRows, false, true}, gathered = {&gathered_create, 0, false, false},
                  cells = {&cells_create, kCellGateRows, false, false}, byte_cells = {&byte_cells_create, kCellGateRows, true, false};
 
@@ -46,6 +47,8 @@ template <>
 constexpr DType dtype_of<BHalf> = DType::kBFloat16;
 template <>
 constexpr DType dtype_of<int8_t> = DType::kInt8;
+template <>
+constexpr DType dtype_of<Int4> = DType::kInt4;
 
 }  // namespace
 
@@ -64,11 +67,18 @@ const Row kRows[] = {
 #include "../kernels.def"
 };
 
+Status check_int4(const SpmmOptions& o) {
+  if (o.values != DType::kInt4 || (o.m > 0 && o.group >= 32 && !o.int8_activations)) return Status();
+  return Status(Code::kValue,
+                "expected int4 weights on a CUDA device to be 2:4 or 1:2, in groups of 32, 64 or 128 inputs, and activations to be floats");
+}
+
 }  // namespace
 
 Status SpmmCudaPlan::create(std::shared_ptr<const CudaDevice> device, const SpmmOptions& options,
                             std::shared_ptr<const SpmmCudaPlan>* result) {
   if (Status status = check_options(options); !status.ok()) return status;
+  if (Status status = check_int4(options); !status.ok()) return status;
   const bool tf32 = options.allow_tf32 && keeps_one_of_two({options.weight, options.gate, options.gate != nullptr, 1});
   const auto fits = [&](const Row& r) { return r.kernel != nullptr && r.fits(options, tf32); };
   const auto row = std::find_if(std::begin(kRows), std::end(kRows), fits);
@@ -125,7 +135,7 @@ Status SpmmCudaPlan::run(const CudaBuffer& x, DType x_type, int64_t tokens, cons
 }
 
 std::vector<KernelRow> spmm_cuda_kernels() {
-  constexpr const char* type_names[] = {"float32", "float16", "bfloat16", "int8"};
+  constexpr const char* type_names[] = {"float32", "float16", "bfloat16", "int8", "int4"};
   std::vector<KernelRow> rows;
   for (const Row& row : kRows) {
     const std::string pattern = row.m == 1   ? "rows of " + std::to_string(row.n)

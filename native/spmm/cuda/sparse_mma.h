@@ -26,7 +26,8 @@ struct SparseMmaShape {
   using Sum = std::conditional_t<std::is_same_v<T, int8_t>, int32_t, float>;
   static constexpr TileForm kForm = form_of<T>;
   static constexpr int kElementBytes = x_bytes<T>, kTileBytes = tile_bytes(kForm), kValueBytes = tile_value_bytes(kForm);
-  static constexpr bool kScaled = kForm != TileForm::kHalves;
+  static constexpr bool kLevels = is_nibbles(kForm);
+  static constexpr bool kScaled = kForm == TileForm::kBytes || kForm == TileForm::kByteLanes;  // by rows
   static constexpr int kMetadataRows = kForm == TileForm::kBytes ? 16 : 32;  // that a word of metadata of each lane serves
   static constexpr int kRowTiles = kRowTiles_, kTokens = kTokensOfTile, kStages = kStages_, kBlocks = kBlocks_;
   static constexpr int kWarpsOut = kWarpsOut_, kWarpsTokens = kWarpsTokens_, kThreads = 32 * kWarpsOut * kWarpsTokens;
@@ -54,6 +55,11 @@ template <int kSelector>
 __device__ inline void multiply_add(ByteLanes, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
   ptx::mma_sp_f16<kSelector>(d, a, b, metadata);
 }
+template <int kSelector, bool kZeroPoints>
+__device__ inline void multiply_add(NibbleLanes<kZeroPoints>, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4],
+                                    uint32_t metadata) {
+  ptx::mma_sp_f16<kSelector>(d, a, b, metadata);
+}
 template <int kSelector>
 __device__ inline void multiply_add(int8_t, int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
   ptx::mma_sp_s8(d, a, b, metadata);
@@ -62,15 +68,16 @@ __device__ inline void multiply_add(int8_t, int32_t (&d)[4], const uint32_t (&a)
 // What one thread copies of each k tile: chunks of 16 bytes of the weight's tile, as it is, and of the rows of x.
 template <class Shape>
 class TileLoader {
-  static constexpr int kTileBytes = Shape::kTileBytes, kWeightChunks = kTileBytes / 16, kRowsAtOnce = Shape::kThreads / 8,
-                       kRows = Shape::kTokens / kRowsAtOnce;
+  static constexpr int kMostChunks = Shape::kTileBytes / 16, kRowsAtOnce = Shape::kThreads / 8,
+                       kFewestChunks = tile_bytes(Shape::kForm, 1) / 16, kRows = Shape::kTokens / kRowsAtOnce;
   static_assert(kRowsAtOnce % 8 == 0, "all rows of a thread have the same order of chunks");
 
  public:
-  __device__ TileLoader(const SpmmCudaProduct& p, int64_t first_row, int64_t first_token, int64_t first_tile) {
+  __device__ TileLoader(const SpmmCudaProduct& p, int64_t first_row, int64_t first_token, int64_t first_tile)
+      : tile_bytes_(Shape::kLevels ? p.tile_bytes : Shape::kTileBytes) {
     unrolled<Shape::kRowTiles>([&](auto t) {
       const int64_t row_block = min(first_row + t * kTileRows, p.rows - 1) / kTileRows;  // the last again, where there is no other
-      weight_[t] = static_cast<const char*>(p.tiles) + (row_block * p.k_tiles + first_tile) * kTileBytes + threadIdx.x * 16;
+      weight_[t] = static_cast<const char*>(p.tiles) + (row_block * p.k_tiles + first_tile) * tile_bytes_ + threadIdx.x * 16;
     });
     const int token = threadIdx.x / 8, chunk = threadIdx.x % 8;
     left_ = static_cast<int>(p.in * Shape::kElementBytes - first_tile * kTileRowBytes) - chunk * 16;
@@ -87,12 +94,12 @@ class TileLoader {
   __device__ void next(uint32_t stage) {
     const uint32_t weight_to = stage + threadIdx.x * 16, x_to = stage + x_to_;
     unrolled<Shape::kRowTiles>([&](auto t) {
-      unrolled<(kWeightChunks + Shape::kThreads - 1) / Shape::kThreads>([&](auto i) {
+      unrolled<(kMostChunks + Shape::kThreads - 1) / Shape::kThreads>([&](auto i) {
         constexpr int kChunk = i * Shape::kThreads;
-        if (kChunk + Shape::kThreads <= kWeightChunks || threadIdx.x < kWeightChunks - kChunk)
-          ptx::cp_async16<t * kTileBytes + kChunk * 16>(weight_to, weight_[t] + kChunk * 16);
+        if (kChunk + Shape::kThreads <= kFewestChunks || threadIdx.x < tile_bytes_ / 16 - kChunk)
+          ptx::cp_async16<t * Shape::kTileBytes + kChunk * 16>(weight_to, weight_[t] + kChunk * 16);
       });
-      weight_[t] += kTileBytes;
+      weight_[t] += tile_bytes_;
     });
     const int valid = min(max(left_, 0), 16);
     unrolled<kRows>([&](auto r) {
@@ -103,6 +110,7 @@ class TileLoader {
   }
 
  private:
+  const int tile_bytes_;  // known when compiling but for 4-bit values
   const char *weight_[Shape::kRowTiles], *x_[kRows];
   uint32_t x_to_;
   int left_;
@@ -134,7 +142,7 @@ struct Fragments {
   X<Shape> b;
   uint32_t metadata;
 
-  __device__ Fragments() : a(warp_row() / kTileRows * Shape::kTileBytes, warp_row() % kTileRows) {
+  __device__ Fragments(const SpmmCudaProduct& p) : a(p, warp_row() / kTileRows * Shape::kTileBytes, warp_row() % kTileRows) {
     const int tile = warp_row() / kTileRows * Shape::kTileBytes, block = warp_row() % kTileRows / Shape::kMetadataRows;
     metadata = tile + Shape::kValueBytes + block * 256 + threadIdx.x % 32 * 4;
   }
@@ -165,8 +173,9 @@ __device__ inline void multiply_tile(const Fragments<Shape, X>& at, uint32_t sta
 
 // The sums of so many k tiles in registers.
 template <class Shape, template <class> class X, class Loader>
-__device__ inline void sum_tiles(Loader& loader, int tiles, uint32_t shared, typename Shape::Sum (&sum)[Shape::kI][Shape::kJ][4]) {
-  const Fragments<Shape, X> at;
+__device__ inline void sum_tiles(const SpmmCudaProduct& p, Loader& loader, int tiles, uint32_t shared,
+                                 typename Shape::Sum (&sum)[Shape::kI][Shape::kJ][4]) {
+  const Fragments<Shape, X> at(p);
   int to_load = tiles;
   for (int stage = 0; stage < Shape::kStages - 1; ++stage) {
     if (to_load-- > 0) loader.next(shared + stage * Shape::kStageBytes);
@@ -243,7 +252,7 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) sparse_mma(co
   const int64_t first = p.k_tiles * blockIdx.z / p.splits, last = p.k_tiles * (blockIdx.z + 1) / p.splits;
   typename Shape::Sum sum[Shape::kI][Shape::kJ][4] = {};
   TileLoader<Shape> loader(p, first_row, first_token, first);
-  sum_tiles<Shape, RowsOfX>(loader, static_cast<int>(last - first), ptx::shared_address(shared), sum);
+  sum_tiles<Shape, RowsOfX>(p, loader, static_cast<int>(last - first), ptx::shared_address(shared), sum);
   finish_block<Shape>(p, first_row, first_token, sum, reinterpret_cast<float*>(shared));
 }
 

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "../../core/memory.h"
+
 namespace sk {
 namespace {
 
@@ -51,12 +53,48 @@ void pack_lanes(const CanonicalWeight& w, int64_t first_row, int64_t k0, uint8_t
         }
 }
 
+// A 4-bit value; what there is none of meets a scale of 0.
+uint32_t value4(const CanonicalWeight& w, int64_t row, int64_t column) {
+  const int64_t columns = w.in_padded / 2;
+  return row < w.rows && column < columns ? w.values[(row * columns + column) / 2] >> column % 2 * 4 & 15 : 0;
+}
+
+void pack_nibble_lanes(const CanonicalWeight& w, int64_t first_row, int64_t k0, uint8_t* to) {
+  for (int pair = 0; pair < kTileRows / 32; ++pair)
+    for (int step = 0; step < 2; ++step)
+      for (int lane = 0; lane < 32; ++lane)
+        for (int tile = 0; tile < 2; ++tile, to += 4) {
+          uint32_t word = 0;
+          for (int i = 0; i < 4; ++i)
+            for (int j = 0; j < 2; ++j) {
+              const int64_t row = first_row + pair * 32 + tile * 16 + lane / 4 + i % 2 * 8;
+              word |= value4(w, row, k0 / 2 + step * 16 + i / 2 * 8 + lane % 4 * 2 + j) << (4 * i + 16 * j);
+            }
+          std::memcpy(to, &word, 4);
+        }
+}
+
+// Each lane loads those of four rows at once.
+void pack_levels(const CanonicalWeight& w, int64_t first_row, int64_t k0, uint8_t* to) {
+  const int64_t per_row = ceil_div(w.in_padded, w.level_inputs);
+  for (int64_t level = k0 / w.level_inputs; level < (k0 + w.tile_inputs()) / w.level_inputs; ++level, to += level_bytes(w.form))
+    for (int i = 0; i < kTileRows; ++i) {
+      const int64_t row = first_row + i / 32 * 32 + i % 4 * 8 + i % 32 / 4, at = row * per_row + level;
+      const bool present = row < w.rows && level < per_row;
+      const Half scale = present ? w.scales[at] : Half{0};
+      std::memcpy(to + i * 2, &scale, 2);
+      if (w.zeros) to[kTileRows * 2 + i] = static_cast<uint8_t>(present ? w.zeros[at] << i % 2 * 4 : 0);
+    }
+}
+
 }  // namespace
 
 void pack_tile(const CanonicalWeight& w, int64_t first_row, int64_t k0, uint8_t* tile) {
   std::memset(tile, 0, static_cast<size_t>(tile_value_bytes(w.form)));
   if (w.form == TileForm::kByteLanes)
     pack_lanes(w, first_row, k0, tile);
+  else if (is_nibbles(w.form))
+    pack_nibble_lanes(w, first_row, k0, tile);
   else
     pack_matrix_rows(w, first_row, k0, tile);
   uint8_t* metadata = tile + tile_value_bytes(w.form);
@@ -67,6 +105,7 @@ void pack_tile(const CanonicalWeight& w, int64_t first_row, int64_t k0, uint8_t*
         const uint32_t word = metadata_word(w, first_row + row, k0 + step * w.tile_inputs() / 2, lane);
         std::memcpy(metadata, &word, 4);
       }
+  if (is_nibbles(w.form)) pack_levels(w, first_row, k0, metadata);
 }
 
 }  // namespace sk

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "../../simd/half.h"
 #include "kernel.h"
 
 namespace sk {
@@ -11,10 +12,14 @@ namespace sk {
 struct CanonicalWeight {
   int64_t rows, in_padded;  // in_padded: a multiple of 32
   TileForm form;
-  const uint8_t* values;   // [rows][in_padded / 2] elements
-  const uint32_t* fields;  // [rows][in_padded / 32]: two bits for each kept value, its place in its group of four
+  const uint8_t* values;          // [rows][in_padded / 2] elements; of 4 bits the lower half of a byte first
+  const uint32_t* fields;         // [rows][in_padded / 32]: two bits for each kept value, its place in its group of four
+  const Half* scales = nullptr;   // of 4-bit values: [rows][in_padded / level_inputs, rounded up]
+  const int8_t* zeros = nullptr;  // as the scales; null: 8
+  int level_inputs = 0;           // 32 or 64
 
   int tile_inputs() const { return form == TileForm::kBytes ? 128 : 64; }
+  int levels() const { return level_inputs == 0 ? 0 : tile_inputs() / level_inputs; }  // of a tile
   int element_bytes() const { return form == TileForm::kHalves ? 2 : 1; }
 };
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "../../core/parallel.h"
@@ -13,12 +14,25 @@ namespace {
 constexpr int kPackThreads = 1024;
 constexpr int64_t kMostFewTokens = 64;  // up to here the weight is most of what moves
 
-PackedNm canonical_layout(const WeightRows& rows) {
+// group: of int4, else 0
+PackedNm canonical_layout(const WeightRows& rows, int64_t group = 0) {
   PackedNm packed;
-  nm_layout(2, 4, rows, 1, 1, &packed);
+  nm_layout(2, 4, rows, 1, 1, &packed, nullptr, group);
   packed.lanes = 1;  // whatever the rows take turns in
   packed.k_block = packed.in_padded;
   return packed;
+}
+
+// Products of a scale and 8 steps, or 15 where a zero point lies anywhere, must be finite.
+Status check_scales(const WeightRows& rows, const Int4Levels& levels) {
+  const float most = levels.zero_point ? 4364 : 8188;
+  for (int64_t row = 0; row < rows.count(); ++row)
+    for (int64_t input = 0; input < rows.weight.columns; input += levels.group)
+      if (const float scale = levels.level(row, input).scale; std::fabs(scale) > most)
+        return Status(Code::kValue, "expected scales of at most " + std::to_string(static_cast<int>(most)) +
+                                        " where int4 weights are multiplied as float16 but that of " + rows.name(row) + ", input " +
+                                        std::to_string(input) + " is " + std::to_string(scale));
+  return Status();
 }
 
 Status no_memory(const WeightRows& rows) {
@@ -31,6 +45,7 @@ class TileWeight : public SpmmCudaWeight {
   TileWeight(TileForm form) { weight_.form = form; }
   // Errors are those of nm_pack.
   Status pack(const WeightRows& rows, const PackedValues& values);
+  Status pack_int4(const WeightRows& rows, const SpmmOptions& options);
   Status pack_tf32(const WeightRows& rows);
   Status upload(const std::shared_ptr<const CudaDevice>& device);
   Status multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, DType x_type, SpmmCudaProduct product) const override;
@@ -39,12 +54,14 @@ class TileWeight : public SpmmCudaWeight {
 
  private:
   int64_t k_tiles() const { return ceil_div(weight_.in_padded, weight_.tile_inputs()); }
-  size_t tile_bytes() const { return static_cast<size_t>(sk::tile_bytes(weight_.form)); }
+  size_t tile_bytes() const { return static_cast<size_t>(sk::tile_bytes(weight_.form, weight_.levels())); }
+  bool lanes() const { return weight_.form == TileForm::kByteLanes || is_nibbles(weight_.form); }
   SpmmShape shape(int64_t tokens) const;
 
   PackedValues packed_ = {};
   WeightRows rows_ = {};
-  AlignedBuffer values_, fields_;
+  AlignedBuffer values_, fields_, scales_, zeros_;
+  int64_t group_ = 0;  // of int4
   CanonicalWeight weight_ = {};
   CudaBuffer tiles_;
 };
@@ -60,6 +77,30 @@ Status TileWeight::pack(const WeightRows& rows, const PackedValues& values) {
   weight_ = {rows.count(), packed.in_padded, weight_.form, values_.as<uint8_t>(), fields_.as<uint32_t>()};
   packed_ = {values.type, values_.as<void>(), values.scale};
   return nm_pack(rows, packed, packed_, fields_.as<uint32_t>());
+}
+
+Status TileWeight::pack_int4(const WeightRows& rows, const SpmmOptions& options) {
+  Int4Levels levels;
+  if (Status status = int4_choose(rows, {options.group, options.zero_point, options.scale, options.gate_scale}, &levels); !status.ok())
+    return status;
+  if (Status status = check_scales(rows, levels); !status.ok()) return status;
+  rows_ = rows;
+  rows_.weight.data = rows_.gate = nullptr;
+  group_ = options.group;
+  PackedNm packed = canonical_layout(rows, group_);
+  int64_t kept;
+  if (!nm_kept(packed, &kept) || !values_.reserve(static_cast<size_t>(kept) / 2) || !fields_.reserve(static_cast<size_t>(kept) / 4) ||
+      !scales_.reserve(static_cast<size_t>(nm_levels(packed)) * sizeof(Half)) ||
+      !zeros_.reserve(options.zero_point ? static_cast<size_t>(nm_levels(packed)) : 0))
+    return no_memory(rows);
+  packed.values = values_.as<void>();
+  packed.fields = fields_.as<uint32_t>();
+  packed.levels.scales = scales_.as<Half>();
+  packed.levels.zeros = options.zero_point ? zeros_.as<int8_t>() : nullptr;
+  packed_ = {DType::kInt4, values_.as<void>(), nullptr};
+  weight_ = {rows.count(),           packed.in_padded,     weight_.form,        values_.as<uint8_t>(),
+             fields_.as<uint32_t>(), packed.levels.scales, packed.levels.zeros, static_cast<int>(packed.levels.inputs)};
+  return nm_pack_int4(rows, packed, levels);
 }
 
 // In units of 16 bits: see tf32.h.
@@ -92,7 +133,7 @@ Status TileWeight::upload(const std::shared_ptr<const CudaDevice>& device) {
 // Large blocks where there are enough of them for every multiprocessor; lanes have none.
 SpmmShape TileWeight::shape(int64_t tokens) const {
   if (tokens <= kMostFewTokens) return SpmmShape::kFew;
-  if (weight_.form == TileForm::kByteLanes) return SpmmShape::kMany;
+  if (lanes()) return SpmmShape::kMany;
   const CudaDevice& device = *tiles_.device();
   const int64_t large_blocks = ceil_div(weight_.rows, kLargeRows) * ceil_div(tokens, kManyTokens);
   return large_blocks >= device.multiprocessors() && device.shared_bytes() >= large_shared_bytes(weight_.form) ? SpmmShape::kLarge
@@ -103,17 +144,20 @@ Status TileWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, D
   const SpmmShape shape = this->shape(product.tokens);
   const auto& device = tiles_.shared_device();
   product.tiles = tiles_.as<void>();
+  product.tile_bytes = static_cast<int>(tile_bytes());
+  product.zero_points = weight_.zeros != nullptr;
   product.k_tiles = k_tiles();
   const int64_t few_blocks = ceil_div(weight_.rows, kTileRows) * ceil_div(product.tokens, kFewTokens);
   product.splits = shape == SpmmShape::kFew ? even_splits(*device, few_blocks, k_tiles()) : 1;
   product.x = x.as<void>();
-  const DType type = weight_.form == TileForm::kByteLanes ? DType::kFloat16 : packed_.type;
+  const DType type = lanes() ? DType::kFloat16 : packed_.type;
   product.x_pitch = product.in * static_cast<int64_t>(size_of(type));
   CudaBuffer rows, scales, partial;
   if (x_type != type || product.x_pitch % 16 != 0 || type == DType::kFloat32) {  // which is rounded
     product.x_pitch = round_up(product.x_pitch, 16);
     Status status = rows.reserve(device, static_cast<size_t>(product.tokens * product.x_pitch));
-    if (status.ok() && packed_.type == DType::kInt8) status = scales.reserve(device, static_cast<size_t>(product.tokens) * sizeof(float));
+    if (status.ok() && (lanes() || packed_.type == DType::kInt8))
+      status = scales.reserve(device, static_cast<size_t>(product.tokens) * sizeof(float));
     if (!status.ok()) return status;
     const int error = kernel.convert(x.as<void>(), x_type, product.tokens, product.in, rows.as<void>(), product.x_pitch, scales.as<float>(),
                                      device->stream());
@@ -127,8 +171,12 @@ Status TileWeight::multiply(const SpmmCudaKernel& kernel, const CudaBuffer& x, D
 
 void TileWeight::to_dense(float* dense) const {
   if (packed_.type == DType::kFloat32) return tf32_unpack(rows_, values_.as<float>(), weight_.fields, dense);
-  PackedNm packed = canonical_layout(rows_);
+  PackedNm packed = canonical_layout(rows_, group_);
   packed.fields = weight_.fields;
+  packed.values = packed_.data;
+  packed.levels.scales = weight_.scales;
+  packed.levels.zeros = weight_.zeros;
+  if (group_) return nm_unpack_int4(packed, rows_, dense);
   nm_unpack(packed, packed_, rows_, dense);
 }
 
@@ -179,6 +227,15 @@ Status byte_tiles_create(const std::shared_ptr<const CudaDevice>& device, const 
 Status byte_lanes_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
                          const SpmmOptions&, WeightPtr* result) {
   return create(device, rows, values, TileForm::kByteLanes, result);
+}
+
+Status nibble_lanes_create(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues&,
+                           const SpmmOptions& options, WeightPtr* result) {
+  auto tiles = std::make_unique<TileWeight>(options.zero_point ? TileForm::kNibbleLanesWithZeros : TileForm::kNibbleLanes);
+  Status status = tiles->pack_int4(rows, options);
+  if (status.ok()) status = tiles->upload(device);
+  if (status.ok()) *result = std::move(tiles);
+  return status;
 }
 
 }  // namespace sk
