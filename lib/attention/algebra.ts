@@ -237,7 +237,9 @@ export function perHead(patterns: readonly [Pattern, ...Pattern[]] | readonly Pa
       const factor = scaled && pattern.unit !== unit ? bk : 1;
       for (let r = 0; r < rowCount(pattern); r++) {
         builder.row();
-        if (lists) for (const id of idsOf(lists, r)) builder.push(id * factor);
+        if (!lists) continue;
+        const ids = idsOf(lists, r);
+        builder.pushAll(factor === 1 ? ids : ids.map((id) => id * factor));
       }
     }
     return builder.done();

@@ -42,12 +42,21 @@ export class RowsBuilder {
   }
 
   push(id: number): void {
-    if (this.#length === this.#index.length) {
-      const larger = new Int32Array(2 * this.#length);
-      larger.set(this.#index);
-      this.#index = larger;
-    }
+    if (this.#length === this.#index.length) this.#reserve(2 * this.#length);
     this.#index[this.#length++] = id;
+  }
+
+  pushAll(ids: Int32Array): void {
+    this.#reserve(this.#length + ids.length);
+    this.#index.set(ids, this.#length);
+    this.#length += ids.length;
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#index.length) return;
+    const larger = new Int32Array(Math.max(length, 2 * this.#index.length));
+    larger.set(this.#index);
+    this.#index = larger;
   }
 
   done(): Rows {

@@ -1,5 +1,5 @@
 /** Each method against a direct transcription of its formulas: which keys it chooses, and the attention over them. */
-import { attention } from 'sparse-kernels';
+import { attention, type Isa } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
 import { listedPairs } from '../reference/attention.js';
 import { type BlockMap, flexPrefillBlocks, meanBlocks, minferenceLines, xattentionBlocks } from '../reference/methods.js';
@@ -60,7 +60,10 @@ describe('minference', () => {
   } as Record<string, attention.methods.MInferenceHead>;
 
   test.each([
-    [undefined, [32, 16]],
+    [
+      [32, 16],
+      [32, 16],
+    ],
     [
       [64, 64],
       [64, 64],
@@ -86,6 +89,14 @@ describe('minference', () => {
       expect(pairs.subarray(h * 400 * 450, (h + 1) * 400 * 450)).toEqual(listedPairs(pattern));
     }
     await expectPattern(result, x);
+  });
+
+  test.each<[Isa, number]>([
+    ['scalar', 16],
+    ['scalar16', 32],
+  ])('tiles are as high as the panels of %s', async (isa, queries) => {
+    const pattern = await methods.minference({ heads, isa }).pattern(x.tensors[0], x.tensors[1]);
+    expect(pattern.blockSize).toEqual([queries, 16]);
   });
 
   test('a head that is missing has 1000 verticals and 6096 slashes: all of a short prompt', async () => {

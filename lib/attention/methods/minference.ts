@@ -1,3 +1,4 @@
+import { type Isa, kernels } from '../../device.js';
 import { rangeError, typeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
 import { describe, integer } from '../../validate.js';
@@ -42,8 +43,8 @@ export interface MInferenceOptions extends MethodOptions {
   /** Blocks of each 64 queries of a `block_sparse` head; default 100. */
   readonly blocks?: number;
   /**
-   * Queries and keys of the tiles that cover the lines, divisors of 64; default [32, 16]. The authors' kernels take [64, 64]: more is
-   * attended to beside each line, at more cost.
+   * Queries and keys of the tiles that cover the lines, divisors of 64. The authors' kernels take [64, 64]: more is attended to beside each
+   * line, at more cost. Default: as many queries as the kernel computes at a time, [16, 16], on AVX-512 [32, 16].
    */
   readonly tile?: readonly [queries: number, keys: number];
 }
@@ -68,7 +69,7 @@ const missing: MInferenceHead = ['vertical_and_slash', 1000, 6096];
 export function minference(minferenceOptions: MInferenceOptions = {}): PrefillMethod {
   const known = ['heads', 'lastQueries', 'forcedVerticals', 'forcedSlashes', 'blocks', 'tile'] as const;
   const o = methodOptions<MInferenceOptions>(minferenceOptions, known);
-  const tile = tileOf(o.tile ?? [32, 16]);
+  const tile = tileOf(o.tile ?? [panelOf(o.isa), 16]);
   return prefillMethod(o, async (q, k, s) => {
     const table = Array.from({ length: s.heads }, (_, head) => headOf(o.heads, head));
     const any = (type: MInferenceHead[0]) => table.some(([t]) => t === type);
@@ -90,6 +91,12 @@ export function minference(minferenceOptions: MInferenceOptions = {}): PrefillMe
     });
     return joined(patterns, s);
   });
+}
+
+/** Rows of queries that a kernel computes at a time: two vectors of them. Tiles of fewer would leave lanes empty. */
+function panelOf(isa: Isa | undefined): number {
+  const kernel = kernels().find((row) => row.verb === 'attend' && row.supported && (isa === undefined || row.isa === isa));
+  return Math.max(16, 2 * (kernel?.lanes ?? 0));
 }
 
 function tileOf(tile: unknown): readonly [number, number] {
