@@ -47,22 +47,21 @@ inline typename V::F32 gelu(typename V::F32 x) {
   return x * by_sign<V>(x, one - tail, tail);
 }
 
-// sums[count vectors] = f(scale * sum + bias).
+// sums[count vectors] = f(sums).
 template <class V, class F>
-inline void each_sum(float* sums, int64_t count, typename V::F32 scale, typename V::F32 bias, F f) {
-  for (int64_t i = 0; i < count * V::kLanes; i += V::kLanes) V::store(sums + i, f(V::fma(V::load(sums + i), scale, bias)));
+inline void each_sum(float* sums, int64_t count, F f) {
+  for (int64_t i = 0; i < count * V::kLanes; i += V::kLanes) V::store(sums + i, f(V::load(sums + i)));
 }
 
 template <class V>
-__attribute__((noinline)) static void activate(float* sums, int64_t count, typename V::F32 scale, typename V::F32 bias,
-                                               Activation activation) {
+__attribute__((noinline)) static void activate(float* sums, int64_t count, Activation activation) {
   using F32 = typename V::F32;
   switch (activation) {
-    case Activation::kNone: return each_sum<V>(sums, count, scale, bias, [](F32 x) { return x; });
-    case Activation::kRelu: return each_sum<V>(sums, count, scale, bias, [](F32 x) { return V::relu(x); });
-    case Activation::kGelu: return each_sum<V>(sums, count, scale, bias, [](F32 x) { return gelu<V>(x); });
-    case Activation::kGeluTanh: return each_sum<V>(sums, count, scale, bias, [](F32 x) { return gelu_tanh<V>(x); });
-    case Activation::kSilu: return each_sum<V>(sums, count, scale, bias, [](F32 x) { return times_sigmoid<V>(x, x); });
+    case Activation::kNone: return;
+    case Activation::kRelu: return each_sum<V>(sums, count, [](F32 x) { return V::relu(x); });
+    case Activation::kGelu: return each_sum<V>(sums, count, [](F32 x) { return gelu<V>(x); });
+    case Activation::kGeluTanh: return each_sum<V>(sums, count, [](F32 x) { return gelu_tanh<V>(x); });
+    case Activation::kSilu: return each_sum<V>(sums, count, [](F32 x) { return times_sigmoid<V>(x, x); });
   }
 }
 

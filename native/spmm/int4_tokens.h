@@ -153,21 +153,17 @@ __attribute__((noinline)) static void widen_words(const uint32_t* words, int64_t
 
 template <class V, int kVectors>
 static void int4_many(const SpmmTile& t) {
-  using Many = ManyTokens<V, 4, 2, kVectors>;
-  constexpr int kLanes = V::kLanes, kWidth = kVectors * kLanes;
+  constexpr int kLanes = V::kLanes;
   const PackedNm& s = *static_cast<const PackedNm*>(t.weight);
   const uint32_t* words = static_cast<const uint32_t*>(s.values) + t.first_row * (s.in_padded / 16);
-  const uint32_t* fields = s.fields + t.first_row * (s.in_padded / 32);
   int64_t level = t.first_row * ((s.in_padded + s.levels.inputs - 1) / s.levels.inputs);
-  for (int64_t k = 0; k < s.in_padded; k += s.k_block) {
-    const int64_t inputs = k + s.k_block < s.in_padded ? s.k_block : s.in_padded - k;
-    for (int64_t g = 0; g < t.rows; g += kLanes, words += inputs / 16 * kLanes, fields += inputs / 32 * kLanes) {
-      alignas(64) float room[kMostKept * kLanes];
-      widen_words<V>(words, inputs / 16, s.levels, level, room);
-      level += (inputs + s.levels.inputs - 1) / s.levels.inputs * kLanes;
-      Many::row_group(t.x + k * kWidth, t.x + (k + inputs) * kWidth + g * 16, room, fields, inputs / 32, 2, k == 0, t.acc + g * kWidth);
-    }
-  }
+  alignas(64) float room[kMostKept * kLanes];
+  ManyTokens<V, 4, 2, kVectors>::each_row_group(t, 2, [&](int64_t inputs) {
+    widen_words<V>(words, inputs / 16, s.levels, level, room);
+    words += inputs / 16 * kLanes;
+    level += (inputs + s.levels.inputs - 1) / s.levels.inputs * kLanes;
+    return room;
+  });
 }
 
 template <class V, int kWidest>

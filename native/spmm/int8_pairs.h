@@ -46,13 +46,12 @@ static void quantise_pairs(const void* x_data, const float* scales, int64_t toke
     const int64_t end = go + kGo < k1 ? go + kGo : k1;
     for (int64_t first = 0; first < width; first += kLanes) {
       const X* x = static_cast<const X*>(x_data) + first * in;
-      const int64_t rows = tokens - first < kLanes ? tokens - first : kLanes;
-      if (end < k1) prefetch_rows(x + end, rows, in, (end + kGo < in ? end + kGo : in) - end);
       for (int64_t k = go; k < end; k += kLanes) {
-        alignas(64) float block[kLanes][kLanes], turned[kLanes][kLanes];
-        for (int i = 0; i < kLanes; ++i)
-          V::store(block[i], i >= rows ? V::zero() : k + kLanes <= in ? load_any<V>(x + i * in + k) : load_some<V>(x + i * in + k, in - k));
-        transpose_to_panel<V>(block, turned[0], kLanes);
+        typename V::F32 inputs[kLanes];
+        load_turned<V>(x + k, in, tokens - first, in - k, inputs);
+        alignas(64) float turned[kLanes][kLanes];
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) V::store(turned[i], inputs[i]);
         for (int i = 0; i < kLanes; i += 4)
           store_pairs<V>(turned + i, V::load(inverse + first), panel + (k + i) / 4 * kPairsOfFour * width + first, width);
       }

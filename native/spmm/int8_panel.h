@@ -39,20 +39,6 @@ inline typename V::F32 to_steps(typename V::F32 a, typename V::F32 inverse) {
   return V::zero() - below;
 }
 
-// L floats each of 2L tokens -> L rows of 2L integers. Not inlined: all element types share it.
-template <class V>
-__attribute__((noinline)) static void quantise_block(const float (&block)[2 * V::kLanes][V::kLanes], const float* inverse, int16_t* panel,
-                                                     int64_t width) {
-  constexpr int kLanes = V::kLanes;
-  typename V::F32 low[kLanes], high[kLanes];
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) low[i] = V::load(block[i]), high[i] = V::load(block[kLanes + i]);
-  V::transpose(low);
-  V::transpose(high);
-  const auto inverse_low = V::load(inverse), inverse_high = V::load(inverse + kLanes);
-  for (int i = 0; i < kLanes; ++i) V::store_shorts(panel + i * width, to_steps<V>(low[i], inverse_low), to_steps<V>(high[i], inverse_high));
-}
-
 // x [tokens, in] -> panel [in_padded][W] of int16, k range [k0, k1) of multiples of L; missing tokens and inputs become 0.
 template <class V, class X>
 static void quantise_panel(const void* x_data, const float* scales, int64_t tokens, int64_t in, int64_t k0, int64_t k1, int vectors,
@@ -63,15 +49,16 @@ static void quantise_panel(const void* x_data, const float* scales, int64_t toke
     const int64_t end = go + kGo < k1 ? go + kGo : k1;
     for (int64_t first = 0; first < width; first += 2 * kLanes) {
       const X* x = static_cast<const X*>(x_data) + first * in;
-      const int64_t rows = tokens - first < 2 * kLanes ? tokens - first : 2 * kLanes;
-      if (end < k1) prefetch_rows(x + end, rows, in, (end + kGo < in ? end + kGo : in) - end);
+      const int64_t rows = tokens - first;
       alignas(64) float inverse[2 * kLanes];
       for (int i = 0; i < 2 * kLanes; ++i) inverse[i] = i < rows ? 1 / scales[first + i] : 0;
       for (int64_t k = go; k < end; k += kLanes) {
-        alignas(64) float block[2 * kLanes][kLanes];
-        for (int i = 0; i < 2 * kLanes; ++i)
-          V::store(block[i], i >= rows ? V::zero() : k + kLanes <= in ? load_any<V>(x + i * in + k) : load_some<V>(x + i * in + k, in - k));
-        quantise_block<V>(block, inverse, panel + k * width + first, width);
+        typename V::F32 low[kLanes], high[kLanes];
+        load_turned<V>(x + k, in, rows, in - k, low);
+        load_turned<V>(x + k + kLanes * in, in, rows - kLanes, in - k, high);
+        const auto inverse_low = V::load(inverse), inverse_high = V::load(inverse + kLanes);
+        for (int i = 0; i < kLanes; ++i)
+          V::store_shorts(panel + (k + i) * width + first, to_steps<V>(low[i], inverse_low), to_steps<V>(high[i], inverse_high));
       }
     }
   }

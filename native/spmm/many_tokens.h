@@ -50,8 +50,8 @@ struct ManyTokens {
 
   // One row group of one k block: acc[quads][kWidth] += S[rows, k block] * panel[k block][kWidth], where the first block starts from 0. The
   // accumulators are in the order of the quads. Not inlined: kernels of all value types share it.
-  __attribute__((noinline)) static void row_group(const float* panel, const float* next_panel, const float* values, const uint32_t* fields,
-                                                  int64_t words, int n, bool first, float* acc_quads) {
+  __attribute__((noinline)) static void row_group(const float* panel, const float* values, const uint32_t* fields, int64_t words, int n,
+                                                  bool first, float* acc_quads) {
     for (int64_t q = 0; q < kLanes; q += kRows) {
       float* acc_quad = acc_quads + q * kWidth;
       F32 acc[kRows][kVectors];
@@ -83,8 +83,23 @@ struct ManyTokens {
       for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 8
         for (int v = 0; v < kVectors; ++v) V::store(acc_quad + i * kWidth + v * kLanes, acc[i][v]);
-      // The panel of the next k block is on its way from L3 while this one is used.
-      V::prefetch(next_panel + q * 16);
+    }
+  }
+
+  // All k blocks. next_quads(inputs) gives the quads of the row group that follows, of so many inputs, as float32.
+  template <class Quads>
+  static inline void each_row_group(const SpmmTile& t, int n, Quads next_quads) {
+    const PackedNm& s = *static_cast<const PackedNm*>(t.weight);
+    const uint32_t* fields = s.fields + t.first_row * (s.in_padded / kM * n / kFields);
+    const int64_t fetch = (s.k_block * kWidth * kLanes / t.rows + 15) / 16 * 16;  // floats for each row group
+    for (int64_t k = 0; k < s.in_padded; k += s.k_block) {
+      const int64_t inputs = k + s.k_block < s.in_padded ? s.k_block : s.in_padded - k;
+      const int64_t words = inputs / kM * n / kFields;
+      const float* next_panel = t.x + (k + inputs) * kWidth;  // is on its way from L3 while this one is used
+      for (int64_t g = 0; g < t.rows; g += kLanes, fields += words * kLanes, next_panel += fetch) {
+        for (int64_t i = 0; i < fetch; i += 16) V::prefetch(next_panel + i);
+        row_group(t.x + k * kWidth, next_quads(inputs), fields, words, n, k == 0, t.acc + g * kWidth);
+      }
     }
   }
 
@@ -92,18 +107,14 @@ struct ManyTokens {
   static void run(const SpmmTile& t) {
     const PackedNm& s = *static_cast<const PackedNm*>(t.weight);
     const int n = kN ? kN : s.n;
-    const int64_t kept_row = s.in_padded / kM * n;
-    const T* values = static_cast<const T*>(s.values) + t.first_row * kept_row;
-    const uint32_t* fields = s.fields + t.first_row * (kept_row / kFields);
-    for (int64_t k = 0; k < s.in_padded; k += s.k_block) {
-      const int64_t inputs = k + s.k_block < s.in_padded ? s.k_block : s.in_padded - k;
-      const int64_t words = inputs / kM * n / kFields, kept = words * kFields * kLanes;
-      for (int64_t g = 0; g < t.rows; g += kLanes, values += kept, fields += words * kLanes) {
-        alignas(64) float room[kRoom<T, kLanes>];
-        row_group(t.x + k * kWidth, t.x + (k + inputs) * kWidth + g * 16, widened<V>(values, kept, room), fields, words, n, k == 0,
-                  t.acc + g * kWidth);
-      }
-    }
+    const T* values = static_cast<const T*>(s.values) + t.first_row * (s.in_padded / kM * n);
+    alignas(64) float room[kRoom<T, kLanes>];
+    each_row_group(t, n, [&](int64_t inputs) {
+      const int64_t kept = inputs / kM * n * kLanes;
+      const float* quads = widened<V>(values, kept, room);
+      values += kept;
+      return quads;
+    });
   }
 };
 

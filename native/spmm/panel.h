@@ -6,27 +6,20 @@
 namespace sk {
 namespace {
 
-// L floats each of L tokens -> L rows of a panel. Not inlined: all element types share it.
-template <class V>
-__attribute__((noinline)) static void transpose_to_panel(const float (&block)[V::kLanes][V::kLanes], float* panel, int64_t width) {
-  typename V::F32 a[V::kLanes];
-#pragma GCC unroll 16
-  for (int i = 0; i < V::kLanes; ++i) a[i] = V::load(block[i]);
-  V::transpose(a);
-#pragma GCC unroll 16
-  for (int i = 0; i < V::kLanes; ++i) V::store(panel + i * width, a[i]);
-}
-
 // Inputs that are read of L tokens in one go. Rows of x often lie a power of two apart and share a few sets of the cache: the lines of a go
 // must fit there until they are used up.
 constexpr int64_t kGo = 64;
 
-// The same rows' part of the next go is on its way to L2 meanwhile: hardware foresees no walk down so many rows.
-template <class X>
-inline void prefetch_rows(const X* x, int64_t rows, int64_t in, int64_t count) {
-  constexpr int64_t kLine = 64 / sizeof(X);
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t k = 0; k < count; k += kLine) __builtin_prefetch(x + i * in + k, 0, 2);
+// L inputs each of L tokens, `in` apart, as L vectors of tokens. Only `rows` tokens and `left` inputs are there; the others become 0.
+template <class V, class X>
+inline void load_turned(const X* x, int64_t in, int64_t rows, int64_t left, typename V::F32 (&a)[V::kLanes]) {
+  if (rows >= V::kLanes && left >= V::kLanes) {
+#pragma GCC unroll 16
+    for (int i = 0; i < V::kLanes; ++i) a[i] = load_any<V>(x + i * in);
+  } else {
+    for (int i = 0; i < V::kLanes; ++i) a[i] = i < rows ? load_some<V>(x + i * in, left) : V::zero();
+  }
+  V::transpose(a);
 }
 
 // k0 and k1 are multiples of the unit, so of L.
@@ -38,14 +31,11 @@ static void pack_panel(const void* x_data, int64_t tokens, int64_t in, int64_t k
     const int64_t end = go + kGo < k1 ? go + kGo : k1;
     for (int v = 0; v < vectors; ++v) {
       const X* first = static_cast<const X*>(x_data) + v * kLanes * in;
-      const int64_t rows = tokens - v * kLanes;
-      if (rows > 0 && end < k1) prefetch_rows(first + end, rows < kLanes ? rows : kLanes, in, (end + kGo < in ? end + kGo : in) - end);
       for (int64_t k = go; k < end; k += kLanes) {
-        alignas(64) float block[kLanes][kLanes];
-        const X* x = first + k;
-        for (int i = 0; i < kLanes; ++i, x += in)
-          V::store(block[i], i >= rows ? V::zero() : k + kLanes <= in ? load_any<V>(x) : load_some<V>(x, in - k));
-        transpose_to_panel<V>(block, panel + k * width + v * kLanes, width);
+        typename V::F32 inputs[kLanes];
+        load_turned<V>(first + k, in, tokens - v * kLanes, in - k, inputs);
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) V::store(panel + (k + i) * width + v * kLanes, inputs[i]);
       }
     }
   }

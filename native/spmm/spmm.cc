@@ -192,13 +192,14 @@ Status SpmmPlan::pack_groups(const SpmmOptions& options) {
   return status;
 }
 
-// Row blocks: long enough that loading a panel of x is repaid, short enough that the accumulators of a block (rows * 256 bytes) stay in
-// L2, and enough of them that every thread gets several tasks.
+// Row blocks: long enough that loading a panel of x is repaid, short enough that the accumulators of a block (192 KB) stay in L2, and
+// enough of them that threads which start late leave theirs to the others.
 int64_t SpmmPlan::row_block(const SpmmOptions& options, int panel_vectors) const {
   const int64_t threads = std::min(threads_, ThreadPool::instance().threads());
   const int64_t strips = std::clamp<int64_t>(options.tokens / (panel_vectors * kernel_->lanes), 1, 1024);
-  const int64_t wanted = ceil_div(rows_.count() * strips, 4 * threads);
-  return round_up(std::clamp<int64_t>(wanted, 64, 256), kernel_->lanes * (rows_.gated ? 2 : 1));
+  const int64_t wanted = ceil_div(rows_.count() * strips, threads > 1 ? 8 * threads : 4);
+  const int64_t most = std::min<int64_t>(1024, 48 * 1024 / (panel_vectors * kernel_->lanes));
+  return round_up(std::clamp<int64_t>(wanted, 64, most), kernel_->lanes * (rows_.gated ? 2 : 1));
 }
 
 PackedValues SpmmPlan::packed_values() const { return {values_type_, values_.as<void>(), scale_.as<float>()}; }
