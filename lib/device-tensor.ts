@@ -33,12 +33,12 @@ export class DeviceTensor<D extends DeviceDType = DeviceDType> {
   readonly dims: readonly number[];
   readonly #handle: NativeHandle<NativeDeviceArray>;
 
-  /** @internal */
-  constructor(type: D, dims: readonly number[]) {
+  /** @internal In new memory, unless `array` is given. */
+  constructor(type: D, dims: readonly number[], array?: NativeDeviceArray) {
     this.type = type;
     this.dims = dims;
     const bytes = elementCount(dims, 'tensor') * bytesOf[type];
-    this.#handle = new NativeHandle('the device tensor', () => new native.DeviceArray(bytes));
+    this.#handle = new NativeHandle('the device tensor', () => array ?? new native.DeviceArray(bytes));
   }
 
   /**

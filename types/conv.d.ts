@@ -2,9 +2,7 @@
 import type { NativeCancelToken } from './cancel.js';
 import type { NativeDeviceArray } from './cuda.js';
 
-export interface NativeMapOptions {
-  /** [n, 1 + axes], batch index first, ascending. */
-  coords: Int32Array;
+export interface NativeMapGeometry {
   batch: number;
   inShape: Int32Array;
   outShape: Int32Array;
@@ -13,9 +11,35 @@ export interface NativeMapOptions {
   offsets: Int32Array;
   /** native/map/map.h, enum MapOutputs. */
   outputs: number;
+  transposed: boolean;
+}
+
+export interface NativeMapOptions extends NativeMapGeometry {
+  /** [n, 1 + axes], batch index first, ascending. */
+  coords: Int32Array;
   /** Output sites, where they are given. */
   outCoords: Int32Array | undefined;
-  transposed: boolean;
+}
+
+export interface NativeDeviceMapOptions extends NativeMapGeometry {
+  /** int32 [rows, 1 + axes] */
+  coords: NativeDeviceArray;
+  rows: number;
+  /** int32 [outRows, 1 + axes], where they are given. */
+  outCoords: NativeDeviceArray | undefined;
+  outRows: number | undefined;
+}
+
+/** Numbers for each output: native/map/cuda/kernel.h. */
+export interface NativeMapWindowsOptions {
+  map: NativeDeviceMap;
+  /** enum WindowNumber */
+  kind: number;
+  /** float32 [outRows] */
+  numbers: NativeDeviceArray;
+  /** int32 [outRows, 1 + axes] and struct WindowAxis [axes], of the kinds that ask for the grid. */
+  coords: NativeDeviceArray | undefined;
+  windows: Int32Array | undefined;
 }
 
 export interface NativeKernelMap {
@@ -54,7 +78,6 @@ export interface NativeMapmmOptions {
   threads: number;
 }
 
-/** A map that comes to the CUDA device with the first run that needs it there. */
 /** Pooling on a device: native/mapreduce/cuda/mapreduce.h. */
 export interface NativeMapReduceCudaOptions {
   map: NativeDeviceMap;
@@ -70,7 +93,20 @@ export interface NativeMapReduceCudaOptions {
   row: NativeDeviceArray | undefined;
 }
 
+/** Of the host: it comes to the device with the first run that needs it there. Or built there. */
 export interface NativeDeviceMap {
+  /** Into a map that was made from undefined. It is one after take(). */
+  build(options: NativeDeviceMapOptions, cancel: NativeCancelToken | undefined): Promise<void>;
+  /** The same, of one that was built on the device, in and out exchanged. */
+  swap(map: NativeDeviceMap, cancel: NativeCancelToken | undefined): Promise<void>;
+  take(): void;
+  readonly inRows: number;
+  readonly outRows: number;
+  /** As the next two only of maps that were built on the device. */
+  readonly pairs: number;
+  readonly bytes: number;
+  /** starts [groups + 1], in [pairs], out [pairs]; JavaScript must not have seen the buffers. */
+  readPairs(starts: Int32Array, inRows: Int32Array, outRows: Int32Array): Promise<void>;
   dispose(): void;
 }
 
@@ -195,7 +231,9 @@ export interface NativeConv {
   sortSites(coords: Int32Array, batch: number, shape: Int32Array, order: Int32Array): boolean;
   /** The same off the event loop; JavaScript must not have seen the buffer of order. */
   sortSitesRun(coords: Int32Array, batch: number, shape: Int32Array, order: Int32Array): Promise<void>;
-  DeviceMap: new (map: NativeKernelMap) => NativeDeviceMap;
+  DeviceMap: new (map: NativeKernelMap | undefined) => NativeDeviceMap;
+  /** The promise does not wait for the device. */
+  mapWindowsCuda(options: NativeMapWindowsOptions, cancel: NativeCancelToken | undefined): Promise<void>;
   /** The promise does not wait for the device. */
   mapReduceCuda(options: NativeMapReduceCudaOptions, cancel: NativeCancelToken | undefined): Promise<void>;
   /** `values`: the DType to store the weight as. */

@@ -25,6 +25,9 @@ export interface NativeCudaDevice {
 }
 
 export interface NativeCuda {
-  DeviceArray: new (bytes: number) => NativeDeviceArray;
+  /** Of so many bytes, or the output sites that a map found. */
+  DeviceArray: new (
+    bytesOrMap: number | { readonly outRows: number },
+  ) => NativeDeviceArray;
   cudaDevice(): NativeCudaDevice;
 }

@@ -5,7 +5,8 @@ import { cancellable, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { oneOf, options } from '../validate.js';
 import type { ConvMap } from './conv-map.js';
-import { deviceMap, featuresOf, types } from './cuda-map.js';
+import type { CudaMap } from './cuda-conv-map.js';
+import { anyMap, deviceMap, featuresOf, types } from './cuda-map.js';
 import { type CudaLayerOptions, convMap, expectKernelOf, layerSettings } from './settings.js';
 import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
@@ -54,7 +55,7 @@ export class CudaLayer {
    *
    * @param x - a sparse tensor at the input sites of `map`, whose result is one at its output sites; or features [input sites, in channels] that
    * are on the device (float32, float16 or bfloat16), whose result [output sites, out channels] is there too, of the same type
-   * @param map - a map whose kernel has the extents of the weight
+   * @param map - a map whose kernel has the extents of the weight; for features on the device it may have been built there
    * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE`, SparseKernelsError
    * `ERR_SK_COORDINATES` (the map of another tensor) / `ERR_SK_DISPOSED` / `ERR_SK_MEMORY` / `ERR_SK_CUDA`, or the reason of `signal`
    * @example
@@ -68,23 +69,28 @@ export class CudaLayer {
    * }
    * ```
    */
-  async run<X extends SparseTensor | DeviceTensor>(x: X, map: ConvMap, runOptions: CudaRunOptions = {}): Promise<X> {
+  async run<X extends SparseTensor | DeviceTensor>(
+    x: X,
+    map: X extends DeviceTensor ? ConvMap | CudaMap : ConvMap,
+    runOptions: CudaRunOptions = {},
+  ): Promise<X> {
     const { signal } = options<CudaRunOptions>(runOptions, 'options', ['signal']);
-    expectKernelOf(convMap(map), this.kernelSize);
+    expectKernelOf(anyMap(map), this.kernelSize);
     return this.#handle.use(async (plan) => {
       if (x instanceof DeviceTensor) return (await this.#runOnDevice(plan, x, map, signal)) as X;
+      const { input: sites, output } = convMap(map);
       const input = sparseTensor(x as SparseTensor, 'x');
       if (input.channels !== this.inChannels) {
         throw rangeError('ERR_SK_SHAPE', `expected x to have ${this.inChannels} channels but received ${input.channels}`);
       }
-      expectMapOf(input, map.input);
+      expectMapOf(input, sites);
       const features = { data: input.features, dims: [rowsOf(input), input.channels] };
       const { y } = await throughDevice({ x: features }, async ({ x }) => ({ y: await this.#runOnDevice(plan, x, map, signal) }));
-      return withFeatures(map.output, y.data as Float32Array, this.outChannels) as X;
+      return withFeatures(output, y.data as Float32Array, this.outChannels) as X;
     });
   }
 
-  #runOnDevice(plan: NativeMapmmCudaPlan, x: DeviceTensor, map: ConvMap, signal: AbortSignal | undefined): Promise<DeviceTensor> {
+  #runOnDevice(plan: NativeMapmmCudaPlan, x: DeviceTensor, map: ConvMap | CudaMap, signal: AbortSignal | undefined): Promise<DeviceTensor> {
     return cancellable(signal, async (token) => {
       const type = featuresOf(x, map, this.inChannels);
       const y = new DeviceTensor(x.type, [rowsOf(map.output), this.outChannels]);

@@ -3,30 +3,62 @@ import { rangeError } from '../errors.js';
 import { cancellable } from '../handle.js';
 import { native } from '../native.js';
 import type { ConvMap } from './conv-map.js';
+import { CudaMap } from './cuda-conv-map.js';
 import { deviceMap, featuresOf } from './cuda-map.js';
 import { rowsOf } from './sites.js';
+import { windowAxes } from './windows.js';
 
-/** Numbers for each output of a map, on the device: they come there once for each kind of pooling. */
-const numbers = new WeakMap<ConvMap, Map<string, Promise<DeviceTensor | undefined>>>();
+/** Numbers for each output of a map: what a maximum starts with, what a sum is multiplied by. The index of enum WindowNumber. */
+const kinds = ['max skip', 'max zero', 'avg active', 'avg inside', 'avg kernel'] as const;
+/** Which of them, if any. */
+export type PoolNumbers = (typeof kinds)[number] | 'avg none';
 
-function numbersOf(map: ConvMap, kind: string, of: () => Promise<Float32Array | undefined>): Promise<DeviceTensor | undefined> {
+/** They are on the device, and are made once for each kind of pooling. */
+const numbers = new WeakMap<ConvMap | CudaMap, Map<string, Promise<DeviceTensor | undefined>>>();
+
+function numbersOf(
+  map: ConvMap | CudaMap,
+  kind: PoolNumbers,
+  ofHost: (map: ConvMap) => Promise<Float32Array | undefined>,
+): Promise<DeviceTensor | undefined> {
   const known = numbers.get(map) ?? new Map<string, Promise<DeviceTensor | undefined>>();
   numbers.set(map, known);
   const found = known.get(kind);
   if (found) return found;
-  const made = of().then((data) => data && toDevice({ data, dims: [data.length] }, 'cuda'));
+  const made =
+    map instanceof CudaMap
+      ? numbersOnDevice(map, kind)
+      : ofHost(map).then((data) => data && toDevice({ data, dims: [data.length] }, 'cuda'));
   known.set(kind, made);
   made.catch(() => known.delete(kind));
   return made;
 }
 
+/** Nothing waits for them. */
+async function numbersOnDevice(map: CudaMap, kind: PoolNumbers): Promise<DeviceTensor | undefined> {
+  if (kind === 'avg none') return undefined;
+  const asksForGrid = kind === 'max zero' || kind === 'avg inside';
+  const windows = asksForGrid
+    ? Int32Array.from(windowAxes(map).flatMap(({ cells, first, dilation, stride, extent }) => [cells, first, dilation, stride, extent]))
+    : undefined;
+  const result = { numbers: new DeviceTensor('float32', [rowsOf(map.output)]) };
+  const there = map.handle.live();
+  await filled(result, () =>
+    cancellable(undefined, (token) =>
+      useAll({ ...result, coords: asksForGrid ? map.coords : undefined }, (arrays) =>
+        native.mapWindowsCuda({ ...arrays, map: there, kind: kinds.indexOf(kind), windows }, token),
+      ),
+    ),
+  );
+  return result.numbers;
+}
+
 /** Pooling over a map on the device; nothing waits for it. */
 export async function reduceOnDevice(
   x: DeviceTensor,
-  map: ConvMap,
-  max: boolean,
-  kind: string,
-  rowOf: () => Promise<Float32Array | undefined>,
+  map: ConvMap | CudaMap,
+  kind: PoolNumbers,
+  ofHost: (map: ConvMap) => Promise<Float32Array | undefined>,
   signal: AbortSignal | undefined,
 ): Promise<DeviceTensor> {
   const channels = x.dims.at(-1);
@@ -36,8 +68,9 @@ export async function reduceOnDevice(
   const type = featuresOf(x, map, channels);
   const there = deviceMap(map);
   return map.handle.use(async () => {
-    const row = await numbersOf(map, kind, rowOf);
+    const row = await numbersOf(map, kind, ofHost);
     const y = new DeviceTensor(x.type, [rowsOf(map.output), channels]);
+    const max = kind.startsWith('max');
     await filled({ y }, () =>
       cancellable(signal, (token) =>
         useAll({ x, y, row }, (arrays) => native.mapReduceCuda({ ...arrays, map: there, type, channels, max }, token)),

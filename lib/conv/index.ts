@@ -5,6 +5,7 @@
  */
 export { add, addAsync, concat, concatAsync } from './combine.js';
 export { ConvMap, type PairLists } from './conv-map.js';
+export { CudaMap, type CudaMapOptions } from './cuda-conv-map.js';
 export type { CudaLayer, CudaRunOptions } from './cuda-layer.js';
 export { fromDense, fromDenseAsync, toDense, toDenseAsync } from './dense.js';
 export type { KernelOptions, MapMode } from './geometry.js';
@@ -30,6 +31,6 @@ export { type Pointwise, type PointwiseOptions, type PointwiseRunOptions, pointw
 export { type AvgPoolOptions, avgPool, type MaxPoolOptions, maxPool } from './pool.js';
 export { avgPoolGradient, maxPoolGradient } from './pool-gradient.js';
 export type { Activation, CudaLayerOptions, LayerOptions } from './settings.js';
-export type { Sites } from './sites.js';
+export type { DeviceSites, Sites } from './sites.js';
 export * as spark from './spark/index.js';
 export { type SparseTensor, type TensorOptions, tensor, tensorAsync } from './tensor.js';

@@ -1,13 +1,14 @@
 import type { NativeKernelMap, NativeMapOptions } from '../../types/conv.js';
-import { rangeError, SparseKernelsError, typeError } from '../errors.js';
+import { typeError } from '../errors.js';
 import { cancellable, guarded } from '../handle.js';
 import { native } from '../native.js';
-import { describe, oneOf, options } from '../validate.js';
+import { describe, options } from '../validate.js';
 import { ConvMap } from './conv-map.js';
-import { type Geometry, geometry, type KernelOptions, type MapMode } from './geometry.js';
-import { expectSameSites, type Sites, sitesOf } from './sites.js';
-
-const modes: readonly MapMode[] = ['submanifold', 'sparse', 'pool', 'transposed', 'inverse'];
+import { mapOnDevice } from './cuda-build.js';
+import type { CudaMap, CudaMapOptions } from './cuda-conv-map.js';
+import { geometry, type KernelOptions, type MapMode } from './geometry.js';
+import { expectOnlyPaired, mapOptionNames, mapSteps, modeOf, nativeGeometry } from './map-steps.js';
+import { areOnDevice, type DeviceSites, expectSameSites, type Sites, sitesOf } from './sites.js';
 
 /** Options of {@link map}. */
 export interface MapOptions extends KernelOptions {
@@ -21,10 +22,6 @@ export interface MapOptions extends KernelOptions {
   /** Mode `inverse`: the map that is undone. */
   readonly paired?: ConvMap;
 }
-
-const optionNames = [
-  ...['mode', 'kernelSize', 'stride', 'padding', 'dilation', 'outputPadding', 'offsets', 'outputShape', 'outputs', 'paired'],
-] as (keyof MapOptions)[];
 
 /**
  * Builds the map of a convolution or pooling over the sites of a tensor (its features do not matter).
@@ -60,9 +57,12 @@ export interface MapAsyncOptions extends MapOptions {
 }
 
 /**
- * {@link map} off the event loop: for many sites. The coordinates are copied before the call returns.
+ * {@link map} off the event loop: for many sites. The coordinates are copied before the call returns. Sites on a device become a map there,
+ * with the same pairs: nothing is copied to the host but the numbers of sites and pairs, once, and the promise waits for them.
  *
- * @throws (rejects) as {@link map}, or the reason of `signal`
+ * @param x - a tensor or sites; or sites on a device, in ascending linear key like all others
+ * @throws (rejects) as {@link map}, or the reason of `signal`; on a device also SparseKernelsError `ERR_SK_CUDA` and RangeError
+ * `ERR_SK_SHAPE` for more sites and offsets than its kernels take (2^31 candidates, 2^38 entries of a table)
  * @example
  * ```ts
  * import { conv } from 'sparse-kernels';
@@ -71,10 +71,13 @@ export interface MapAsyncOptions extends MapOptions {
  * map.pairCount; // 2
  * ```
  */
-export async function mapAsync(x: Sites, mapOptions: MapAsyncOptions): Promise<ConvMap> {
-  const { signal, ...rest } = options<MapAsyncOptions>(mapOptions, 'options', [...optionNames, 'signal']);
-  return cancellable(signal, async (token) => {
-    const steps = build(x, rest);
+export async function mapAsync(x: DeviceSites, mapOptions: CudaMapOptions): Promise<CudaMap>;
+export async function mapAsync(x: Sites, mapOptions: MapAsyncOptions): Promise<ConvMap>;
+export async function mapAsync(x: Sites | DeviceSites, mapOptions: MapAsyncOptions | CudaMapOptions): Promise<ConvMap | CudaMap> {
+  const { signal, ...rest } = options<MapAsyncOptions | CudaMapOptions>(mapOptions, 'options', [...mapOptionNames, 'signal']);
+  return cancellable<ConvMap | CudaMap>(signal, async (token) => {
+    if (areOnDevice(x)) return mapOnDevice(x, rest as CudaMapOptions, token);
+    const steps = build(x, rest as MapOptions);
     for (let step = steps.next(); ; ) {
       if (step.done) return step.value;
       const live = new native.KernelMap(undefined);
@@ -87,66 +90,30 @@ export async function mapAsync(x: Sites, mapOptions: MapAsyncOptions): Promise<C
 
 /** Yields what native maps are to be made from, takes them, and returns the map: for both the synchronous and the asynchronous way. */
 function* build(x: Sites, mapOptions: MapOptions): Generator<NativeMapOptions, ConvMap, NativeKernelMap> {
-  const o = options<MapOptions>(mapOptions, 'options', optionNames);
-  const mode = oneOf(o.mode ?? 'submanifold', 'mode', modes);
+  const o = options<MapOptions>(mapOptions, 'options', mapOptionNames);
+  const mode = modeOf(o.mode);
   const input = sitesOf(x, 'x');
   if (mode === 'inverse') return inverse(input, o);
-  if (o.paired !== undefined) throw rangeError('ERR_SK_OPTION', "expected paired only in mode 'inverse'");
-  const g = geometry(mode, input.spatialShape, o);
-  const given = yield* givenOutputs(mode, input, g, o.outputs);
-  const outputs = mode === 'submanifold' ? 0 : given ? 2 : 1;
-  const live = yield nativeOptions(input, g, outputs, given, mode === 'transposed');
-  const kernelVolume = g.offsets.length / input.spatialShape.length;
-  const kernel = { kernelSize: g.kernelSize, kernelVolume, geometry: g };
-  return new ConvMap(mode, kernel, input, mode === 'submanifold' ? input : given, () => live, g.outShape);
-}
-
-/** `outputs` as in native/map/map.h, enum MapOutputs. */
-function nativeOptions(input: Sites, g: Geometry, outputs: number, given: Sites | undefined, transposed: boolean): NativeMapOptions {
-  return {
-    coords: input.coords,
-    batch: input.batchSize,
-    inShape: Int32Array.from(input.spatialShape),
-    outShape: Int32Array.from(given?.spatialShape ?? g.outShape),
-    stride: Int32Array.from(g.stride),
-    offsets: g.offsets,
-    outputs,
-    outCoords: given?.coords,
-    transposed,
-  };
-}
-
-function inverse(input: Sites, { paired, mode: _, ...others }: MapOptions): ConvMap {
-  if (!(paired instanceof ConvMap)) throw typeError('ERR_SK_TYPE', `expected paired to be a map but received ${describe(paired)}`);
-  for (const [name, value] of Object.entries(others)) {
-    if (value !== undefined) throw rangeError('ERR_SK_OPTION', `expected no ${name} in mode 'inverse': paired decides it`);
+  const steps = mapSteps<Sites, NativeKernelMap>(mode, input, geometry(mode, input.spatialShape, o), o, { sitesOf, found });
+  for (let step = steps.next(); ; ) {
+    if (step.done) {
+      const { kernel, output, outShape, live } = step.value;
+      return new ConvMap(mode, kernel, input, output, () => live, outShape);
+    }
+    step = steps.next(yield { coords: input.coords, outCoords: step.value.given?.coords, ...nativeGeometry(step.value) });
   }
+}
+
+function found(live: NativeKernelMap, input: Sites, outShape: readonly number[]): Sites {
+  using map = new ConvMap('sparse', { kernelSize: undefined, kernelVolume: 1 }, input, undefined, () => live, outShape);
+  return map.output;
+}
+
+function inverse(input: Sites, o: MapOptions): ConvMap {
+  const { paired } = o;
+  if (!(paired instanceof ConvMap)) throw typeError('ERR_SK_TYPE', `expected paired to be a map but received ${describe(paired)}`);
+  expectOnlyPaired(o);
   expectSameSites(input, paired.output, 'x to be at the output sites of paired');
   const { kernelSize, kernelVolume } = paired;
   return new ConvMap('inverse', { kernelSize, kernelVolume }, paired.output, paired.input, () => paired.swapped());
-}
-
-/** The output sites, where they do not follow from the offsets. */
-function* givenOutputs(
-  mode: MapMode,
-  input: Sites,
-  g: Geometry,
-  outputs: MapOptions['outputs'],
-): Generator<NativeMapOptions, Sites | undefined, NativeKernelMap> {
-  if (outputs === undefined || outputs === 'reached') return undefined;
-  if (mode !== 'sparse' && mode !== 'pool') {
-    throw rangeError('ERR_SK_OPTION', `expected outputs only in modes 'sparse' and 'pool' but received them in mode '${mode}'`);
-  }
-  if (typeof outputs === 'object') {
-    const given = sitesOf(outputs, 'outputs');
-    if (given.batchSize === input.batchSize && given.spatialShape.length === input.spatialShape.length) return given;
-    throw new SparseKernelsError('ERR_SK_COORDINATES', 'expected outputs to have the batch size and the number of axes of x');
-  }
-  oneOf(outputs, 'outputs', ['reached', 'floor']);
-  // floor(i / stride) is what all offsets of [0, stride) reach.
-  const outShape = input.spatialShape.map((extent, axis) => Math.ceil(extent / (g.stride[axis] as number)));
-  const cells = geometry('sparse', input.spatialShape, { kernelSize: g.stride, stride: g.stride });
-  const live = yield nativeOptions(input, { ...cells, outShape }, 1, undefined, false);
-  using floor = new ConvMap('sparse', { kernelSize: g.stride, kernelVolume: 1 }, input, undefined, () => live, outShape);
-  return floor.output;
 }

@@ -2,10 +2,13 @@ import { DeviceTensor } from '../device-tensor.js';
 import { cancellable } from '../handle.js';
 import { native } from '../native.js';
 import { allocate } from '../tensor.js';
-import { options } from '../validate.js';
+import { oneOf, options } from '../validate.js';
 import type { ConvMap } from './conv-map.js';
+import type { CudaMap } from './cuda-conv-map.js';
+import { anyMap } from './cuda-map.js';
 import { reduceOnDevice } from './cuda-pool.js';
 import { copied, isLarge } from './run.js';
+import { convMap } from './settings.js';
 import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
 import { leastOf, weightsOf } from './windows.js';
@@ -40,7 +43,7 @@ export interface AvgPoolOptions {
  *
  * @param x - a tensor at the input sites of `map`; or features [input sites, channels] on a device (float32, float16, bfloat16), whose result
  * is there too: the promise then settles when the work is on the stream of the device
- * @param map - usually of mode `pool`
+ * @param map - usually of mode `pool`; for features on a device it may have been built there
  * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`, SparseKernelsError
  * `ERR_SK_COORDINATES` (the map of another tensor) / `ERR_SK_DISPOSED` / `ERR_SK_MEMORY`, or the reason of `signal`
  * @example
@@ -52,17 +55,18 @@ export interface AvgPoolOptions {
  * (await conv.maxPool(x, map, { inactive: 'zero' })).features; // Float32Array [-1, 0]
  * ```
  */
-export async function maxPool(x: DeviceTensor, map: ConvMap, poolOptions?: MaxPoolOptions): Promise<DeviceTensor>;
+export async function maxPool(x: DeviceTensor, map: ConvMap | CudaMap, poolOptions?: MaxPoolOptions): Promise<DeviceTensor>;
 export async function maxPool(x: SparseTensor, map: ConvMap, poolOptions?: MaxPoolOptions): Promise<SparseTensor>;
 export async function maxPool(
   x: SparseTensor | DeviceTensor,
-  map: ConvMap,
+  map: ConvMap | CudaMap,
   poolOptions: MaxPoolOptions = {},
 ): Promise<SparseTensor | DeviceTensor> {
   const { inactive, signal } = options<MaxPoolOptions>(poolOptions, 'options', ['inactive', 'signal']);
-  const row = () => leastOf(map, inactive);
-  if (x instanceof DeviceTensor) return reduceOnDevice(x, map, true, `max ${inactive ?? 'skip'}`, row, signal);
-  return reduce(x, map, reductions.max, row, signal);
+  const kind = oneOf(inactive ?? 'skip', 'inactive', ['skip', 'zero']);
+  const row = (there: ConvMap) => leastOf(there, kind);
+  if (x instanceof DeviceTensor) return reduceOnDevice(x, anyMap(map), `max ${kind}`, row, signal);
+  return reduce(x, convMap(map), reductions.max, row, signal);
 }
 
 /**
@@ -80,25 +84,26 @@ export async function maxPool(
  * (await conv.avgPool(x, map, { divisor: 'kernel' })).features; // Float32Array [3, 1.5]
  * ```
  */
-export async function avgPool(x: DeviceTensor, map: ConvMap, poolOptions?: AvgPoolOptions): Promise<DeviceTensor>;
+export async function avgPool(x: DeviceTensor, map: ConvMap | CudaMap, poolOptions?: AvgPoolOptions): Promise<DeviceTensor>;
 export async function avgPool(x: SparseTensor, map: ConvMap, poolOptions?: AvgPoolOptions): Promise<SparseTensor>;
 export async function avgPool(
   x: SparseTensor | DeviceTensor,
-  map: ConvMap,
+  map: ConvMap | CudaMap,
   poolOptions: AvgPoolOptions = {},
 ): Promise<SparseTensor | DeviceTensor> {
   const { divisor, signal } = options<AvgPoolOptions>(poolOptions, 'options', ['divisor', 'signal']);
-  const row = () => weightsOf(map, divisor);
-  if (x instanceof DeviceTensor) return reduceOnDevice(x, map, false, `avg ${divisor ?? 'active'}`, row, signal);
-  if (divisor === undefined || divisor === 'active') return reduce(x, map, reductions.mean, async () => undefined, signal);
-  return reduce(x, map, reductions.sum, row, signal);
+  const kind = oneOf(divisor ?? 'active', 'divisor', ['active', 'inside', 'kernel', 'none']);
+  const row = (there: ConvMap) => weightsOf(there, kind);
+  if (x instanceof DeviceTensor) return reduceOnDevice(x, anyMap(map), `avg ${kind}`, row, signal);
+  if (kind === 'active') return reduce(x, convMap(map), reductions.mean, async () => undefined, signal);
+  return reduce(x, convMap(map), reductions.sum, row, signal);
 }
 
 async function reduce(
   x: SparseTensor,
   map: ConvMap,
   reduction: number,
-  rowOf: () => Promise<Float32Array | undefined>,
+  rowOf: (map: ConvMap) => Promise<Float32Array | undefined>,
   signal: AbortSignal | undefined,
 ): Promise<SparseTensor> {
   const { features, channels } = sparseTensor(x, 'x');
@@ -106,7 +111,7 @@ async function reduce(
   const y = allocate('float32', rowsOf(map.output) * channels, 'the output');
   await cancellable(signal, (token) =>
     map.handle.use(async (live) => {
-      const row = await rowOf();
+      const row = await rowOf(map);
       const given = { data: features, isPrivate: false };
       const from = isLarge(given) ? await copied(given, 'x') : given;
       await native.mapReduce(live, from.data, { reduction, row, channels, privateX: from.isPrivate }, y, token);

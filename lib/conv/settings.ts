@@ -87,14 +87,14 @@ function biasData(bias: TensorLike | Float32Array, out: number): Float32Array {
   throw rangeError('ERR_SK_SHAPE', `expected bias to hold ${out} elements but received ${data.length}`);
 }
 
-/** A map, or ERR_SK_TYPE. */
+/** A map in host memory, or ERR_SK_TYPE. */
 export function convMap(map: unknown): ConvMap {
   if (map instanceof ConvMap) return map;
   throw typeError('ERR_SK_TYPE', `expected map to be a map (conv.map) but received ${describe(map)}`);
 }
 
 /** Throws unless the map has the kernel of a weight; a flat kernel fits every map of its volume. */
-export function expectKernelOf(map: ConvMap, kernelSize: readonly number[]): void {
+export function expectKernelOf(map: Pick<ConvMap, 'kernelSize' | 'kernelVolume'>, kernelSize: readonly number[]): void {
   const volume = kernelSize.reduce((a, b) => a * b, 1);
   const extents = kernelSize.length === 1 ? undefined : map.kernelSize;
   if (map.kernelVolume === volume && !(extents && String(extents) !== String(kernelSize))) return;

@@ -1,4 +1,5 @@
 /** Where the rows of a sparse tensor are: what maps are made from, and what tells whether a map fits a tensor. */
+import { DeviceTensor } from '../device-tensor.js';
 import { rangeError, SparseKernelsError, typeError } from '../errors.js';
 import { typedArray } from '../tensor.js';
 import { describe, integer } from '../validate.js';
@@ -16,6 +17,29 @@ import { describe, integer } from '../validate.js';
 export interface Sites {
   /** int32 [n, 1 + axes]: batch index, then one coordinate per axis, in the order of `spatialShape`. */
   readonly coords: Int32Array;
+  /** Extents of the grid. */
+  readonly spatialShape: readonly number[];
+  /** Samples in the batch. */
+  readonly batchSize: number;
+}
+
+/**
+ * Sites whose coordinates are on a CUDA device: what `conv.mapAsync` makes maps there from. Whether they ascend inside the grid is checked
+ * there, too.
+ *
+ * @example
+ * ```ts
+ * import { conv, type DeviceTensor } from 'sparse-kernels';
+ * export async function downsampled(coords: DeviceTensor<'int32'>): Promise<conv.DeviceSites> {
+ *   const x = { coords, spatialShape: [64, 64, 64], batchSize: 1 };
+ *   using map = await conv.mapAsync(x, { mode: 'sparse', kernelSize: 3, stride: 2, padding: 1 });
+ *   return map.output;
+ * }
+ * ```
+ */
+export interface DeviceSites {
+  /** int32 [n, 1 + axes]: batch index, then one coordinate per axis, in the order of `spatialShape`. It must not be disposed meanwhile. */
+  readonly coords: DeviceTensor<'int32'>;
   /** Extents of the grid. */
   readonly spatialShape: readonly number[];
   /** Samples in the batch. */
@@ -59,8 +83,26 @@ export function sitesOf(value: unknown, name: string): Sites {
   throw rangeError('ERR_SK_SHAPE', `expected ${name}.coords to be [n, ${width}] but received ${coords.length} numbers`);
 }
 
-export function rowsOf({ coords, spatialShape }: Sites): number {
-  return coords.length / (1 + spatialShape.length);
+/** Whether sites, or what is passed for them, are on a device. */
+export function areOnDevice(value: Sites | DeviceSites): value is DeviceSites {
+  return typeof value === 'object' && value !== null && value.coords instanceof DeviceTensor;
+}
+
+/** Checks sites on a device that are an argument, all but the coordinates themselves. */
+export function deviceSitesOf(value: unknown, name: string): DeviceSites {
+  if (typeof value !== 'object' || value === null || !areOnDevice(value as Sites)) {
+    throw typeError('ERR_SK_TYPE', `expected ${name} to be sites on the device, as x, but received ${describe(value)}`);
+  }
+  const { coords, spatialShape, batchSize } = value as DeviceSites;
+  const width = 1 + perAxis(spatialShape, `${name}.spatialShape`, 1, mostExtent).length;
+  integer(batchSize, `${name}.batchSize`, 1, mostExtent);
+  if (coords.type !== 'int32') throw typeError('ERR_SK_DTYPE', `expected ${name}.coords to be int32 but received ${coords.type}`);
+  if (coords.dims.length === 2 && coords.dims[1] === width) return { coords, spatialShape, batchSize };
+  throw rangeError('ERR_SK_SHAPE', `expected ${name}.coords to be [n, ${width}] but received dims ${describe(coords.dims)}`);
+}
+
+export function rowsOf({ coords, spatialShape }: Sites | DeviceSites): number {
+  return coords instanceof DeviceTensor ? (coords.dims[0] as number) : coords.length / (1 + spatialShape.length);
 }
 
 /** Whether two lists name the same sites of one grid. */
@@ -69,9 +111,9 @@ export function sameSites(a: Sites, b: Sites): boolean {
 }
 
 /** Throws ERR_SK_COORDINATES unless both are on the same grid. */
-export function expectSameGrid(received: Sites, expected: Sites, what: string): void {
+export function expectSameGrid(received: Sites | DeviceSites, expected: Sites | DeviceSites, what: string): void {
   if (sameGrid(received, expected)) return;
-  const show = ({ spatialShape, batchSize }: Sites) => `batch ${batchSize} of ${spatialShape.join(' x ')}`;
+  const show = ({ spatialShape, batchSize }: Sites | DeviceSites) => `batch ${batchSize} of ${spatialShape.join(' x ')}`;
   throw new SparseKernelsError('ERR_SK_COORDINATES', `expected ${what} (${show(expected)}) but received ${show(received)}`);
 }
 
@@ -87,7 +129,7 @@ export function expectMapOf(received: Sites, expected: Sites, name = 'x'): void 
   expectSameSites(received, expected, `${name} to be at the sites that the map was made for`);
 }
 
-function sameGrid(a: Sites, b: Sites): boolean {
+function sameGrid(a: Sites | DeviceSites, b: Sites | DeviceSites): boolean {
   return (
     a.batchSize === b.batchSize &&
     a.spatialShape.length === b.spatialShape.length &&

@@ -1,4 +1,7 @@
-/** What pooling knows of the window of every output: where a maximum starts, what a sum is divided by. */
+/**
+ * What pooling knows of the window of every output: where a maximum starts, what a sum is divided by. native/map/cuda/windows.h has the same
+ * for maps on a device.
+ */
 import { rangeError } from '../errors.js';
 import { inSlices } from '../slices.js';
 import { allocate } from '../tensor.js';
@@ -48,8 +51,22 @@ export async function weightsOf(
   }
 }
 
-/** How many cells of an output's window lie inside the grid of the input: a product over the axes. */
-function windowSize({ geometry, mode, input, output, kernelSize }: ConvMap): (row: number) => number {
+/** Cell c of the window of output o is at o * stride + first + c * dilation, inside the grid below extent. */
+export interface WindowAxis {
+  readonly cells: number;
+  readonly first: number;
+  readonly dilation: number;
+  readonly stride: number;
+  readonly extent: number;
+}
+
+/** Of every axis of a map with windows, or ERR_SK_OPTION. */
+export function windowAxes({
+  geometry,
+  mode,
+  input,
+  kernelSize,
+}: Pick<ConvMap, 'geometry' | 'mode' | 'kernelSize'> & MapInput): WindowAxis[] {
   if (geometry === undefined || kernelSize === undefined || mode === 'transposed') {
     throw rangeError(
       'ERR_SK_OPTION',
@@ -57,24 +74,31 @@ function windowSize({ geometry, mode, input, output, kernelSize }: ConvMap): (ro
     );
   }
   const axes = kernelSize.length;
-  const of = kernelSize.map((k, axis) => {
+  return kernelSize.map((cells, axis) => {
     const step = kernelSize.slice(axis + 1).reduce((a, b) => a * b, 1); // between offsets that are neighbours on this axis
     const at = (r: number) => geometry.offsets[r * step * axes + axis] as number;
     return {
-      k,
+      cells,
       first: at(0),
-      dilation: k > 1 ? at(1) - at(0) : 1,
+      dilation: cells > 1 ? at(1) - at(0) : 1,
       stride: geometry.stride[axis] as number,
       extent: input.spatialShape[axis] as number,
     };
   });
+}
+
+type MapInput = { readonly input: { readonly spatialShape: readonly number[] } };
+
+/** How many cells of an output's window lie inside the grid of the input: a product over the axes. */
+function windowSize(map: ConvMap): (row: number) => number {
+  const axes = windowAxes(map);
+  const { coords } = map.output;
   return (row) => {
     let size = 1;
-    for (let axis = 0; axis < axes; axis++) {
-      const { k, first, dilation, stride, extent } = of[axis] as (typeof of)[number];
-      const start = (output.coords[row * (1 + axes) + 1 + axis] as number) * stride + first;
+    for (const [axis, { cells, first, dilation, stride, extent }] of axes.entries()) {
+      const start = (coords[row * (1 + axes.length) + 1 + axis] as number) * stride + first;
       const low = Math.max(0, Math.ceil(-start / dilation));
-      const high = Math.min(k - 1, Math.floor((extent - 1 - start) / dilation));
+      const high = Math.min(cells - 1, Math.floor((extent - 1 - start) / dilation));
       size *= Math.max(0, high - low + 1);
     }
     return size;

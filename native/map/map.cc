@@ -12,7 +12,10 @@ namespace {
 constexpr int64_t kMostRows = std::numeric_limits<int32_t>::max() - 1;
 constexpr int64_t kMostGroups = int64_t{1} << 20;
 
-Status check(const MapOptions& o) {
+}  // namespace
+
+Status check_map(const MapOptions& o) {
+  if (o.in_grid.axes < 1 || o.in_grid.axes > kMaxAxes) return Status(Code::kShape, "expected 1 to 4 axes");
   if (o.groups < 1 || o.groups > kMostGroups) return Status(Code::kShape, "expected from 1 to 2^20 offsets");
   if (o.in_grid.axes != o.out_grid.axes || o.in_grid.batch != o.out_grid.batch)
     return Status(Code::kShape, "expected input and output to have the same axes and batch size");
@@ -26,11 +29,8 @@ Status check(const MapOptions& o) {
   return o.transposed ? Status(Code::kShape, "expected a map that is not transposed where the output sites are the input sites") : Status();
 }
 
-}  // namespace
-
 Status Map::build(const MapOptions& options, std::shared_ptr<const Map>* result) {
-  if (options.in_grid.axes < 1 || options.in_grid.axes > kMaxAxes) return Status(Code::kShape, "expected 1 to 4 axes");
-  if (Status status = check(options); !status.ok()) return status;
+  if (Status status = check_map(options); !status.ok()) return status;
   std::shared_ptr<Map> map(new Map);
   auto lists = std::make_shared<PairLists>();
   map->groups_ = options.groups;

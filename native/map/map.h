@@ -39,6 +39,9 @@ struct MapOptions {
   int64_t groups = 0;
 };
 
+// kShape, kMemory: extents, strides or counts that no map can have. What the sites are is not looked at.
+Status check_map(const MapOptions& options);
+
 // The pairs themselves; shared by a map and its swapped twin.
 struct PairLists {
   AlignedBuffer starts;   // int64 [groups + 1]

@@ -76,16 +76,20 @@ Status grid_keys(const Grid& grid, const int64_t* pad, Keys* keys) {
   return Status();
 }
 
+Status refuse_site(const Grid& grid, const int32_t* site, int64_t row) {
+  if (!inside(grid, site)) return outside(grid, site, row);
+  return Status(Code::kCoordinates, "expected coordinates in ascending order without repetition but row " + std::to_string(row) + " is " +
+                                        text(site, grid.axes) + " after " + text(site - 1 - grid.axes, grid.axes));
+}
+
 Status site_keys(const Grid& grid, const Keys& keys, const Sites& sites, AlignedBuffer* out) {
   if (!out->reserve(static_cast<size_t>(sites.rows + 1) * sizeof(int64_t))) return Status(Code::kMemory, "no memory for the keys of a map");
   int64_t* key = out->as<int64_t>();
   const int32_t* site = sites.coords;
   for (int64_t i = 0; i < sites.rows; ++i, site += 1 + grid.axes) {
-    if (!inside(grid, site)) return outside(grid, site, i);
+    if (!inside(grid, site)) return refuse_site(grid, site, i);
     key[i] = key_of(keys, site);
-    if (i > 0 && key[i] <= key[i - 1])
-      return Status(Code::kCoordinates, "expected coordinates in ascending order without repetition but row " + std::to_string(i) + " is " +
-                                            text(site, grid.axes) + " after " + text(site - 1 - grid.axes, grid.axes));
+    if (i > 0 && key[i] <= key[i - 1]) return refuse_site(grid, site, i);
   }
   key[sites.rows] = std::numeric_limits<int64_t>::max();
   return Status();

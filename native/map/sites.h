@@ -30,6 +30,9 @@ struct Keys {
 // kShape if an extent is not positive, kCoordinates if the (padded) volume needs more than 63 bits. pad may be null.
 Status grid_keys(const Grid& grid, const int64_t* pad, Keys* keys);
 
+// kCoordinates: says what is wrong with a site, `row` of its list: it is outside the grid, or else not after the site in front of it.
+Status refuse_site(const Grid& grid, const int32_t* site, int64_t row);
+
 // Keys of all sites, [rows + 1]: the last is larger than any. kCoordinates names the first row that is outside the grid, or that is not
 // after the row before it.
 Status site_keys(const Grid& grid, const Keys& keys, const Sites& sites, AlignedBuffer* out);

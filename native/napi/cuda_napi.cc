@@ -2,6 +2,7 @@
 
 #include "addon.h"
 #include "device_array.h"
+#include "device_map_object.h"
 #include "run.h"
 #include "verbs.h"
 
@@ -21,6 +22,10 @@ Napi::Function DeviceArray::define(Napi::Env env) {
 DeviceArray::DeviceArray(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DeviceArray>(info) {
   const Napi::Env env = info.Env();
   info.This().As<Napi::Object>().TypeTag(&kTag);
+  if (info[0].IsObject()) {
+    buffer_ = DeviceMapObject::coords_of(info[0]);
+    return;
+  }
   const auto bytes = static_cast<size_t>(integer(info[0], "bytes", 0, kMaxDimension));
   auto buffer = std::make_shared<CudaBuffer>();
   if (Status status = buffer->reserve(env.GetInstanceData<Addon>()->cuda(env), bytes); !status.ok()) throw to_error(env, status);

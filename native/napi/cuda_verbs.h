@@ -15,6 +15,7 @@
 
 namespace sk::napi {
 
+void define_map_cuda(Napi::Env env, Napi::Object exports);
 void define_mapreduce_cuda(Napi::Env env, Napi::Object exports);
 void define_pool_cuda(Napi::Env env, Napi::Object exports);
 void define_score_cuda(Napi::Env env, Napi::Object exports);

@@ -13,7 +13,7 @@ namespace sk::napi {
 class DeviceArray : public Napi::ObjectWrap<DeviceArray> {
  public:
   static Napi::Function define(Napi::Env env);
-  // new DeviceArray(bytes): not initialised
+  // new DeviceArray(bytes): not initialised; new DeviceArray(map): the output sites that a DeviceMap found
   explicit DeviceArray(const Napi::CallbackInfo& info);
 
   // The memory of a DeviceArray that holds at least `elements` of the DType that `type` numbers; a run that uses it holds a share.

@@ -1,4 +1,4 @@
-// A map on a device as a JavaScript object: it comes there with the first run that needs it.
+// A map on a device as a JavaScript object: built there, or brought there from the host with the first run that needs it.
 #pragma once
 
 #include <napi.h>
@@ -6,47 +6,55 @@
 #include <memory>
 #include <mutex>
 
-#include "../mapmm/cuda/plan.h"
+#include "../map/cuda/map.h"
 #include "map_object.h"
 
 namespace sk::napi {
 
-struct LazyMap {
-  std::shared_ptr<const Map> map;
-  std::mutex mutex;
-  std::shared_ptr<const CudaMap> there;
-
-  Status get(const std::shared_ptr<const CudaDevice>& device, std::shared_ptr<const CudaMap>* result) {
-    const std::lock_guard<std::mutex> lock(mutex);
-    Status status = there ? Status() : CudaMap::create(device, map->view(), &there);
-    *result = there;
-    return status;
-  }
-};
-
 class DeviceMapObject : public Napi::ObjectWrap<DeviceMapObject> {
  public:
-  static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "DeviceMap", {InstanceMethod<&DeviceMapObject::dispose>("dispose")});
-  }
+  // What runs hold a share of.
+  struct Shared {
+    std::shared_ptr<const Map> host;  // null: built on the device
+    std::mutex mutex;
+    std::shared_ptr<const CudaMap> there;
 
-  // new DeviceMap(map)
-  explicit DeviceMapObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<DeviceMapObject>(info) {
-    info.This().As<Napi::Object>().TypeTag(&kTag);
-    lazy_->map = MapObject::of(info[0]);
-  }
+    Status get(const std::shared_ptr<const CudaDevice>& device, std::shared_ptr<const CudaMap>* result) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      Status status = there ? Status() : CudaMap::upload(device, host->view(), &there);
+      *result = there;
+      return status;
+    }
+    int64_t in_rows() const { return host ? host->in_rows() : there->in_rows(); }
+    int64_t out_rows() const { return host ? host->out_rows() : there->out_rows(); }
+  };
 
-  static std::shared_ptr<LazyMap> of(const Napi::Value& value) {
-    if (!value.IsObject() || !value.As<Napi::Object>().CheckTypeTag(&kTag)) throw type_error(value.Env(), "expected map to be a DeviceMap");
-    const auto& lazy = Unwrap(value.As<Napi::Object>())->lazy_;
-    if (!lazy) throw to_error(value.Env(), Status(Code::kDisposed, "the map was used after dispose()"));
-    return lazy;
-  }
+  static Napi::Function define(Napi::Env env);
+  explicit DeviceMapObject(const Napi::CallbackInfo& info);
+
+  // The map of a DeviceMap; throws for anything else, before it was built and after dispose().
+  static std::shared_ptr<Shared> of(const Napi::Value& value);
+  // The output sites of one that found them itself; throws for any other.
+  static std::shared_ptr<CudaBuffer> coords_of(const Napi::Value& value);
 
  private:
   static constexpr napi_type_tag kTag = {0x2be4f1978d0a6c53, 0xa16d83c05be7924f};
-  void dispose(const Napi::CallbackInfo&) { lazy_.reset(); }
-  std::shared_ptr<LazyMap> lazy_ = std::make_shared<LazyMap>();
+
+  const std::shared_ptr<Shared>& live(Napi::Env env) const;
+  // Of a map that was built on the device.
+  const std::shared_ptr<const CudaMap>& built(Napi::Env env) const;
+  Napi::Value build(const Napi::CallbackInfo& info);
+  Napi::Value swap(const Napi::CallbackInfo& info);
+  Napi::Value take(const Napi::CallbackInfo& info);
+  Napi::Value in_rows(const Napi::CallbackInfo& info);
+  Napi::Value out_rows(const Napi::CallbackInfo& info);
+  Napi::Value pairs(const Napi::CallbackInfo& info);
+  Napi::Value bytes(const Napi::CallbackInfo& info);
+  Napi::Value read_pairs(const Napi::CallbackInfo& info);
+  void dispose(const Napi::CallbackInfo&) { shared_.reset(); }
+
+  std::shared_ptr<Shared> shared_;
+  std::shared_ptr<std::shared_ptr<const CudaMap>> making_;  // a worker's result, until take()
 };
 
 }  // namespace sk::napi

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "args.h"
+#include "cuda_verbs.h"
 #include "map_object.h"
 #include "run.h"
 #include "verbs.h"
@@ -28,23 +29,11 @@ Sites sites(const Napi::Value& coords, const char* name, int axes) {
   return {array.data, array.length / (1 + axes)};
 }
 
-// { coords, batch, inShape, outShape, stride, offsets, outputs, outCoords, transposed }
+// { coords, outCoords } and what map_geometry() takes
 MapOptions map_options(const Napi::Object& o) {
-  MapOptions options;
-  options.in_grid = grid(o.Get("batch"), o.Get("inShape"), "inShape");
-  options.out_grid = grid(o.Get("batch"), o.Get("outShape"), "outShape");
-  const int axes = options.in_grid.axes;
-  options.in = sites(o.Get("coords"), "coords", axes);
-  options.outputs = static_cast<MapOutputs>(integer(o.Get("outputs"), "outputs", 0, 2));
-  if (options.outputs == MapOutputs::kGiven) options.out = sites(o.Get("outCoords"), "outCoords", axes);
-  options.transposed = o.Get("transposed").ToBoolean();
-  const auto stride = span<int32_t>(o.Get("stride"), "stride");
-  expect_length(o.Env(), stride.length, "stride", 1, axes);
-  std::copy(stride.data, stride.data + axes, options.stride);
-  const auto offsets = span<int32_t>(o.Get("offsets"), "offsets");
-  expect_length(o.Env(), offsets.length, "offsets", offsets.length / axes, axes);
-  options.offsets = offsets.data;
-  options.groups = offsets.length / axes;
+  MapOptions options = map_geometry(o);
+  options.in = sites(o.Get("coords"), "coords", options.in_grid.axes);
+  if (options.outputs == MapOutputs::kGiven) options.out = sites(o.Get("outCoords"), "outCoords", options.in_grid.axes);
   return options;
 }
 
@@ -73,6 +62,23 @@ Napi::Value sort_async(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+MapOptions map_geometry(const Napi::Object& o) {
+  MapOptions options;
+  options.in_grid = grid(o.Get("batch"), o.Get("inShape"), "inShape");
+  options.out_grid = grid(o.Get("batch"), o.Get("outShape"), "outShape");
+  const int axes = options.in_grid.axes;
+  options.outputs = static_cast<MapOutputs>(integer(o.Get("outputs"), "outputs", 0, 2));
+  options.transposed = o.Get("transposed").ToBoolean();
+  const auto stride = span<int32_t>(o.Get("stride"), "stride");
+  expect_length(o.Env(), stride.length, "stride", 1, axes);
+  std::copy(stride.data, stride.data + axes, options.stride);
+  const auto offsets = span<int32_t>(o.Get("offsets"), "offsets");
+  expect_length(o.Env(), offsets.length, "offsets", offsets.length / axes, axes);
+  options.offsets = offsets.data;
+  options.groups = offsets.length / axes;
+  return options;
+}
 
 Napi::Function MapObject::define(Napi::Env env) {
   return DefineClass(env, "KernelMap",
@@ -198,6 +204,7 @@ void MapObject::Finalize(Napi::BasicEnv env) {
 
 const Verb kMap = {[](Napi::Env env, Napi::Object exports) {
                      exports.Set("KernelMap", MapObject::define(env));
+                     define_map_cuda(env, exports);
                      exports.Set("sortSites", Napi::Function::New(env, sort, "sortSites"));
                      exports.Set("sortSitesRun", Napi::Function::New(env, sort_async, "sortSitesRun"));
                    },

@@ -1,4 +1,4 @@
-// A map as a JavaScript object. The tag keeps other objects from being unwrapped as one.
+// A map as a JavaScript object, and what maps are made from.
 #pragma once
 
 #include <napi.h>
@@ -9,6 +9,10 @@
 
 namespace sk::napi {
 
+// { batch, inShape, outShape, stride, offsets, outputs, transposed }: all but the sites
+MapOptions map_geometry(const Napi::Object& options);
+
+// The tag keeps other objects from being unwrapped as one.
 class MapObject : public Napi::ObjectWrap<MapObject> {
  public:
   static Napi::Function define(Napi::Env env);

@@ -28,16 +28,16 @@ class MapmmCudaPlanObject : public PlanObject<MapmmCudaPlanObject, MapmmCudaPlan
   // run(map, x, xType, y, yType, cancelToken | undefined) -> Promise<void>; map is a DeviceMap, x and y are DeviceArrays
   Napi::Value run(const Napi::CallbackInfo& info) {
     const auto plan = live(info.Env());
-    const auto lazy = DeviceMapObject::of(info[0]);
+    const auto map = DeviceMapObject::of(info[0]);
     const auto x_type = static_cast<DType>(integer(info[2], "x type", 0, 2)), y_type = static_cast<DType>(integer(info[4], "y type", 0, 2));
-    const auto x = DeviceArray::buffer_of(info[1], x_type, lazy->map->in_rows(), plan->in_channels(), "x");
-    const auto y = DeviceArray::buffer_of(info[3], y_type, lazy->map->out_rows(), plan->out_channels(), "out");
+    const auto x = DeviceArray::buffer_of(info[1], x_type, map->in_rows(), plan->in_channels(), "x");
+    const auto y = DeviceArray::buffer_of(info[3], y_type, map->out_rows(), plan->out_channels(), "out");
     return run_async(info.Env(), {}, {}, CancelToken::flag_of(info[5]),
-                     [plan, lazy, x, x_type, y, y_type](const void* const*, void* const*, const std::atomic<bool>* cancel) {
+                     [plan, map, x, x_type, y, y_type](const void* const*, void* const*, const std::atomic<bool>* cancel) {
                        if (cancel && cancel->load(std::memory_order_relaxed)) return Status(Code::kAborted, "the run was aborted");
-                       std::shared_ptr<const CudaMap> map;
-                       Status status = lazy->get(plan->device(), &map);
-                       if (status.ok()) status = plan->run(*map, *x, x_type, *y, y_type);
+                       std::shared_ptr<const CudaMap> there;
+                       Status status = map->get(plan->device(), &there);
+                       if (status.ok()) status = plan->run(there->view(), *x, x_type, *y, y_type);
                        return status.ok() ? plan->device()->synchronize() : status;
                      });
   }
@@ -45,9 +45,6 @@ class MapmmCudaPlanObject : public PlanObject<MapmmCudaPlanObject, MapmmCudaPlan
 
 }  // namespace
 
-void define_mapmm_cuda(Napi::Env env, Napi::Object exports) {
-  exports.Set("DeviceMap", DeviceMapObject::define(env));
-  exports.Set("MapmmCudaPlan", MapmmCudaPlanObject::define(env));
-}
+void define_mapmm_cuda(Napi::Env env, Napi::Object exports) { exports.Set("MapmmCudaPlan", MapmmCudaPlanObject::define(env)); }
 
 }  // namespace sk::napi

@@ -10,22 +10,21 @@ namespace {
 Napi::Value map_reduce_cuda(const Napi::CallbackInfo& info) {
   const Napi::Object o = object(info[0], "options");
   DeviceArrays arrays(o);
-  const auto lazy = DeviceMapObject::of(o.Get("map"));
+  const auto map = DeviceMapObject::of(o.Get("map"));
   MapReduceCudaRun run = {};
   run.max = o.Get("max").ToBoolean();
   run.type = float_type(o.Get("type"), "type");
   run.channels = integer(o.Get("channels"), "channels", 1, int64_t{1} << 31);
-  run.x = arrays.get("x", run.type, lazy->map->in_rows(), run.channels)->as<void>();
-  run.y = arrays.get("y", run.type, lazy->map->out_rows(), run.channels)->as<void>();
-  const CudaBuffer* row = run.max ? arrays.get("row", DType::kFloat32, lazy->map->out_rows(), 1)
-                                  : arrays.optional("row", DType::kFloat32, lazy->map->out_rows(), 1);
+  run.x = arrays.get("x", run.type, map->in_rows(), run.channels)->as<void>();
+  run.y = arrays.get("y", run.type, map->out_rows(), run.channels)->as<void>();
+  const CudaBuffer* row =
+      run.max ? arrays.get("row", DType::kFloat32, map->out_rows(), 1) : arrays.optional("row", DType::kFloat32, map->out_rows(), 1);
   run.row = row ? row->as<float>() : nullptr;
-  return arrays.run(info[1], [run, lazy](const std::shared_ptr<const CudaDevice>& device) {
-    std::shared_ptr<const CudaMap> map;
-    if (Status status = lazy->get(device, &map); !status.ok()) return status;
+  return arrays.run(info[1], [run, map](const std::shared_ptr<const CudaDevice>& device) {
+    std::shared_ptr<const CudaMap> there;
+    if (Status status = map->get(device, &there); !status.ok()) return status;
     MapReduceCudaRun whole = run;
-    whole.rows = map->rows(), whole.groups = map->groups();
-    whole.out_rows = map->out_rows(), whole.out_rows_padded = map->out_rows_padded();
+    whole.map = there->view();
     return map_reduce_on_cuda(*device, whole);
   });
 }

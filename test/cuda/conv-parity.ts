@@ -1,4 +1,4 @@
-import { type CudaKernelInfo, conv } from 'sparse-kernels';
+import { type CudaKernelInfo, conv, toDevice } from 'sparse-kernels';
 import { type ConvCase, denseCases } from '../cases/conv.js';
 import type { Check } from '../kernels/check.js';
 import { prepare } from '../kernels/conv-parity.js';
@@ -7,6 +7,7 @@ import { activeRows } from '../reference/conv.js';
 import { type HalfType, roundTo } from '../reference/round.js';
 import { smallIntegers, uniform } from '../support/random.js';
 import { randomVolume } from '../support/volumes.js';
+import { differenceOfMaps, mapOnDevice } from './map-on-device.js';
 
 /** All cases of dense layers, and some for the tiles of the CUDA kernel: 128 output rows, 64 outputs, 32 inputs. */
 const cases: readonly ConvCase[] = [
@@ -54,5 +55,23 @@ async function compareWithOracle(c: ConvCase, row: CudaKernelInfo, fill: typeof 
   const wanted = activeRows(expected);
   const y = await layer.run(x, map);
   const tolerance = exact ? 0 : dotTolerance(volumeOfKernel * c.inputs, maxAbs(volume.data), maxAbs(weight), bias ? maxAbs(bias) : 0);
-  return firstMismatch(y.coords, wanted.coords, 0) ?? firstMismatch(y.features, wanted.features, tolerance);
+  const mismatch = firstMismatch(y.coords, wanted.coords, 0) ?? firstMismatch(y.features, wanted.features, tolerance);
+  return mismatch ?? (exact ? await compareOnDevice(c, layer, x, map, wanted.features) : null);
+}
+
+/** The same where the map is built on the device, too. */
+async function compareOnDevice(
+  c: ConvCase,
+  layer: conv.CudaLayer,
+  x: conv.SparseTensor,
+  map: conv.ConvMap,
+  wanted: ArrayLike<number>,
+): Promise<Mismatch | null> {
+  const { mode, size: kernelSize, stride, padding, dilation, outputPadding } = c;
+  const kernel = { kernelSize, ...(dilation && { dilation }) };
+  const strided = { ...kernel, ...(stride && { stride }), ...(padding && { padding }), ...(outputPadding && { outputPadding }) };
+  using there = await mapOnDevice(map, mode === 'submanifold' ? kernel : strided, mode === 'masked');
+  using features = await toDevice({ data: x.features, dims: [x.features.length / c.inputs, c.inputs] }, 'cuda');
+  using y = await layer.run(features, there);
+  return (await differenceOfMaps(there, map)) ?? firstMismatch((await y.to('cpu')).data as Float32Array, wanted, 0);
 }

@@ -6,21 +6,19 @@
 //   them:
 //         16-byte chunk c of row r lies at line r / 2, position (r % 2) * 4 + (c ^ (r / 2) % 4); ldmatrix then meets no bank twice
 //
-// The map, for blocks of 128 output rows:
-//
-//   rows    [groups][out_rows padded to 128] i32   input row of each output row, or -1
-//   starts  [blocks + 1] i32,  active [..] i32     the groups that a block has any pair of, ascending
+// The map is a CudaMapView: a block of the product is a block of its positions.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "../../core/tensor.h"
+#include "../../cuda/map_view.h"
 #include "../kernel.h"
 
 namespace sk {
 
-constexpr int kSiteRows = 128, kWeightRows = 64, kStepBytes = 64;  // of a block; a step is 32 inputs
+constexpr int kSiteRows = kMapBlock, kWeightRows = 64, kStepBytes = 64;  // of a block; a step is 32 inputs
 constexpr int kWeightTileBytes = kWeightRows * kStepBytes;
 
 // All pointers to device memory.
@@ -28,8 +26,7 @@ struct MapmmCudaProduct {
   const void* tiles;
   const float* bias;                   // padded to 64 outputs
   int64_t in, out, out_blocks, steps;  // steps of 32 inputs
-  const int32_t *rows, *starts, *active;
-  int64_t out_rows, out_rows_padded;
+  CudaMapView map;
   const void* x;  // rows of x_pitch bytes, a multiple of 16, of the type of the weight
   int64_t x_pitch;
   void* y;  // [out_rows, out]

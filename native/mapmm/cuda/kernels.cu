@@ -11,7 +11,7 @@ template <class T>
 int multiply(const MapmmCudaProduct& p, void* stream) {
   const cudaError_t error = cudaFuncSetAttribute(gather_mma<T>, cudaFuncAttributeMaxDynamicSharedMemorySize, kGatherSharedBytes);
   if (error != cudaSuccess) return error;
-  const dim3 grid(static_cast<unsigned>(p.out_rows_padded / kSiteRows), static_cast<unsigned>(p.out_blocks));
+  const dim3 grid(static_cast<unsigned>(p.map.positions / kSiteRows), static_cast<unsigned>(p.out_blocks));
   gather_mma<T><<<grid, kGatherThreads, kGatherSharedBytes, static_cast<cudaStream_t>(stream)>>>(p);
   return cudaGetLastError();
 }

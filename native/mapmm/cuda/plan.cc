@@ -51,34 +51,6 @@ bool narrow_bits(float x, DType type, uint16_t* bits) {
 
 }  // namespace
 
-Status CudaMap::create(const std::shared_ptr<const CudaDevice>& device, const PairsView& pairs, std::shared_ptr<const CudaMap>* result) {
-  std::shared_ptr<CudaMap> map(new CudaMap);
-  map->groups_ = pairs.groups;
-  map->in_rows_ = pairs.in_rows;
-  map->out_rows_ = pairs.out_rows;
-  map->out_rows_padded_ = round_up(pairs.out_rows, kSiteRows);
-  const int64_t blocks = map->out_rows_padded_ / kSiteRows;
-  std::vector<int32_t> rows(static_cast<size_t>(pairs.groups * map->out_rows_padded_), -1);
-  std::vector<uint8_t> present(static_cast<size_t>(blocks * pairs.groups), 0);
-  parallel_for(pairs.groups, kPackThreads, [&](int64_t group, int) {
-    for (int64_t i = pairs.starts[group]; i < pairs.starts[group + 1]; ++i) {
-      rows[static_cast<size_t>(group * map->out_rows_padded_ + pairs.out[i])] = pairs.in[i];
-      present[static_cast<size_t>(pairs.out[i] / kSiteRows * pairs.groups + group)] = 1;
-    }
-  });
-  std::vector<int32_t> starts = {0}, active;
-  for (int64_t block = 0; block < blocks; ++block) {
-    for (int64_t group = 0; group < pairs.groups; ++group)
-      if (present[static_cast<size_t>(block * pairs.groups + group)]) active.push_back(static_cast<int32_t>(group));
-    starts.push_back(static_cast<int32_t>(active.size()));
-  }
-  Status status = upload_all(device, rows.data(), rows.size() * 4, &map->rows_);
-  if (status.ok()) status = upload_all(device, starts.data(), starts.size() * 4, &map->starts_);
-  if (status.ok()) status = upload_all(device, active.data(), active.size() * 4, &map->active_);
-  if (status.ok()) *result = std::move(map);
-  return status;
-}
-
 Status MapmmCudaPlan::create(std::shared_ptr<const CudaDevice> device, const MapmmOptions& options, DType values,
                              std::shared_ptr<const MapmmCudaPlan>* result) {
   const auto row =
@@ -127,10 +99,10 @@ Status MapmmCudaPlan::pack(const MapmmOptions& o) {
   return status.ok() ? upload_all(device_, bias.data(), bias.size() * 4, &bias_) : status;
 }
 
-Status MapmmCudaPlan::run(const CudaMap& map, const CudaBuffer& x, DType x_type, const CudaBuffer& y, DType y_type) const {
-  if (map.groups() != groups_)
-    return Status(Code::kShape, "expected a map of " + std::to_string(groups_) + " groups but received " + std::to_string(map.groups()));
-  if (map.out_rows() == 0) return Status();
+Status MapmmCudaPlan::run(const CudaMapView& map, const CudaBuffer& x, DType x_type, const CudaBuffer& y, DType y_type) const {
+  if (map.groups != groups_)
+    return Status(Code::kShape, "expected a map of " + std::to_string(groups_) + " groups but received " + std::to_string(map.groups));
+  if (map.out_rows == 0) return Status();
   MapmmCudaProduct product = {};
   product.tiles = tiles_.as<void>();
   product.bias = bias_.as<float>();
@@ -138,21 +110,17 @@ Status MapmmCudaPlan::run(const CudaMap& map, const CudaBuffer& x, DType x_type,
   product.out = out_;
   product.out_blocks = out_blocks_;
   product.steps = steps_;
-  product.rows = map.rows_.as<int32_t>();
-  product.starts = map.starts_.as<int32_t>();
-  product.active = map.active_.as<int32_t>();
-  product.out_rows = map.out_rows();
-  product.out_rows_padded = map.out_rows_padded_;
+  product.map = map;
   product.x = x.as<void>();
   product.x_pitch = in_ * 2;
   product.y = y.as<void>();
   product.y_type = y_type;
   product.activation = activation_;
   CudaBuffer converted;
-  if ((x_type != values_ || product.x_pitch % 16 != 0) && map.in_rows() > 0) {
+  if ((x_type != values_ || product.x_pitch % 16 != 0) && map.in_rows > 0) {
     product.x_pitch = round_up(in_, 8) * 2;
-    if (Status status = converted.reserve(device_, static_cast<size_t>(map.in_rows() * product.x_pitch)); !status.ok()) return status;
-    const int error = kernel_->convert(x.as<void>(), x_type, map.in_rows(), in_, converted.as<void>(), product.x_pitch, device_->stream());
+    if (Status status = converted.reserve(device_, static_cast<size_t>(map.in_rows * product.x_pitch)); !status.ok()) return status;
+    const int error = kernel_->convert(x.as<void>(), x_type, map.in_rows, in_, converted.as<void>(), product.x_pitch, device_->stream());
     if (error != 0) return cuda_status(error, "converting x");
     product.x = converted.as<void>();
   }

@@ -12,14 +12,15 @@ namespace {
 
 __global__ void reduce_rows(const __grid_constant__ MapReduceCudaRun run) {
   const int64_t eights = (run.channels + 7) / 8, thread = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  const int64_t out = thread / eights, first = thread % eights * 8;
-  if (out >= run.out_rows) return;
+  const int64_t position = thread / eights, first = thread % eights * 8;
+  if (position >= run.map.out_rows) return;
+  const int64_t out = run.map.order[position];
   const float row = run.row ? run.row[out] : 1.0f;
   float sum[8];
 #pragma unroll
   for (float& s : sum) s = run.max ? row : 0.0f;
-  for (int64_t group = 0; group < run.groups; ++group) {
-    const int32_t in = run.rows[group * run.out_rows_padded + out];
+  for (int64_t group = 0; group < run.map.groups; ++group) {
+    const int32_t in = run.map.rows[group * run.map.positions + position];
     if (in < 0) continue;
     float x[8] = {};
     add_eight_as(run.type, run.x, in, first, run.channels, x);
@@ -35,7 +36,7 @@ __global__ void reduce_rows(const __grid_constant__ MapReduceCudaRun run) {
 
 int launch_map_reduce(const MapReduceCudaRun& run, void* stream) {
   constexpr int kThreads = 256;
-  const int64_t threads = run.out_rows * ((run.channels + 7) / 8);
+  const int64_t threads = run.map.out_rows * ((run.channels + 7) / 8);
   reduce_rows<<<static_cast<unsigned>((threads + kThreads - 1) / kThreads), kThreads, 0, static_cast<cudaStream_t>(stream)>>>(run);
   return cudaGetLastError();
 }

@@ -6,15 +6,15 @@
 #include "../../core/status.h"
 #include "../../core/tensor.h"
 #include "../../cuda/device.h"
+#include "../../cuda/map_view.h"
 
 namespace sk {
 
 // x [in rows, channels] and y [out rows, channels] of float32, float16 or bfloat16; sums are float32.
 struct MapReduceCudaRun {
   bool max;  // else a sum
-  // [groups][out_rows_padded]: the input row of an output row under a group, or -1
-  const int32_t* rows;
-  int64_t groups, out_rows, out_rows_padded, channels;
+  CudaMapView map;
+  int64_t channels;
   const void* x;
   void* y;
   DType type;
