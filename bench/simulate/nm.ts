@@ -8,7 +8,8 @@ type Row = [
   pattern: string,
   partTokens: number,
   partOut: number,
-  rows?: 'venom' | 'columns', // 128 rows share 4 of m columns, or n
+  sharing?: 'venom' | 'columns', // rows share 4 of m columns, or n
+  rows?: 128 | 64 | 32 | 16,
 ];
 
 /** Products with sparse weights against dense ones: parts are whole tiles, over all inputs. */
@@ -20,9 +21,13 @@ const rows: readonly Row[] = [
   [4096, 4096, 4096, 'int8', '2:4', 128, 128],
   [4096, 4096, 4096, 'w8a8', '2:4', 128, 256],
   [4096, 4096, 4096, 'tf32', '1:4', 128, 256],
-  [4096, 4096, 4096, 'float16', '2:8', 128, 128, 'venom'],
-  [4096, 4096, 4096, 'float16', '2:16', 128, 128, 'venom'],
-  [4096, 4096, 4096, 'float16', '2:8', 128, 128, 'columns'],
+  [4096, 4096, 4096, 'float16', '2:8', 128, 128, 'venom', 128],
+  [4096, 4096, 4096, 'float16', '2:8', 128, 64, 'venom', 64],
+  [4096, 4096, 4096, 'float16', '2:8', 128, 64, 'venom', 32],
+  [4096, 4096, 4096, 'float16', '2:16', 128, 128, 'venom', 128],
+  [4096, 4096, 4096, 'float16', '2:16', 128, 64, 'venom', 64],
+  [4096, 4096, 4096, 'float16', '2:16', 128, 64, 'venom', 16],
+  [4096, 4096, 4096, 'float16', '2:8', 128, 128, 'columns', 128],
   [16, 4096, 4096, 'float16', '2:4', 16, 4096],
   [16, 4096, 4096, 'int8', '2:4', 16, 4096],
   [16, 4096, 4096, 'w8a8', '2:4', 16, 4096],
@@ -42,7 +47,7 @@ const rows: readonly Row[] = [
   [512, 4096, 4096, 'w8a8', '1:8', 128, 64],
 ];
 
-export const nmCases: readonly SimulatedCase[] = rows.map(([tokens, inputs, out, dtype, pattern, partTokens, partOut, rows]) => {
+export const nmCases: readonly SimulatedCase[] = rows.map(([tokens, inputs, out, dtype, pattern, partTokens, partOut, sharing, rows]) => {
   const scaleBytes = { int4: 2 / 32, 'int4-128': 2 / 64 }[dtype as string] ?? 0; // of a dense weight; a tile of 64 inputs has its own
   const elementBytes = { float32: 4, float16: 2, bfloat16: 2, int8: 1, int4: 0.5, 'int4-128': 0.5, w8a8: 1, tf32: 4 }[dtype];
   const xBytes = dtype === 'w8a8' ? 1 : Math.max(elementBytes, 2); // of the type that is multiplied
@@ -51,9 +56,9 @@ export const nmCases: readonly SimulatedCase[] = rows.map(([tokens, inputs, out,
   const weightBytes = inputs * out * ((n / m) * (elementBytes + (dtype !== 'float32' && m === 4 ? 0.25 : 1)) + scaleBytes);
   const others = tokens * inputs * xBytes + tokens * out * 4; // float32 y
   return {
-    name: `${shortTypes[dtype]}-${tokens}x${inputs}x${out}-${pattern}${rows ? `-${rows}` : ''}`,
+    name: `${shortTypes[dtype]}-${tokens}x${inputs}x${out}-${pattern}${sharing ? `-${sharing}${rows}` : ''}`,
     program: 'product.ts',
-    args: [partTokens, inputs, partOut, dtype, pattern, rows ?? ''],
+    args: [partTokens, inputs, partOut, dtype, pattern, sharing ?? '', rows ?? 1],
     onOneMultiprocessor: partTokens * partOut < tokens * out,
     scale: ((tokens / partTokens) * out) / partOut,
     operandScale: tokens / partTokens,

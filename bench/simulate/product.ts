@@ -1,15 +1,16 @@
 // The process of one simulated case: one product on the device, compared with the oracle. GPUSIM_REPORT then has its launches.
-//   product.ts tokens in out dtype pattern [venom|columns]: of 128 rows
+//   product.ts tokens in out dtype pattern [venom|columns rows]
 import { nm, toDevice } from 'sparse-kernels';
 import { productOracle } from '../oracle.js';
 import { normals } from '../random.js';
 import { halves, powersOfTwo, roundToHalf } from './halves.js';
 
 const [tokens = 0, inFeatures = 0, out = 0] = process.argv.slice(2, 5).map(Number);
-const [dtype, pattern, shared] = process.argv.slice(5) as [
+const [dtype, pattern, shared, rows = 1] = process.argv.slice(5) as [
   'float16' | 'bfloat16' | 'float32' | 'int8' | 'int4' | 'int4-128' | 'w8a8' | 'tf32',
   nm.Pattern,
   string,
+  string?,
 ];
 
 const unpruned = { type: 'float32', data: normals(out * inFeatures, 1), dims: [out, inFeatures] } as const;
@@ -21,7 +22,7 @@ const numbers = {
 } as const;
 const chosen = dtype in numbers ? numbers[dtype as keyof typeof numbers] : { dtype: dtype as 'float16' };
 const int4 = dtype.startsWith('int4');
-using plan = nm.plan({ weight: pruned(), ...chosen, pattern, rows: shared ? 128 : 1, venom: shared === 'venom', device: 'cuda' });
+using plan = nm.plan({ weight: pruned(), ...chosen, pattern, rows: Number(rows), venom: shared === 'venom', device: 'cuda' });
 // The oracle must see what the kernel sees; the sums are still rounded.
 const x = dtype === 'w8a8' ? integers(tokens * inFeatures) : powersOfTwo(tokens * inFeatures, 2);
 const dims = [tokens, inFeatures];

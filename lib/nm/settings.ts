@@ -100,7 +100,7 @@ export type SavedOptions = Pick<
 export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 'threads'> {
   /**
    * On a CUDA device: at most 2 of 4 as float16, bfloat16, int8 or int4 on sparse tensor cores; float16 and bfloat16 without a gate whose rows share
-   * columns (`rows`, `venom`, blocks), a multiple of 128 of them, too. Every other pattern and float32 on CUDA cores.
+   * columns (`rows`, `venom`, blocks), a multiple of 16 of them, too (64 and 128 are fastest). Every other pattern and float32 on CUDA cores.
    *
    * Tensor cores multiply x as the type of the weight; with an int8 or int4 weight as float16, which each token has a power of two as a factor
    * for, so that float32 and bfloat16 x do not overflow. With `activations: 'int8'` they multiply 8-bit integers.

@@ -28,6 +28,15 @@ const patternsOf: Readonly<Record<string, readonly Sparsity[]>> = {
     { pattern: '3:10', rows: 128, venom: true },
     { pattern: 'block', block: [128, 3] },
   ],
+  'rows of 16': [
+    { pattern: '2:8', rows: 64, venom: true },
+    { pattern: '2:8', rows: 16, venom: true },
+    { pattern: '2:10', rows: 48, venom: true },
+    { pattern: '2:8', rows: 32 },
+    { pattern: '1:10', rows: 192, venom: true },
+    { pattern: '3:10', rows: 16, venom: true },
+    { pattern: 'block', block: [16, 3] },
+  ],
   unstructured: [
     { pattern: 'unstructured' },
     { pattern: '3:8' },
@@ -46,7 +55,7 @@ export function* spmmChecks(row: CudaKernelInfo): Iterable<Check> {
   if (!patterns) throw new Error(`no patterns to try ${row.name} with`);
   const alone = row.dtype === 'w8a8' ? patterns.filter(({ pattern, rows }) => /:/.test(pattern) && !rows) : patterns; // as W8A8 must be
   for (const [i, c] of nmCudaCases.entries()) {
-    if (c.gated && row.pattern === 'rows of 128') continue; // which takes no gate
+    if (c.gated && row.pattern.startsWith('rows of')) continue; // which takes no gate
     const type = types[i % types.length] as XType;
     const sparsity = alone[i % alone.length] as Sparsity;
     const { pattern, rows = 1, groupSize, zeroPoint } = sparsity;

@@ -91,7 +91,7 @@ __global__ void __launch_bounds__(Shape::kThreads, Shape::kBlocks) gathered_mma(
   typename Shape::Sum sum[Shape::kI][Shape::kJ][4] = {};
   GatheringLoader<Shape> loader(p, first_token, first, end);
   sum_tiles<Shape, ColumnsOfX>(p, loader, static_cast<int>(end - first), ptx::shared_address(gathered_shared), sum);
-  finish_block<Shape>(p, static_cast<int64_t>(blockIdx.x) * kTileRows, first_token, sum, reinterpret_cast<float*>(gathered_shared));
+  finish_block<Shape>(p, static_cast<int64_t>(blockIdx.x) * Shape::kBlockRows, first_token, sum, reinterpret_cast<float*>(gathered_shared));
 }
 
 }  // namespace sk

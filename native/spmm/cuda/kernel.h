@@ -32,10 +32,11 @@
 //   order    [rows_padded] u8       row (of its 64) in each place: rows are dealt to the eight warps so that all have about as many
 //   non-zeros
 //
-// Gathered tiles, for tensor cores, where all 128 rows of a block use the same few columns (V:N:M with V a multiple of 128, blocks): as
-// tiles, but their inputs are the columns that the block uses, so that there is a tile for
+// Gathered tiles, for tensor cores, where the rows of a block use the same few columns (V:N:M, blocks): as tiles, of 128 rows where V is a
+// multiple of 128 and else of 64, but their inputs are the columns that the block uses, so that there is a tile for
 //
-//   64 columns    four of each group of M, of which each row has at most two (VENOM): 2:4
+//   64 columns    four of each group of M, of which each row has at most two (VENOM): 2:4. Of each V rows of the block by themselves: the
+//                 others have zeros there
 //   32 columns    any: two of each four inputs of a tile, so that mma.sp is a dense product of the columns that there are, at its speed
 //
 //   starts   [row blocks + 1] u32   tile where each row block begins
@@ -50,7 +51,7 @@
 
 namespace sk {
 
-constexpr int kTileRows = 128, kTileRowBytes = 128, kTileGateRows = 64;
+constexpr int kTileRows = 128, kHalfTileRows = 64, kTileRowBytes = 128, kTileGateRows = 64;
 
 // What the values of a tile are, and what they are multiplied as.
 enum class TileForm {

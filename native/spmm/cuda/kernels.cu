@@ -115,24 +115,36 @@ constexpr auto convert_nibble_lanes = quantise<Half>;
 
 // ---- gathered tiles -----------------------------------------------------------------------------------------------------------------
 
+// Tiles of 64 rows: 4 warps with 64 rows x 32 tokens each, or 32 x 16. All of x that a tile needs serves half as many mma.sp: L2 is what
+// limits them.
+template <class T>
+using ManyHalf = SparseMmaShape<T, 1, kManyTokens, 1, 4, 3, 2, kHalfTileRows>;
+template <class T>
+using FewHalf = SparseMmaShape<T, 1, kFewTokens, 2, 2, 6, 2, kHalfTileRows>;
+
 template <class Shape>
 cudaError_t launch_gathered(const SpmmCudaProduct& p, cudaStream_t stream) {
-  const dim3 grid(blocks(p.rows, kTileRows), blocks(p.tokens, Shape::kTokens), static_cast<unsigned>(p.splits));
+  const dim3 grid(blocks(p.rows, Shape::kBlockRows), blocks(p.tokens, Shape::kTokens), static_cast<unsigned>(p.splits));
   const cudaError_t error = launch(gathered_mma<Shape>, grid, Shape::kThreads, Shape::kSharedBytes, p, stream);
   return error != cudaSuccess || p.splits == 1 ? error : launch_finish_splits(p, stream);
 }
 
-template <class T, int kColumns>
+template <class FewShape, class ManyShape, int kColumns>
 cudaError_t multiply_columns(const SpmmCudaProduct& p, SpmmShape shape, cudaStream_t stream) {
-  return shape == SpmmShape::kFew ? launch_gathered<GatheredShape<Few<T>, kColumns>>(p, stream)
-                                  : launch_gathered<GatheredShape<Many<T>, kColumns>>(p, stream);
+  return shape == SpmmShape::kFew ? launch_gathered<GatheredShape<FewShape, kColumns>>(p, stream)
+                                  : launch_gathered<GatheredShape<ManyShape, kColumns>>(p, stream);
 }
 
-template <class T>
-int multiply_gathered(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
+template <class FewShape, class ManyShape>
+int multiply_gathered_as(const SpmmCudaProduct& p, SpmmShape shape, void* opaque) {
   const auto stream = static_cast<cudaStream_t>(opaque);
-  return p.tile_columns == 64 ? multiply_columns<T, 64>(p, shape, stream) : multiply_columns<T, 32>(p, shape, stream);
+  return p.tile_columns == 64 ? multiply_columns<FewShape, ManyShape, 64>(p, shape, stream)
+                              : multiply_columns<FewShape, ManyShape, 32>(p, shape, stream);
 }
+template <class T>
+constexpr auto multiply_gathered = multiply_gathered_as<Few<T>, Many<T>>;
+template <class T>
+constexpr auto multiply_gathered_64 = multiply_gathered_as<FewHalf<T>, ManyHalf<T>>;
 
 template <class T>
 int convert_gathered(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float*, void* opaque) {
@@ -141,6 +153,9 @@ int convert_gathered(const void* x, DType type, int64_t tokens, int64_t in, void
   transpose_rows<<<grid, dim3(32, 8), 0, static_cast<cudaStream_t>(opaque)>>>(x, type, tokens, in, static_cast<T*>(to), row);
   return cudaGetLastError();
 }
+
+template <class T>
+constexpr auto convert_gathered_64 = convert_gathered<T>;
 
 // ---- cells ------------------------------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,8 @@ constexpr Format tiles = {&tiles_create, kTileGateRows, false, false}, byte_tile
                  byte_lanes = {&byte_lanes_create, kTileGateRows, false, false},
                  nibble_lanes = {&nibble_lanes_create, kTileGateRows, false, false},
                  tf32_tiles = {&tf32_tiles_create, kTileGateRows, false, true}, gathered = {&gathered_create, 0, false, false},
-                 cells = {&cells_create, kCellGateRows, false, false}, byte_cells = {&byte_cells_create, kCellGateRows, true, false};
+                 gathered_64 = {&gathered_64_create, 0, false, false}, cells = {&cells_create, kCellGateRows, false, false},
+                 byte_cells = {&byte_cells_create, kCellGateRows, true, false};
 
 struct Row {
   const char* name;

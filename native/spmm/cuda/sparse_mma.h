@@ -20,27 +20,30 @@
 namespace sk {
 
 // A block of threads: kWarpsOut x kWarpsTokens warps, kStages k tiles of kRowTiles row blocks under way, kBlocks blocks a multiprocessor.
-template <class T, int kRowTiles_, int kTokensOfTile, int kWarpsOut_, int kWarpsTokens_, int kStages_, int kBlocks_>
+template <class T, int kRowTiles_, int kTokensOfTile, int kWarpsOut_, int kWarpsTokens_, int kStages_, int kBlocks_,
+          int kRowsOfTile = kTileRows>
 struct SparseMmaShape {
   using Values = T;
   using Sum = std::conditional_t<std::is_same_v<T, int8_t>, int32_t, float>;
   static constexpr TileForm kForm = form_of<T>;
-  static constexpr int kElementBytes = x_bytes<T>, kTileBytes = tile_bytes(kForm), kValueBytes = tile_value_bytes(kForm);
+  static constexpr int kElementBytes = x_bytes<T>, kTileBytes = tile_bytes(kForm) * kRowsOfTile / kTileRows,
+                       kValueBytes = tile_value_bytes(kForm) * kRowsOfTile / kTileRows;
   static constexpr bool kLevels = is_nibbles(kForm);
   static constexpr bool kScaled = kForm == TileForm::kBytes || kForm == TileForm::kByteLanes;  // by rows
   static constexpr int kMetadataRows = kForm == TileForm::kBytes ? 16 : 32;  // that a word of metadata of each lane serves
   static constexpr int kRowTiles = kRowTiles_, kTokens = kTokensOfTile, kStages = kStages_, kBlocks = kBlocks_;
   static constexpr int kWarpsOut = kWarpsOut_, kWarpsTokens = kWarpsTokens_, kThreads = 32 * kWarpsOut * kWarpsTokens;
-  static constexpr int kBlockRows = kRowTiles * kTileRows, kI = kBlockRows / kWarpsOut / 16, kJ = kTokens / kWarpsTokens / 8;
+  static constexpr int kBlockRows = kRowTiles * kRowsOfTile, kI = kBlockRows / kWarpsOut / 16, kJ = kTokens / kWarpsTokens / 8;
   static constexpr int kXAt = kRowTiles * kTileBytes, kStageBytes = kXAt + kTokens * kTileRowBytes;
   static constexpr int kSumPitch = kBlockRows + 4;  // floats: lanes of a store then fall into different banks
   static constexpr int kSumBytes = kTokens * kSumPitch * 4,
                        kSharedBytes = std::max(kStages * kStageBytes, kSumBytes);  // one, then the other
-  static_assert(kI % 2 == 0 && kTileRows % (kI * 16) == 0, "a word of metadata may serve two m16 tiles, a warp stays in one tile");
+  static_assert(kI % 2 == 0 && kRowsOfTile % (kI * 16) == 0, "a word of metadata may serve two m16 tiles, a warp stays in one tile");
 };
 
-template <int kSelector>
-__device__ inline void multiply_add(Half, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
+// Half, or what is widened to it.
+template <int kSelector, class T>
+__device__ inline void multiply_add(T, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
   ptx::mma_sp_f16<kSelector>(d, a, b, metadata);
 }
 template <int kSelector>
@@ -50,15 +53,6 @@ __device__ inline void multiply_add(BHalf, float (&d)[4], const uint32_t (&a)[4]
 template <int kSelector>
 __device__ inline void multiply_add(Tf32, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
   ptx::mma_sp_tf32<kSelector>(d, a, b, metadata);
-}
-template <int kSelector>
-__device__ inline void multiply_add(ByteLanes, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
-  ptx::mma_sp_f16<kSelector>(d, a, b, metadata);
-}
-template <int kSelector, bool kZeroPoints>
-__device__ inline void multiply_add(NibbleLanes<kZeroPoints>, float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4],
-                                    uint32_t metadata) {
-  ptx::mma_sp_f16<kSelector>(d, a, b, metadata);
 }
 template <int kSelector>
 __device__ inline void multiply_add(int8_t, int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[4], uint32_t metadata) {
@@ -138,12 +132,13 @@ class RowsOfX {
 // Where what a lane reads lies in a stage.
 template <class Shape, template <class> class X>
 struct Fragments {
+  static constexpr int kRows = Shape::kBlockRows / Shape::kRowTiles;
   WeightOperand<typename Shape::Values> a;
   X<Shape> b;
   uint32_t metadata;
 
-  __device__ Fragments(const SpmmCudaProduct& p) : a(p, warp_row() / kTileRows * Shape::kTileBytes, warp_row() % kTileRows) {
-    const int tile = warp_row() / kTileRows * Shape::kTileBytes, block = warp_row() % kTileRows / Shape::kMetadataRows;
+  __device__ Fragments(const SpmmCudaProduct& p) : a(p, warp_row() / kRows * Shape::kTileBytes, warp_row() % kRows) {
+    const int tile = warp_row() / kRows * Shape::kTileBytes, block = warp_row() % kRows / Shape::kMetadataRows;
     metadata = tile + Shape::kValueBytes + block * 256 + threadIdx.x % 32 * 4;
   }
   __device__ static int warp_row() { return threadIdx.x / 32 % Shape::kWarpsOut * Shape::kI * 16; }

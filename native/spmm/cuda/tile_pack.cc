@@ -25,7 +25,7 @@ uint32_t metadata_word(const CanonicalWeight& w, int64_t first_row, int64_t k, i
 
 // Rows for ldmatrix.
 void pack_matrix_rows(const CanonicalWeight& w, int64_t first_row, int64_t k0, uint8_t* to) {
-  for (int r = 0; r < kTileRows; ++r) {
+  for (int r = 0; r < w.tile_rows; ++r) {
     const int64_t row = first_row + r;
     for (int chunk = 0; chunk < 4 && row < w.rows; ++chunk) {
       const int64_t k = k0 + chunk * w.tile_inputs() / 4;  // a chunk of 16 bytes is what is kept of a quarter of the inputs
@@ -90,16 +90,17 @@ void pack_levels(const CanonicalWeight& w, int64_t first_row, int64_t k0, uint8_
 }  // namespace
 
 void pack_tile(const CanonicalWeight& w, int64_t first_row, int64_t k0, uint8_t* tile) {
-  std::memset(tile, 0, static_cast<size_t>(tile_value_bytes(w.form)));
+  const auto value_bytes = static_cast<size_t>(tile_value_bytes(w.form)) * static_cast<size_t>(w.tile_rows) / kTileRows;
+  std::memset(tile, 0, value_bytes);
   if (w.form == TileForm::kByteLanes)
     pack_lanes(w, first_row, k0, tile);
   else if (is_nibbles(w.form))
     pack_nibble_lanes(w, first_row, k0, tile);
   else
     pack_matrix_rows(w, first_row, k0, tile);
-  uint8_t* metadata = tile + tile_value_bytes(w.form);
+  uint8_t* metadata = tile + value_bytes;
   const int rows_of_word = w.form == TileForm::kBytes ? 16 : 32;
-  for (int row = 0; row < kTileRows; row += rows_of_word)
+  for (int row = 0; row < w.tile_rows; row += rows_of_word)
     for (int step = 0; step < 2; ++step)
       for (int lane = 0; lane < 32; ++lane, metadata += 4) {
         const uint32_t word = metadata_word(w, first_row + row, k0 + step * w.tile_inputs() / 2, lane);

@@ -17,6 +17,7 @@ struct CanonicalWeight {
   const Half* scales = nullptr;   // of 4-bit values: [rows][in_padded / level_inputs, rounded up]
   const int8_t* zeros = nullptr;  // as the scales; null: 8
   int level_inputs = 0;           // 32 or 64
+  int tile_rows = kTileRows;
 
   int tile_inputs() const { return form == TileForm::kBytes ? 128 : 64; }
   int levels() const { return level_inputs == 0 ? 0 : tile_inputs() / level_inputs; }  // of a tile

@@ -30,11 +30,12 @@ using WeightPtr = std::unique_ptr<const SpmmCudaWeight>;
 // Packs, rounds to the type of `values` (without data; its scale must outlive the weight) and uploads; the device has the weight when these
 // return. Cells keep what is not zero, tiles expect at most 2 of 4. byte_: x is int8, too; byte_lanes: int8 values that become float16;
 // nibble_lanes: int4 values, which do, too, with
-// scales for 32 inputs or more; tf32_: keeps_one_of_two(); gathered: all rows of a block of 128 use the same columns, without a gate.
+// scales for 32 inputs or more; tf32_: keeps_one_of_two(); gathered: the rows of a block of 128, or 64, use few
+// columns, without a gate.
 using CreateWeight = Status(const std::shared_ptr<const CudaDevice>& device, const WeightRows& rows, const PackedValues& values,
                             const SpmmOptions& options, WeightPtr* weight);
-CreateWeight tiles_create, byte_tiles_create, byte_lanes_create, nibble_lanes_create, tf32_tiles_create, gathered_create, cells_create,
-    byte_cells_create;
+CreateWeight tiles_create, byte_tiles_create, byte_lanes_create, nibble_lanes_create, tf32_tiles_create, gathered_create,
+    gathered_64_create, cells_create, byte_cells_create;
 
 // Few tokens make few blocks of threads: their inputs are split until there are two for each multiprocessor.
 int even_splits(const CudaDevice& device, int64_t blocks, int64_t k_tiles);
