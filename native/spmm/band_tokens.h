@@ -94,6 +94,7 @@ struct BandFew {
     for (int t = 0; t < kTokens; ++t) acc[t] = first ? P::zero() : P::load(acc_rows + t * V::kLanes);
     for (int c = 0; c < count; ++c, weights += height) {
       const auto w = load_weights<P>(weights);
+      fetch_ahead<V>(weights, 1);
 #pragma GCC unroll 4
       for (int t = 0; t < kTokens; ++t) acc[t] = P::fma(P::set1(rows[t][indices[c]]), w, acc[t]);
     }

@@ -22,8 +22,7 @@ struct FewTokens {
   static constexpr int kBits = field_bits(kM);
   static constexpr int kFields = 32 / kBits;
 
-  // One k block for one row group. The next row group starts where this one ends in memory: one forward stream, which the hardware
-  // prefetches; working on several row groups at once to have more FMA chains lost more to the prefetcher than it won.
+  // One k block for one row group. The next row group starts where this one ends in memory: one forward stream.
   static void block(const float* x, const int64_t (&token)[kTokens], const T* values, const uint32_t* fields, int64_t words, int n,
                     bool first, float* acc_rows) {
     F32 acc[kTokens];
@@ -34,6 +33,7 @@ struct FewTokens {
     for (int64_t w = 0; w < words; ++w) {
       U32 word = V::load_u32(fields + w * kLanes);
       for (int q = 0; q < kFields / 4; ++q, values += kLanes * 4) {
+        fetch_ahead<V>(values, kLanes * 4 * static_cast<int64_t>(sizeof(T)));
         F32 value[4];
         V::load_quads(values, value);
 #pragma GCC unroll 4

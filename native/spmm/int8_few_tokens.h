@@ -77,6 +77,7 @@ struct Int8FewTokens {
     int seen = 0;
     for (int64_t w = 0; w < words; ++w) {
       U32 word = V::load_u32(fields + w * kLanes);
+      fetch_ahead<V>(values, kFields * kLanes);
       for (int q = 0; q < kFields / 4; ++q, values += kLanes * 4) {
         const U32 index = V::and_u32(word, mask);
         const Bytes value = V::load_bytes(values);

@@ -30,6 +30,14 @@ constexpr int64_t row_of_quad(int64_t q) {
 // Tokens that few() works on at once where it is given so many: 1, 2 or 4.
 constexpr int few_at_once(int64_t tokens) { return tokens > 2 ? 4 : static_cast<int>(tokens); }
 
+// Of weights that are streamed once, `bytes` are read now: those so far ahead are on their way to L1. The hardware's prefetchers alone
+// leave an eighth of the bandwidth unused.
+template <class V>
+inline void fetch_ahead(const void* weights, int64_t bytes) {
+  constexpr int64_t kAhead = 1280;
+  for (int64_t i = 0; i < bytes; i += 64) V::prefetch(static_cast<const char*>(weights) + kAhead + i);
+}
+
 // Most kept weights of a row in one k block (pack.cc: nm_layout).
 constexpr int kMostKept = 128;
 

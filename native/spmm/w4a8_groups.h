@@ -66,6 +66,7 @@ struct W4A8Groups {
       const F32 scales = V::template load_each<kShift>(s.scales + group);
       F32 zeros = V::zero();
       if constexpr (kZeros) zeros = V::float_of(V::template splat_bytes<kShift>(s.zeros + group));
+      fetch_ahead<V>(words, 2 * kLanes * 4);
       const U32 lower = V::load_u32(words), upper = V::load_u32(words + kLanes);
       const Shorts a = products<0>(x, columns, step, lower, zeros), b = products<1>(x, columns, step, lower, zeros);
       const Shorts c = products<2>(x, columns, step, upper, zeros), d = products<3>(x, columns, step, upper, zeros);

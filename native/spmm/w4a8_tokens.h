@@ -75,6 +75,7 @@ struct W4A8Tokens {
   // 32 inputs of a row group.
   static inline void step(const Int8Unit* x, const int64_t (&token)[kTokens], const uint32_t* words, U32 fields, const PackedNm::Levels& s,
                           int64_t level, F32 (&acc)[kTokens]) {
+    fetch_ahead<V>(words, 2 * kLanes * 4);
     Sums sums;
     sums.clear();
     unit(x, token, V::load_u32(words), fields, zero_of(s, level), sums);
