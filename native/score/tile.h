@@ -115,15 +115,19 @@ struct Scores {
   }
 
   // kParts queries and four keys at a time: acc[4 r + j] holds partial sums of query r and key j, so that a 128-bit part is of one query.
-  static constexpr int kParts = kLanes / 4;
+  // Each step, of kStepLines, fetches kAhead lines from `ahead` on.
+  static constexpr int kParts = kLanes / 4, kLine = 16, kStepLines = 4 * kLanes / kLine;
+  template <int kAhead>
   static void parts(const float* q, int64_t q_stride, const float* k, int64_t stride, int64_t fours, int64_t d, float scale, float* out,
-                    int64_t out_stride) {
+                    int64_t out_stride, const float* ahead) {
     for (; fours > 0; fours -= 4, k += 4 * stride, out += 4) {
       F32 acc[kLanes];
 #pragma GCC unroll 16
       for (int i = 0; i < kLanes; ++i) acc[i] = V::zero();
       int64_t c = 0;
       for (; c + kLanes <= d; c += kLanes) {
+#pragma GCC unroll 2
+        for (int l = 0; l < kAhead; ++l, ahead += kLine) V::prefetch(ahead);
         F32 key[4];
 #pragma GCC unroll 4
         for (int j = 0; j < 4; ++j) key[j] = V::loadu(k + j * stride + c);
@@ -146,14 +150,22 @@ struct Scores {
     }
   }
 
+  // Keys go in blocks of which two stay in L1: one that the queries pass, and the next one, of which each of the first two passes fetches
+  // a half (a single pass all of it): the hardware does not foresee keys that are read four at a time.
   static void few(const float* q, int64_t q_stride, int64_t rows, const float* k, int64_t stride, int64_t keys, int64_t d, float scale,
                   float* out, int64_t out_stride) {
     const int64_t fours = rows > 1 ? keys / 4 * 4 : 0, whole = rows / kParts * kParts;
-    const int64_t most = d < 1024 ? 4096 / d / 4 * 4 : 4;  // keys that stay in L1 while the queries pass
-    for (int64_t j = 0; j < fours; j += most)
-      for (int64_t i = 0; i < whole; i += kParts)
-        parts(q + i * q_stride, q_stride, k + j * stride, stride, fours - j < most ? fours - j : most, d, scale, out + i * out_stride + j,
-              out_stride);
+    const int64_t most = d < 512 ? 2048 / d / 4 * 4 : 4;
+    for (int64_t j = 0; j < fours; j += most) {
+      const int64_t n = fours - j < most ? fours - j : most;
+      const float* next = k + (j + most) * stride;
+      const bool fetches = stride == d && fours - j >= 2 * most;
+      for (int64_t i = 0; i < whole; i += kParts) {
+        const auto pass = fetches && whole == kParts ? parts<kStepLines> : fetches && i < 2 * kParts ? parts<kStepLines / 2> : parts<0>;
+        pass(q + i * q_stride, q_stride, k + j * stride, stride, n, d, scale, out + i * out_stride + j, out_stride, next);
+        next += most * d / 2;
+      }
+    }
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t done = i < whole ? fours : 0;
       one(q + i * q_stride, k + done * stride, stride, keys - done, d, scale, out + i * out_stride + done);

@@ -1,3 +1,5 @@
+import { allocate } from '../../tensor.js';
+
 /** Rows per head that grow as tokens come: summaries of keys that decoding keeps beside the cache. */
 export class RowStore {
   readonly batch: number;
@@ -7,13 +9,13 @@ export class RowStore {
   /** Rows that are there. */
   length = 0;
   #capacity = 64;
-  #data: Float32Array<ArrayBuffer>;
+  #data: Float32Array;
 
   constructor(batch: number, heads: number, width: number) {
     this.batch = batch;
     this.heads = heads;
     this.width = width;
-    this.#data = new Float32Array(batch * heads * this.#capacity * width);
+    this.#data = allocate('float32', batch * heads * this.#capacity * width, 'the summaries');
   }
 
   /** [batch, heads, capacity, width]: rows from `length` on mean nothing. */
@@ -35,7 +37,7 @@ export class RowStore {
   reserve(rows: number): void {
     if (rows <= this.#capacity) return;
     const capacity = Math.max(rows, 2 * this.#capacity);
-    const larger = new Float32Array(this.batch * this.heads * capacity * this.width);
+    const larger = allocate('float32', this.batch * this.heads * capacity * this.width, 'the summaries');
     for (let s = 0; s < this.batch * this.heads; s++) {
       const from = s * this.#capacity * this.width;
       larger.set(this.#data.subarray(from, from + this.length * this.width), s * capacity * this.width);
