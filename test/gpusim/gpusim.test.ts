@@ -84,6 +84,17 @@ describe.skipIf(skip !== '').each(simulators)(`$name${skip}`, (simulator) => {
     trap: ['cudaErrorLaunchFailure', /trap: trap/],
     stack_overflow: ['cudaErrorIllegalAddress', /stack overflow/],
     endless_loop: ['cudaErrorLaunchTimeout', /ran longer than GPUSIM_LIMIT/, { GPUSIM_LIMIT: '100000' }],
+    streams_read_before_write: [
+      'cudaErrorLaunchFailure',
+      /race: kernel copy_kernel\(.*\) on stream 4 reads what kernel write_past_end\(.*\) on stream 3 wrote, and nothing orders the two: byte 0/,
+    ],
+    streams_write_before_read: ['cudaErrorLaunchFailure', /race: a fill on stream 4 writes what kernel copy_kernel\(.*\) on stream 3 read/],
+    streams_event_too_early: ['cudaErrorLaunchFailure', /race: kernel copy_kernel\(.*\) on stream 4 reads what kernel write_past_end/],
+    streams_free_before_read: [
+      'cudaErrorLaunchFailure',
+      /race: cudaFreeAsync on stream 4 writes what kernel copy_kernel\(.*\) on stream 3 read/,
+    ],
+    streams_use_before_allocation: ['cudaErrorLaunchFailure', /race: a fill on stream 4 writes what cudaMallocAsync on stream 3 wrote/],
   };
 
   it('every planted bug has an expectation', async () => {
@@ -94,12 +105,12 @@ describe.skipIf(skip !== '').each(simulators)(`$name${skip}`, (simulator) => {
     const outcome = await run('bugs', [name], environment);
     expect(outcome.stdout, outcome.stderr).toContain(error);
     expect(outcome.stderr).toMatch(message);
-    if (/GPUSIM|cudaErrorInvalid|NotSupported/.test(error + Object.keys(environment ?? {}))) return;
+    if (/GPUSIM|cudaErrorInvalid|NotSupported|streams/.test(name + error + Object.keys(environment ?? {}))) return;
     expect(outcome.stderr).toMatch(/in kernel \w+\(.*\), block \(0,0,0\)/);
   });
 
   it('lets bugs pass that a device would not notice when their check is off', async () => {
-    for (const name of ['uninitialised_shared', 'race_of_writes', 'async_copy_of_a_later_group'])
+    for (const name of ['uninitialised_shared', 'race_of_writes', 'async_copy_of_a_later_group', 'streams_read_before_write'])
       expect((await run('bugs', [name], { GPUSIM_CHECK: 'none' })).stdout).toBe(`${name}: cudaSuccess\n`);
     expect((await run('bugs', ['trap'], { GPUSIM_CHECK: 'wrong' })).stderr).toMatch(/GPUSIM_CHECK: expected .* but received 'wrong'/);
   });

@@ -17,7 +17,8 @@ std::string locate_access(const void* context, int warp, int lane, uint32_t pc) 
 
 }  // namespace
 
-Block::Block(Launch& launch, uint64_t index, Counters& counters) : launch(launch), counters(counters), index(index) {
+Block::Block(Launch& launch, uint64_t index, Counters& counters, std::vector<Touched>& touched)
+    : launch(launch), counters(counters), touched(touched), index(index) {
   id[0] = static_cast<uint32_t>(index % launch.grid[0]);
   id[1] = static_cast<uint32_t>(index / launch.grid[0] % launch.grid[1]);
   id[2] = static_cast<uint32_t>(index / launch.grid[0] / launch.grid[1]);

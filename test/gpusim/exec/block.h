@@ -21,7 +21,7 @@ struct Barrier {
 
 class Block {
  public:
-  Block(Launch& launch, uint64_t index, Counters& counters);
+  Block(Launch& launch, uint64_t index, Counters& counters, std::vector<Touched>& touched);
   // Runs until nothing moves any more or every warp had its turn. False when the block has ended. Throws Fault on a deadlock.
   bool step();
 
@@ -33,6 +33,7 @@ class Block {
 
   Launch& launch;
   Counters& counters;
+  std::vector<Touched>& touched;  // of global memory
   uint32_t id[3];
   uint64_t index;
   std::vector<uint8_t> shared_memory;

@@ -41,6 +41,7 @@ class Worker {
   }
 
   Counters counters;
+  std::vector<Touched> touched;
 
  private:
   void fill(uint64_t count) {
@@ -48,7 +49,7 @@ class Worker {
       const uint64_t index = next_.fetch_add(1);
       if (index >= launch_.blocks()) return;
       try {
-        blocks_.push_back(std::make_unique<Block>(launch_, index, counters));
+        blocks_.push_back(std::make_unique<Block>(launch_, index, counters, touched));
       } catch (const Fault& fault) {
         record({fault.check, std::string(check_name(fault.check)) + ": " + fault.what() + "\n    in kernel " + launch_.kernel});
         return;
@@ -89,7 +90,10 @@ void run_launch(Launch& launch, int threads) {
   for (uint64_t i = 1; i < workers; ++i) others.emplace_back([worker = all[i].get()] { worker->run(); });
   all[0]->run();
   for (std::thread& t : others) t.join();
-  for (const auto& worker : all) launch.counters.add(worker->counters);
+  for (const auto& worker : all) {
+    launch.counters.add(worker->counters);
+    launch.touched.insert(launch.touched.end(), worker->touched.begin(), worker->touched.end());
+  }
 }
 
 }  // namespace gpusim

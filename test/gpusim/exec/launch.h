@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../check/checks.h"
+#include "../check/stream_shadow.h"
 #include "inst.h"
 
 namespace gpusim {
@@ -46,6 +47,7 @@ struct Launch {
   std::mutex mutex;
   std::vector<FaultReport> faults;  // the first one
   Counters counters;
+  std::vector<Touched> touched;  // by worker and allocation
 
   int threads_per_block() const { return static_cast<int>(block[0] * block[1] * block[2]); }
   uint64_t blocks() const { return uint64_t{grid[0]} * grid[1] * grid[2]; }

@@ -28,7 +28,7 @@ const char* verb(Access access) { return access == Access::kRead ? "load" : acce
       std::string("misaligned ") + space + " " + verb(access) + " of " + std::to_string(bytes) + " bytes at " + hexadecimal(address));
 }
 
-uint8_t* resolve_global(Warp& w, int lane, uint64_t address, uint32_t bytes, Access access) {
+uint8_t* resolve_global(Warp& w, const Inst& in, int lane, uint64_t address, uint32_t bytes, Access access) {
   DeviceMemory& memory = DeviceMemory::get();
   if (address % bytes) misaligned(lane, "global", access, bytes, address);
   if (memory.contains(address) && memory.allocated(address, bytes)) {
@@ -37,6 +37,7 @@ uint8_t* resolve_global(Warp& w, int lane, uint64_t address, uint32_t bytes, Acc
                   "read of " + std::to_string(bytes) + " uninitialised bytes of global memory at " + hexadecimal(address) + ": " +
                       memory.describe(address));
     if (access != Access::kRead) memory.mark_written(address, bytes);
+    if (access != Access::kAtomic && !in.strong) touch(w, address, bytes, access);
     return reinterpret_cast<uint8_t*>(address);
   }
   if (!memory.contains(address) && memory.is_external(address, bytes)) return reinterpret_cast<uint8_t*>(address);
@@ -44,6 +45,13 @@ uint8_t* resolve_global(Warp& w, int lane, uint64_t address, uint32_t bytes, Acc
 }
 
 }  // namespace
+
+void touch_another(Warp& w, uint64_t address, uint32_t bytes, Access access) {
+  Allocation a;
+  if (!w.block.launch.checks.race || !DeviceMemory::get().find(reinterpret_cast<const void*>(address), &a)) return;
+  w.block.touched.push_back({a.address, a.bytes});
+  w.block.touched.back().note(address, bytes, access == Access::kWrite);
+}
 
 SharedAccess shared_access(const Warp& w, const Inst& in, int lane) { return {w.index, lane, w.epoch, w.pc_for_reports(), in.strong}; }
 
@@ -72,7 +80,7 @@ uint8_t* resolve(Warp& w, const Inst& in, int lane, uint64_t address, uint32_t b
         out_of_bounds(lane, "parameter", access, bytes, address, "the kernel has " + std::to_string(block.size()) + " bytes of parameters");
       return block.data() + address;
     }
-    default: return resolve_global(w, lane, address, bytes, access);
+    default: return resolve_global(w, in, lane, address, bytes, access);
   }
 }
 

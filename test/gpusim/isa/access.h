@@ -28,6 +28,13 @@ inline Space space_of(const Inst& in, uint64_t* address) {
 // Throws Fault. The host address of `bytes` bytes; reads and atomics must find them written. Writes of shared memory still have to be
 // reported by note_shared_write, which wants to know whether they change anything.
 uint8_t* resolve(Warp& w, const Inst& in, int lane, uint64_t address, uint32_t bytes, Access access);
+// Notes a plain access to global memory, for the order of streams. The allocations that a launch touches are few.
+void touch_another(Warp& w, uint64_t address, uint32_t bytes, Access access);
+inline void touch(Warp& w, uint64_t address, uint32_t bytes, Access access) {
+  for (Touched& t : w.block.touched)
+    if (t.holds(address)) return t.note(address, bytes, access == Access::kWrite);
+  touch_another(w, address, bytes, access);
+}
 // For data of the block's shared memory.
 void note_shared_write(Warp& w, const Inst& in, int lane, const uint8_t* at, const void* value, uint32_t bytes);
 SharedAccess shared_access(const Warp& w, const Inst& in, int lane);

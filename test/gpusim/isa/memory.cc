@@ -62,6 +62,7 @@ void run_load_word(Warp& w, const Inst& in, Mask active) {
       const uint64_t address = base[lane] + static_cast<uint64_t>(in.imm);
       const bool fine = memory.contains(address) && address % 4 == 0 && memory.written(address, 4);
       const uint8_t* from = fine ? reinterpret_cast<uint8_t*>(address) : resolve(w, in, lane, address, 4, Access::kRead);
+      if (fine) touch(w, address, 4, Access::kRead);
       __builtin_memcpy(&out[lane], from, 4);
     }
   } else {  // a kernel parameter: the same for all

@@ -208,6 +208,49 @@ __global__ void spin(volatile int* p) {
 }
 BUG(endless_loop) { spin<<<1, 32>>>(data); }
 
+// Two streams, and work of the second that must come after that of the first.
+struct Streams {
+  Streams() {
+    for (cudaStream_t& stream : all) cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    cudaDeviceSynchronize();
+  }
+  cudaStream_t all[2];
+};
+BUG(streams_read_before_write) {
+  const Streams s;
+  write_past_end<<<1, 64, 0, s.all[0]>>>(data, n);
+  copy_kernel<<<1, 32, 0, s.all[1]>>>(data, data + 64);
+}
+BUG(streams_write_before_read) {
+  const Streams s;
+  copy_kernel<<<1, 32, 0, s.all[0]>>>(data, data + 64);
+  cudaMemsetAsync(data, 0, 64, s.all[1]);
+}
+BUG(streams_event_too_early) {
+  const Streams s;
+  cudaEvent_t event;
+  cudaEventCreate(&event);
+  cudaEventRecord(event, s.all[0]);
+  write_past_end<<<1, 64, 0, s.all[0]>>>(data, n);
+  cudaStreamWaitEvent(s.all[1], event);
+  copy_kernel<<<1, 32, 0, s.all[1]>>>(data, data + 64);
+}
+BUG(streams_free_before_read) {
+  const Streams s;
+  int* other;
+  cudaMallocAsync(&other, 512, s.all[1]);
+  cudaMemsetAsync(other, 0, 512, s.all[1]);
+  cudaStreamSynchronize(s.all[1]);
+  copy_kernel<<<1, 32, 0, s.all[0]>>>(other, data);
+  cudaFreeAsync(other, s.all[1]);
+}
+BUG(streams_use_before_allocation) {
+  const Streams s;
+  int* other;
+  cudaMallocAsync(&other, 512, s.all[0]);
+  cudaMemsetAsync(other, 0, 512, s.all[1]);
+}
+
 #define ROW(name) {#name, name}
 static const struct {
   const char* name;
@@ -241,7 +284,12 @@ static const struct {
             ROW(host_pointer_in_kernel),
             ROW(trap),
             ROW(stack_overflow),
-            ROW(endless_loop)};
+            ROW(endless_loop),
+            ROW(streams_read_before_write),
+            ROW(streams_write_before_read),
+            ROW(streams_event_too_early),
+            ROW(streams_free_before_read),
+            ROW(streams_use_before_allocation)};
 
 int main(int count, char** names) {
   for (const auto& bug : bugs) {

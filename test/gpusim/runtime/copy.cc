@@ -39,9 +39,11 @@ struct Copy {
   bool to_ours, from_ours;
   bool pageable;
 
-  void run() const {
+  void run(Runtime& rt, const StreamWork& work) const {
     std::memmove(to, from, bytes);
     const uint64_t t = reinterpret_cast<uint64_t>(to), f = reinterpret_cast<uint64_t>(from);
+    if (from_ours) note_access(rt, work, "a copy", f, bytes, false);
+    if (to_ours) note_access(rt, work, "a copy", t, bytes, true);
     if (to_ours && from_ours)
       std::memmove(memory().shadow(t), memory().shadow(f), bytes);  // what was never written stays so
     else if (to_ours)
@@ -75,8 +77,8 @@ cudaError_t copy(Call& call, const char* what, void* to, const void* from, size_
   if (bytes == 0) return cudaSuccess;
   Copy work;
   if (const cudaError_t error = check_copy(what, to, from, bytes, kind, &work)) return error;
-  const Queue::Ticket ticket = submit(call.rt, stream, [work] { work.run(); });
-  return async && !work.pageable ? cudaSuccess : call.wait(ticket);
+  const Point& end = submit(call.rt, stream, [work, &rt = call.rt](const StreamWork& self) { work.run(rt, self); });
+  return async && !work.pageable ? cudaSuccess : call.wait(end);
 }
 
 cudaError_t copy_2d(Call& call, const char* what, void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width,
@@ -90,10 +92,10 @@ cudaError_t copy_2d(Call& call, const char* what, void* to, size_t to_pitch, con
                                              static_cast<const char*>(from) + row * from_pitch, width, kind, &rows[row]))
       return error;
   const bool pageable = rows[0].pageable;
-  const Queue::Ticket ticket = submit(call.rt, stream, [rows = std::move(rows)] {
-    for (const Copy& row : rows) row.run();
+  const Point& end = submit(call.rt, stream, [rows = std::move(rows), &rt = call.rt](const StreamWork& self) {
+    for (const Copy& row : rows) row.run(rt, self);
   });
-  return async && !pageable ? cudaSuccess : call.wait(ticket);
+  return async && !pageable ? cudaSuccess : call.wait(end);
 }
 
 cudaError_t fill(Call& call, const char* what, void* to, size_t pitch, int value, size_t width, size_t height, bool async,
@@ -104,14 +106,15 @@ cudaError_t fill(Call& call, const char* what, void* to, size_t pitch, int value
   if (!look(what, to, bytes, &side)) return set_error(cudaErrorInvalidValue);
   if (!side.ours && !memory().is_external(reinterpret_cast<uint64_t>(to), bytes))
     return complain(cudaErrorInvalidValue, std::string(what) + ": not device memory");
-  const Queue::Ticket ticket = submit(call.rt, stream, [=, ours = side.ours] {
+  const Point& end = submit(call.rt, stream, [=, ours = side.ours, &rt = call.rt](const StreamWork& work) {
+    if (ours) note_access(rt, work, "a fill", reinterpret_cast<uint64_t>(to), bytes, true);
     for (size_t row = 0; row < height; ++row) {
       char* at = static_cast<char*>(to) + row * pitch;
       std::memset(at, value, width);
       if (ours) memory().mark_written(reinterpret_cast<uint64_t>(at), width);
     }
   });
-  return async ? cudaSuccess : call.wait(ticket);
+  return async ? cudaSuccess : call.wait(end);
 }
 
 cudaError_t copy_symbol(Call& call, const char* what, const void* symbol, size_t offset, void* host, size_t bytes, cudaMemcpyKind kind,

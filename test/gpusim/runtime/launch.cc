@@ -79,7 +79,7 @@ cudaError_t check_limits(const Request& r, const KernelEntry& entry, const Kerne
 }
 
 // What the queue does.
-void run_and_report(Runtime& rt, Launch& run, LaunchFacts& facts, const std::string& report, int threads) {
+void run_and_report(Runtime& rt, const StreamWork& work, Launch& run, LaunchFacts& facts, const std::string& report, int threads) {
   const auto start = std::chrono::steady_clock::now();
   run_launch(run, threads);
   facts.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -89,6 +89,9 @@ void run_and_report(Runtime& rt, Launch& run, LaunchFacts& facts, const std::str
     add_profile(run.counters, &facts);
     append_report(report, facts);
   }
+  for (const Touched& t : run.touched)
+    for (const bool write : {false, true})
+      if (t.high[write] > t.low[write]) note_access(rt, work, "kernel " + run.kernel, t.low[write], t.high[write] - t.low[write], write);
   if (run.faults.empty()) return;
   rt.sticky = code_of(run.faults[0].check);  // as on a device, it shows at a later call
   say(run.faults[0].message);
@@ -159,10 +162,11 @@ cudaError_t launch(const Request& r) {
   facts.registers_from_ptxas = from_ptxas;
   facts.blocks_per_sm = fits.blocks;
   facts.threads_per_sm = model.threads_per_sm;
-  const Queue::Ticket ticket = submit(
-      rt, r.stream, [&rt, run, facts, report, threads = worker_threads()]() mutable { run_and_report(rt, *run, facts, report, threads); });
+  const Point& end = submit(rt, r.stream, [&rt, run, facts, report, threads = worker_threads()](const StreamWork& work) mutable {
+    run_and_report(rt, work, *run, facts, report, threads);
+  });
   const char* blocking = std::getenv("CUDA_LAUNCH_BLOCKING");
-  return blocking && *blocking == '1' ? call.wait(ticket) : cudaSuccess;
+  return blocking && *blocking == '1' ? call.wait(end) : cudaSuccess;
 }
 
 cudaError_t launch_with_attributes(const cudaLaunchConfig_t* config, const void* function, void** arguments) {

@@ -29,11 +29,17 @@ bool is_device(MemoryKind kind) { return kind == MemoryKind::kDevice || kind == 
 
 cudaError_t release_now(void* pointer, const char* what, bool (*allowed)(MemoryKind)) {
   const std::string place = memory().describe(reinterpret_cast<uint64_t>(pointer));
+  StreamShadow::get().forget(reinterpret_cast<uint64_t>(pointer));
   switch (memory().free(pointer, allowed)) {
     case DeviceMemory::Freed::kOk: return cudaSuccess;
     case DeviceMemory::Freed::kTwice: return complain(cudaErrorInvalidValue, std::string(what) + ": freed twice: " + place);
     default: return complain(cudaErrorInvalidValue, std::string(what) + ": not the start of such an allocation: " + place);
   }
+}
+
+// Allocating and freeing in the order of a stream is a write for all others.
+void access_all(Runtime& rt, cudaStream_t stream, void* pointer, size_t bytes, const char* what) {
+  submit(rt, stream, [=, &rt](const StreamWork& work) { note_access(rt, work, what, reinterpret_cast<uint64_t>(pointer), bytes, true); });
 }
 
 cudaError_t release(void* pointer, const char* what, bool (*allowed)(MemoryKind)) {
@@ -54,9 +60,15 @@ cudaError_t cudaMallocManaged(void** pointer, size_t bytes, unsigned flags) {
   if (flags != cudaMemAttachGlobal && flags != cudaMemAttachHost) return set_error(cudaErrorInvalidValue);
   return bytes ? allocate(pointer, bytes, MemoryKind::kManaged) : set_error(cudaErrorInvalidValue);
 }
-cudaError_t cudaMallocAsync(void** pointer, size_t bytes, cudaStream_t) { return allocate(pointer, bytes, MemoryKind::kDevice); }
-cudaError_t cudaMallocFromPoolAsync(void** pointer, size_t bytes, cudaMemPool_t, cudaStream_t) {
-  return allocate(pointer, bytes, MemoryKind::kDevice);
+cudaError_t cudaMallocAsync(void** pointer, size_t bytes, cudaStream_t stream) {
+  if (const cudaError_t error = allocate(pointer, bytes, MemoryKind::kDevice); error != cudaSuccess || !*pointer) return error;
+  GPUSIM_ENTER(call);
+  if (!known_stream(call.rt, stream)) return complain(cudaErrorInvalidResourceHandle, "cudaMallocAsync: a stream that does not exist");
+  access_all(call.rt, stream, *pointer, bytes, "cudaMallocAsync");
+  return cudaSuccess;
+}
+cudaError_t cudaMallocFromPoolAsync(void** pointer, size_t bytes, cudaMemPool_t, cudaStream_t stream) {
+  return cudaMallocAsync(pointer, bytes, stream);
 }
 cudaError_t cudaMallocPitch(void** pointer, size_t* pitch, size_t width, size_t height) {
   *pitch = (width + 511) / 512 * 512;
@@ -70,7 +82,8 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   Allocation a;
   if (!memory().find(pointer, &a) || a.address != reinterpret_cast<uintptr_t>(pointer) || !is_device(a.kind))
     return release_now(pointer, "cudaFreeAsync", is_device);  // says what is wrong
-  submit(call.rt, stream, [pointer] { release_now(pointer, "cudaFreeAsync", is_device); });
+  access_all(call.rt, stream, pointer, a.bytes, "cudaFreeAsync");
+  submit(call.rt, stream, [pointer](const StreamWork&) { release_now(pointer, "cudaFreeAsync", is_device); });
   return cudaSuccess;
 }
 cudaError_t cudaFreeHost(void* pointer) { return release(pointer, "cudaFreeHost", is_host); }

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "../check/checks.h"
+#include "../memory/device_memory.h"
 #include "fatbin.h"
 
 namespace gpusim {
@@ -116,9 +118,12 @@ cudaError_t Call::refused() const {
   return cudaErrorNotPermitted;
 }
 
-cudaError_t Call::wait(Queue::Ticket ticket) {
+cudaError_t Call::wait(const Point& point) {
+  const Point until = point;
   lock.unlock();
-  Queue::get().wait(ticket);
+  Queue::get().wait(until.ticket);
+  lock.lock();
+  join(rt.host, until.clock);
   return set_error(rt.sticky);
 }
 
@@ -129,11 +134,32 @@ Stream* find_stream(Runtime& rt, cudaStream_t stream) {
   return found == rt.streams.end() ? nullptr : *found;
 }
 
-Queue::Ticket submit(Runtime& rt, cudaStream_t stream, std::function<void()> work) {
-  const auto unless_broken = [&rt, work = std::move(work)] {
-    if (rt.sticky == cudaSuccess) work();
-  };
-  return find_stream(rt, stream)->last = Queue::get().submit(unless_broken);
+const Point& submit(Runtime& rt, cudaStream_t stream, std::function<void(const StreamWork&)> work) {
+  Stream& s = *find_stream(rt, stream);
+  Clock& clock = s.last.clock;
+  join(clock, rt.host);
+  if (s.id == rt.legacy_stream.id) {  // waits for all streams but those that say no, and they for it
+    join(clock, rt.thread_stream.last.clock);
+    for (const Stream* other : rt.streams)
+      if (!(other->flags & cudaStreamNonBlocking)) join(clock, other->last.clock);
+  } else if (!(s.flags & cudaStreamNonBlocking)) {
+    join(clock, rt.legacy_stream.last.clock);
+  }
+  const uint64_t number = ++clock[s.id];
+  rt.all[s.id] = number;
+  s.last.ticket = Queue::get().submit([&rt, work = std::move(work), self = StreamWork{s.id, number, clock}] {
+    if (rt.sticky == cudaSuccess) work(self);
+  });
+  return s.last;
+}
+
+void note_access(Runtime& rt, const StreamWork& work, const std::string& what, uint64_t address, size_t bytes, bool write) {
+  Allocation a;
+  if (!Checks::from_environment().race || !DeviceMemory::get().find(reinterpret_cast<const void*>(address), &a)) return;
+  const std::string race = StreamShadow::get().access(work, what, a.address, address, address + bytes, write);
+  if (race.empty()) return;
+  rt.sticky = cudaErrorLaunchFailure;
+  say("race: " + race + ": " + DeviceMemory::get().describe(address));
 }
 
 }  // namespace gpusim

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "../check/stream_shadow.h"
 #include "../decode/program.h"
 #include "device.h"
 #include "ptxas.h"
@@ -36,15 +37,19 @@ struct FatBinary {  // what the handle of a registered fat binary points to
   std::map<std::string, Resources> resources;  // from ptxas, by kernel
 };
 
+struct Point {  // in the work of the device
+  Queue::Ticket ticket = 0;
+  Clock clock;  // what is done when it is reached
+};
 struct Stream {
   unsigned flags;
   int priority;
   unsigned long long id;
-  Queue::Ticket last = 0;  // of its work
+  Point last = {};  // of its work
 };
 struct Event {
   unsigned flags = 0;
-  Queue::Ticket ticket = 0;                                     // of its last record; 0: none
+  Point point;                                                  // of its last record; ticket 0: none
   std::shared_ptr<std::chrono::steady_clock::time_point> time;  // set when the queue comes to it
 };
 struct VariableEntry {
@@ -63,6 +68,7 @@ class Runtime {
   std::set<const void*> kernel_handles;
   std::map<const void*, VariableEntry> variables;
   std::set<Stream*> streams;
+  Clock host, all;  // what the host, as one thread, knows to be done; what was submitted
   Stream legacy_stream = {0, 0, 1}, thread_stream = {0, 0, 2};
   std::set<Event*> events;
   unsigned long long next_stream = 3;
@@ -88,8 +94,8 @@ struct Call {  // the common beginning of entry points
   Call() : lock(Runtime::get().mutex), rt(Runtime::get()) {}
   cudaError_t refused() const;  // a sticky error, or a call from a host function
   // Lets other threads in and returns when the work is done: the sticky error, if there is one now.
-  cudaError_t wait(Queue::Ticket ticket);
-  cudaError_t wait_for_all() { return wait(Queue::get().last()); }
+  cudaError_t wait(const Point& point);
+  cudaError_t wait_for_all() { return wait({Queue::get().last(), rt.all}); }
   std::unique_lock<std::recursive_mutex> lock;
   Runtime& rt;
 };
@@ -99,7 +105,9 @@ struct Call {  // the common beginning of entry points
 
 Stream* find_stream(Runtime& rt, cudaStream_t stream);  // null if there is none
 // Adds to the work of a stream, which has to exist. After a fault the queue skips it.
-Queue::Ticket submit(Runtime& rt, cudaStream_t stream, std::function<void()> work);
+const Point& submit(Runtime& rt, cudaStream_t stream, std::function<void(const StreamWork&)> work);
+// Work of a stream reads or writes memory of ours; where nothing orders it after the work of another stream it is a fault.
+void note_access(Runtime& rt, const StreamWork& work, const std::string& what, uint64_t address, size_t bytes, bool write);
 inline bool known_stream(Runtime& rt, cudaStream_t stream) { return find_stream(rt, stream) != nullptr; }
 
 }  // namespace gpusim

@@ -1,4 +1,5 @@
-// Streams and events. The queue does all work in the order of the calls, so a stream never has to wait for an event.
+// Streams and events. The queue does all work in the order of the calls, so a stream never has to wait for an event: that it would is kept
+// in clocks, by which accesses are checked.
 #include <algorithm>
 
 #include "runtime.h"
@@ -23,10 +24,21 @@ cudaError_t create_stream(cudaStream_t* stream, unsigned flags, int priority) {
   return cudaSuccess;
 }
 
-// The legacy stream waits for all others.
-Queue::Ticket last_of(const Stream& stream) { return stream.id == 1 ? Queue::get().last() : stream.last; }
+// The legacy stream waits for all others that it orders.
+Point last_of(Runtime& rt, const Stream& stream) {
+  Point last = stream.last;
+  if (stream.id != rt.legacy_stream.id) return last;
+  last.ticket = Queue::get().last();
+  for (const Stream* other : rt.streams)
+    if (!(other->flags & cudaStreamNonBlocking)) join(last.clock, other->last.clock);
+  return last;
+}
 
-cudaError_t state_of(Queue::Ticket ticket) { return Queue::get().done(ticket) ? cudaSuccess : cudaErrorNotReady; }
+cudaError_t state_of(Runtime& rt, const Point& point) {
+  if (!Queue::get().done(point.ticket)) return cudaErrorNotReady;
+  join(rt.host, point.clock);
+  return cudaSuccess;
+}
 
 #define GPUSIM_STREAM(call, stream, name)             \
   GPUSIM_ENTER(call);                                 \
@@ -56,15 +68,19 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   GPUSIM_STREAM(call, stream, "cudaStreamSynchronize");
-  return call.wait(last_of(*found));
+  return call.wait(last_of(call.rt, *found));
 }
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   GPUSIM_STREAM(call, stream, "cudaStreamQuery");
-  return state_of(last_of(*found));
+  return state_of(call.rt, last_of(call.rt, *found));
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   GPUSIM_STREAM(call, stream, "cudaStreamWaitEvent");
-  return find_event(call.rt, event) ? cudaSuccess : no_event("cudaStreamWaitEvent");
+  const Event* e = find_event(call.rt, event);
+  if (!e) return no_event("cudaStreamWaitEvent");
+  found->last.ticket = std::max(found->last.ticket, e->point.ticket);
+  join(found->last.clock, e->point.clock);
+  return cudaSuccess;
 }
 cudaError_t cudaStreamGetFlags(cudaStream_t stream, unsigned* flags) {
   GPUSIM_STREAM(call, stream, "cudaStreamGetFlags");
@@ -92,13 +108,13 @@ cudaError_t cudaStreamAttachMemAsync(cudaStream_t stream, void*, size_t, unsigne
 }
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void* data) {
   GPUSIM_STREAM(call, stream, "cudaLaunchHostFunc");
-  submit(call.rt, stream, [function, data] { function(data); });
+  submit(call.rt, stream, [function, data](const StreamWork&) { function(data); });
   return cudaSuccess;
 }
 cudaError_t cudaStreamAddCallback(cudaStream_t stream, cudaStreamCallback_t function, void* data, unsigned) {
   GPUSIM_STREAM(call, stream, "cudaStreamAddCallback");
   Runtime& rt = call.rt;  // a callback learns of errors
-  found->last = Queue::get().submit([&rt, stream, function, data] { function(stream, rt.sticky, data); });
+  found->last.ticket = Queue::get().submit([&rt, stream, function, data] { function(stream, rt.sticky, data); });
   return cudaSuccess;
 }
 
@@ -124,27 +140,27 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   Event* e = find_event(call.rt, event);
   if (!e) return no_event("cudaEventRecord");
   e->time = std::make_shared<std::chrono::steady_clock::time_point>();
-  e->ticket = submit(call.rt, stream, [time = e->time] { *time = std::chrono::steady_clock::now(); });
+  e->point = submit(call.rt, stream, [time = e->time](const StreamWork&) { *time = std::chrono::steady_clock::now(); });
   return cudaSuccess;
 }
 cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, unsigned) { return cudaEventRecord(event, stream); }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   GPUSIM_ENTER(call);
   const Event* e = find_event(call.rt, event);
-  return e ? state_of(e->ticket) : no_event("cudaEventQuery");
+  return e ? state_of(call.rt, e->point) : no_event("cudaEventQuery");
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   GPUSIM_ENTER(call);
   const Event* e = find_event(call.rt, event);
-  return e ? call.wait(e->ticket) : no_event("cudaEventSynchronize");
+  return e ? call.wait(e->point) : no_event("cudaEventSynchronize");
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
   GPUSIM_ENTER(call);
   const Event *a = find_event(call.rt, start), *b = find_event(call.rt, end);
   if (!a || !b) return no_event("cudaEventElapsedTime");
-  if (!a->ticket || !b->ticket || (a->flags | b->flags) & cudaEventDisableTiming)
+  if (!a->point.ticket || !b->point.ticket || (a->flags | b->flags) & cudaEventDisableTiming)
     return complain(cudaErrorInvalidResourceHandle, "cudaEventElapsedTime: an event was not recorded, or takes no time");
-  if (!Queue::get().done(std::max(a->ticket, b->ticket))) return cudaErrorNotReady;
+  if (!Queue::get().done(std::max(a->point.ticket, b->point.ticket))) return cudaErrorNotReady;
   *milliseconds = std::chrono::duration<float, std::milli>(*b->time - *a->time).count();
   return cudaSuccess;
 }
