@@ -1,9 +1,10 @@
-import type { NativeDeviceArray } from '../types/native.js';
+import type { NativeDeviceArray, NativeDeviceCall, NativeStream } from '../types/cuda.js';
 import { rangeError, typeError } from './errors.js';
-import { guarded, NativeHandle } from './handle.js';
+import { cancellable, guarded, NativeHandle } from './handle.js';
 import { native } from './native.js';
+import { type Stream, type StreamOption, streamOption } from './stream.js';
 import { allocate, type DType, elementCount, type Tensor, type TensorLike, tensor } from './tensor.js';
-import { oneOf } from './validate.js';
+import { oneOf, options } from './validate.js';
 
 /** Element types that tensors on a device may have. */
 export type DeviceDType = 'float32' | 'float16' | 'bfloat16' | 'int8' | 'int32';
@@ -33,23 +34,24 @@ export class DeviceTensor<D extends DeviceDType = DeviceDType> {
   readonly dims: readonly number[];
   readonly #handle: NativeHandle<NativeDeviceArray>;
 
-  /** @internal In new memory, unless `array` is given. */
-  constructor(type: D, dims: readonly number[], array?: NativeDeviceArray) {
+  /** In `array`, or in new memory that is first used on `stream`. @internal */
+  constructor(type: D, dims: readonly number[], stream?: Stream, array?: NativeDeviceArray) {
     this.type = type;
     this.dims = dims;
     const bytes = elementCount(dims, 'tensor') * bytesOf[type];
-    this.#handle = new NativeHandle('the device tensor', () => array ?? new native.DeviceArray(bytes));
+    this.#handle = new NativeHandle('the device tensor', () => array ?? new native.DeviceArray(bytes, streamOption(stream)?.live()));
   }
 
   /**
    * A copy in host memory.
    *
-   * @throws (rejects) SparseKernelsError `ERR_SK_DISPOSED` / `ERR_SK_MEMORY` / `ERR_SK_CUDA`
+   * @throws (rejects) TypeError `ERR_SK_TYPE`, RangeError `ERR_SK_OPTION`, SparseKernelsError `ERR_SK_DISPOSED` / `ERR_SK_MEMORY` / `ERR_SK_CUDA`
    */
-  async to(device: 'cpu'): Promise<Tensor<D>> {
+  async to(device: 'cpu', copyOptions: StreamOption = {}): Promise<Tensor<D>> {
     oneOf(device, 'device', ['cpu']);
+    const { stream } = options<StreamOption>(copyOptions, 'options', ['stream']);
     const data = allocate(this.type as DType, elementCount(this.dims, 'tensor'), 'the copy of a device tensor');
-    await this.use((array) => guarded(() => array.download(data)));
+    await onStream(stream, (there) => this.use((array) => guarded(() => array.download(data, there))));
     return { type: this.type, data, dims: this.dims } as Tensor<D>;
   }
 
@@ -74,7 +76,7 @@ export class DeviceTensor<D extends DeviceDType = DeviceDType> {
  *
  * @param value - float32, float16, bfloat16, int8 or int32, of any shape
  * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`, SparseKernelsError
- * `ERR_SK_DEVICE` (no such device, and why) / `ERR_SK_MEMORY` / `ERR_SK_CUDA`
+ * `ERR_SK_DEVICE` (no such device, and why) / `ERR_SK_DISPOSED` (the stream) / `ERR_SK_MEMORY` / `ERR_SK_CUDA`
  * @example
  * ```ts
  * import { SparseKernelsError, toDevice } from 'sparse-kernels';
@@ -85,12 +87,20 @@ export class DeviceTensor<D extends DeviceDType = DeviceDType> {
  * }
  * ```
  */
-export async function toDevice(value: TensorLike, device: 'cuda'): Promise<DeviceTensor> {
+export async function toDevice(value: TensorLike, device: 'cuda', copyOptions: StreamOption = {}): Promise<DeviceTensor> {
   oneOf(device, 'device', ['cuda']);
+  const { stream } = options<StreamOption>(copyOptions, 'options', ['stream']);
   const view = tensor(value, 'tensor', deviceTypes);
-  const result = new DeviceTensor(view.type, view.dims);
-  await result.use((array) => guarded(() => array.upload(view.data)));
+  const { result } = await filled({ result: new DeviceTensor(view.type, view.dims, stream) }, ({ result }) =>
+    onStream(stream, (there) => result.use((array) => guarded(() => array.upload(view.data, there)))),
+  );
   return result;
+}
+
+/** Calls the addon with a stream, which stays until the promise settles; undefined for the device's own. */
+async function onStream<R>(stream: unknown, work: (there: NativeStream | undefined) => Promise<R>): Promise<R> {
+  const named = streamOption(stream);
+  return named ? named.use(work) : work(undefined);
 }
 
 /** A tensor on a device whose last axis has so many elements, or a named error. */
@@ -109,11 +119,21 @@ type Named<K, T> = { readonly [N in keyof K]: T | undefined };
 /** For each that is given another thing. */
 type Each<T, R> = { readonly [N in keyof T]: undefined extends T[N] ? R | undefined : R };
 
-/** Calls the addon with the memory of several tensors, which stays until the promise settles. */
-export function useAll<T extends Named<T, DeviceTensor>, R>(
+/** Where work on a device goes, and what aborts it. */
+export interface DeviceCallOptions extends StreamOption {
+  readonly signal?: AbortSignal;
+}
+
+/** Work on a device, of every verb: with the memory of tensors and a stream, which stay until the promise settles. */
+export function deviceCall<T extends Named<T, DeviceTensor>, R>(
+  { stream, signal }: DeviceCallOptions,
   tensors: T,
-  work: (arrays: Each<T, NativeDeviceArray>) => Promise<R>,
+  work: (arrays: Each<T, NativeDeviceArray>, call: NativeDeviceCall) => Promise<R>,
 ): Promise<R> {
+  return cancellable(signal, (cancel) => onStream(stream, (there) => useAll(tensors, (arrays) => work(arrays, { cancel, stream: there }))));
+}
+
+function useAll<T extends Named<T, DeviceTensor>, R>(tensors: T, work: (arrays: Each<T, NativeDeviceArray>) => Promise<R>): Promise<R> {
   const arrays: Record<string, NativeDeviceArray | undefined> = {};
   const next = ([first, ...rest]: [string, DeviceTensor | undefined][]): Promise<R> => {
     if (first === undefined) return work(arrays as Each<T, NativeDeviceArray>);
@@ -141,13 +161,14 @@ export async function filled<T extends Named<T, DeviceTensor>>(results: T, work:
 /** What `work` makes on the device of copies of host tensors, as host tensors; nothing of it stays on the device. */
 export async function throughDevice<T extends Named<T, TensorLike>, R extends Named<R, DeviceTensor>>(
   operands: T,
+  where: StreamOption,
   work: (there: Each<T, DeviceTensor>) => Promise<R>,
 ): Promise<Each<R, Tensor>> {
   const there: Record<string, DeviceTensor | undefined> = {};
   try {
     const copied = await Promise.allSettled(
       Object.entries<TensorLike | undefined>(operands).map(async ([name, value]) => {
-        if (value !== undefined) there[name] = await toDevice(value, 'cuda');
+        if (value !== undefined) there[name] = await toDevice(value, 'cuda', where);
       }),
     );
     for (const copy of copied) if (copy.status === 'rejected') throw copy.reason;
@@ -155,7 +176,7 @@ export async function throughDevice<T extends Named<T, TensorLike>, R extends Na
     try {
       const back: Record<string, Tensor> = {};
       for (const [name, result] of Object.entries<DeviceTensor | undefined>(results))
-        if (result) back[name] = (await result.to('cpu')) as Tensor;
+        if (result) back[name] = (await result.to('cpu', where)) as Tensor;
       return back as Each<R, Tensor>;
     } finally {
       disposeAll(results);

@@ -23,4 +23,5 @@ export { type ErrorCode, SparseKernelsError } from './errors.js';
 export * as files from './files/index.js';
 export * as nm from './nm/index.js';
 export * as prune from './prune/index.js';
+export { Stream, type StreamOption } from './stream.js';
 export type { ArrayOf, DType, Tensor, TensorLike } from './tensor.js';

@@ -1,6 +1,6 @@
 /** What native/napi/attend_napi.cc exports. */
 import type { NativeCancelToken } from './cancel.js';
-import type { NativeDeviceArray } from './cuda.js';
+import type { NativeDeviceArray, NativeDeviceCall } from './cuda.js';
 
 /** Lists of ids: native/attend/lists.h. */
 export interface NativeLists {
@@ -111,7 +111,7 @@ export interface NativeListCapacity {
 }
 
 export interface NativeAttendCudaPlan {
-  run(operands: NativeAttendCudaOperands, cancel: NativeCancelToken | undefined): Promise<void>;
+  run(operands: NativeAttendCudaOperands, call: NativeDeviceCall): Promise<void>;
   dispose(): void;
   readonly kernel: string;
   readonly bytes: number;

@@ -1,6 +1,5 @@
 /** What pool, score and select add to the addon for a device: work that is put on its stream, and that the promises do not wait for. */
-import type { NativeCancelToken } from './cancel.js';
-import type { NativeDeviceArray } from './cuda.js';
+import type { NativeDeviceArray, NativeDeviceCall } from './cuda.js';
 
 export interface NativePoolCudaOptions {
   /** [batch, heads, tokens, dim], or with tokensOutside [batch, tokens, heads, dim]. */
@@ -109,10 +108,10 @@ export type NativeVerticalSlashCudaOptions = NativeLineLists<'vertical' | 'slash
 };
 
 export interface NativeCompanions {
-  poolCuda(options: NativePoolCudaOptions, cancel: NativeCancelToken | undefined): Promise<void>;
-  scoreCuda(options: NativeScoreCudaOptions, cancel: NativeCancelToken | undefined): Promise<void>;
-  topKCuda(options: NativeTopKCudaOptions, cancel: NativeCancelToken | undefined): Promise<void>;
-  verticalSlashCuda(options: NativeVerticalSlashCudaOptions, cancel: NativeCancelToken | undefined): Promise<void>;
+  poolCuda(options: NativePoolCudaOptions, call: NativeDeviceCall): Promise<void>;
+  scoreCuda(options: NativeScoreCudaOptions, call: NativeDeviceCall): Promise<void>;
+  topKCuda(options: NativeTopKCudaOptions, call: NativeDeviceCall): Promise<void>;
+  verticalSlashCuda(options: NativeVerticalSlashCudaOptions, call: NativeDeviceCall): Promise<void>;
   /** Of every m consecutive weights of a row the n largest. */
-  maskGroupsCuda(options: NativeMaskGroupsCudaOptions, cancel: NativeCancelToken | undefined): Promise<void>;
+  maskGroupsCuda(options: NativeMaskGroupsCudaOptions, call: NativeDeviceCall): Promise<void>;
 }

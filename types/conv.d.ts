@@ -1,6 +1,6 @@
 /** The verbs below conv, part of the contract of the raw addon. */
 import type { NativeCancelToken } from './cancel.js';
-import type { NativeDeviceArray } from './cuda.js';
+import type { NativeDeviceArray, NativeDeviceCall, NativeStream } from './cuda.js';
 
 export interface NativeMapGeometry {
   batch: number;
@@ -96,9 +96,9 @@ export interface NativeMapReduceCudaOptions {
 /** Of the host: it comes to the device with the first run that needs it there. Or built there. */
 export interface NativeDeviceMap {
   /** Into a map that was made from undefined. It is one after take(). */
-  build(options: NativeDeviceMapOptions, cancel: NativeCancelToken | undefined): Promise<void>;
+  build(options: NativeDeviceMapOptions, call: NativeDeviceCall): Promise<void>;
   /** The same, of one that was built on the device, in and out exchanged. */
-  swap(map: NativeDeviceMap, cancel: NativeCancelToken | undefined): Promise<void>;
+  swap(map: NativeDeviceMap, call: NativeDeviceCall): Promise<void>;
   take(): void;
   readonly inRows: number;
   readonly outRows: number;
@@ -106,20 +106,23 @@ export interface NativeDeviceMap {
   readonly pairs: number;
   readonly bytes: number;
   /** starts [groups + 1], in [pairs], out [pairs]; JavaScript must not have seen the buffers. */
-  readPairs(starts: Int32Array, inRows: Int32Array, outRows: Int32Array): Promise<void>;
+  readPairs(starts: Int32Array, inRows: Int32Array, outRows: Int32Array, stream?: NativeStream): Promise<void>;
   dispose(): void;
 }
 
+export interface NativeMapmmCudaOperands {
+  map: NativeDeviceMap;
+  /** [inRows, in] */
+  x: NativeDeviceArray;
+  /** DType 0, 1 or 2. */
+  xType: number;
+  /** [outRows, out] */
+  y: NativeDeviceArray;
+  yType: number;
+}
+
 export interface NativeMapmmCudaPlan {
-  /** x [inRows, in], y [outRows, out] of DTypes 0, 1 or 2. */
-  run(
-    map: NativeDeviceMap,
-    x: NativeDeviceArray,
-    xType: number,
-    y: NativeDeviceArray,
-    yType: number,
-    cancel: NativeCancelToken | undefined,
-  ): Promise<void>;
+  run(operands: NativeMapmmCudaOperands, call: NativeDeviceCall): Promise<void>;
   dispose(): void;
   readonly kernel: string;
   readonly bytes: number;
@@ -233,9 +236,9 @@ export interface NativeConv {
   sortSitesRun(coords: Int32Array, batch: number, shape: Int32Array, order: Int32Array): Promise<void>;
   DeviceMap: new (map: NativeKernelMap | undefined) => NativeDeviceMap;
   /** The promise does not wait for the device. */
-  mapWindowsCuda(options: NativeMapWindowsOptions, cancel: NativeCancelToken | undefined): Promise<void>;
+  mapWindowsCuda(options: NativeMapWindowsOptions, call: NativeDeviceCall): Promise<void>;
   /** The promise does not wait for the device. */
-  mapReduceCuda(options: NativeMapReduceCudaOptions, cancel: NativeCancelToken | undefined): Promise<void>;
+  mapReduceCuda(options: NativeMapReduceCudaOptions, call: NativeDeviceCall): Promise<void>;
   /** `values`: the DType to store the weight as. */
   MapmmCudaPlan: new (
     options: NativeMapmmOptions,

@@ -1,12 +1,26 @@
 /** The contract of device memory in the raw addon. */
 
+import type { NativeCancelToken } from './cancel.js';
+
 /** Device memory. */
 export interface NativeDeviceArray {
   /** Reads `data` before the call returns. */
-  upload(data: ArrayBufferView): Promise<void>;
+  upload(data: ArrayBufferView, stream?: NativeStream): Promise<void>;
   /** JavaScript must not have seen the buffer of `data`. */
-  download(data: ArrayBufferView): Promise<void>;
+  download(data: ArrayBufferView, stream?: NativeStream): Promise<void>;
   dispose(): void;
+}
+
+export interface NativeStream {
+  synchronize(): Promise<void>;
+  dispose(): void;
+}
+
+/** What every call that works on a device takes last. */
+export interface NativeDeviceCall {
+  cancel: NativeCancelToken | undefined;
+  /** undefined: the device's own. */
+  stream: NativeStream | undefined;
 }
 
 /** The CUDA device, or why there is none. */
@@ -28,6 +42,8 @@ export interface NativeCuda {
   /** Of so many bytes, or the output sites that a map found. */
   DeviceArray: new (
     bytesOrMap: number | { readonly outRows: number },
+    stream?: NativeStream,
   ) => NativeDeviceArray;
+  Stream: new () => NativeStream;
   cudaDevice(): NativeCudaDevice;
 }

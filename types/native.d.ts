@@ -4,7 +4,7 @@ import type { NativeAttention } from './attention.js';
 import type { NativeCancelToken } from './cancel.js';
 import type { NativeCompanions } from './companions.js';
 import type { NativeConv } from './conv.js';
-import type { NativeCuda, NativeDeviceArray } from './cuda.js';
+import type { NativeCuda, NativeDeviceArray, NativeDeviceCall } from './cuda.js';
 import type { NativeScores } from './scores.js';
 
 export type { NativeCancelToken, NativeDeviceArray };
@@ -92,17 +92,21 @@ export interface NativeSpmmPlan {
   readonly bytes: number;
 }
 
+export interface NativeSpmmCudaOperands {
+  /** [tokens, in] */
+  x: NativeDeviceArray;
+  /** DType 0, 1 or 2. */
+  xType: number;
+  tokens: number;
+  /** [tokens, out] */
+  y: NativeDeviceArray;
+  yType: number;
+  /** As y. */
+  residual: NativeDeviceArray | undefined;
+}
+
 export interface NativeSpmmCudaPlan {
-  /** x [tokens, in] and y [tokens, out] of DTypes 0, 1 or 2; residual as y. */
-  run(
-    x: NativeDeviceArray,
-    xType: number,
-    tokens: number,
-    y: NativeDeviceArray,
-    yType: number,
-    cancel: NativeCancelToken | undefined,
-    residual?: NativeDeviceArray | undefined,
-  ): Promise<void>;
+  run(operands: NativeSpmmCudaOperands, call: NativeDeviceCall): Promise<void>;
   /** The weight [out, in], then the gate, if there is one. */
   toDense(dense: Float32Array): void;
   dispose(): void;

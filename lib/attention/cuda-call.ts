@@ -1,9 +1,8 @@
 /** What companions of attention on a device share: operands, host arrays that go along, work that nobody waits for. */
-import type { NativeCancelToken } from '../../types/cancel.js';
-import type { NativeDeviceArray } from '../../types/cuda.js';
-import { type DeviceDType, DeviceTensor, filled, toDevice, useAll } from '../device-tensor.js';
+import type { NativeDeviceArray, NativeDeviceCall } from '../../types/cuda.js';
+import { type DeviceCallOptions, type DeviceDType, DeviceTensor, deviceCall, filled, toDevice } from '../device-tensor.js';
 import { rangeError, typeError } from '../errors.js';
-import { cancellable } from '../handle.js';
+import type { Stream } from '../stream.js';
 import { type TensorLike, typedArray } from '../tensor.js';
 import { describe, oneOf } from '../validate.js';
 import type { Layout } from './types.js';
@@ -53,6 +52,7 @@ export async function carried<R>(
   value: Int32Array | DeviceTensor | undefined,
   name: string,
   lengths: readonly number[],
+  stream: Stream | undefined,
   work: (there: DeviceTensor | undefined, length: number) => Promise<R>,
 ): Promise<R> {
   if (value === undefined) return work(undefined, 1);
@@ -61,23 +61,23 @@ export async function carried<R>(
     throw rangeError('ERR_SK_SHAPE', `expected ${name} to hold ${[...new Set(lengths)].join(' or ')} numbers but received ${length}`);
   }
   if (value instanceof DeviceTensor) return work(deviceTensor(value, name, ['int32']), length);
-  using copy = await toDevice({ data: value, dims: [length], type: 'int32' } as TensorLike, 'cuda');
+  using copy = await toDevice({ data: value, dims: [length], type: 'int32' } as TensorLike, 'cuda', { stream });
   return await work(copy, length);
 }
 
 type Tensors<K extends string> = { readonly [N in K]: DeviceTensor | undefined };
 type Arrays<K extends string> = { readonly [N in K]: NativeDeviceArray };
 
-/** Has the addon put work on the stream of the device that fills new tensors. Memory that is freed meanwhile is freed behind that work. */
+/** Has the addon put work on a stream that fills new tensors. Memory that is freed meanwhile is freed behind that work. */
 export function enqueue<R extends Tensors<string>, O extends Tensors<string>>(
+  where: DeviceCallOptions,
   results: R,
   operands: O,
-  signal: AbortSignal | undefined,
-  work: (arrays: Arrays<keyof (R & O) & string>, token: NativeCancelToken | undefined) => Promise<void>,
+  work: (arrays: Arrays<keyof (R & O) & string>, call: NativeDeviceCall) => Promise<void>,
 ): Promise<R> {
   return filled(results, () =>
-    cancellable(signal, (token) =>
-      useAll({ ...operands, ...results } as Tensors<string>, (arrays) => work(arrays as Arrays<keyof (R & O) & string>, token)),
+    deviceCall(where, { ...operands, ...results } as Tensors<string>, (arrays, call) =>
+      work(arrays as Arrays<keyof (R & O) & string>, call),
     ),
   );
 }

@@ -1,16 +1,17 @@
 import { DeviceTensor } from '../device-tensor.js';
 import { rangeError, typeError } from '../errors.js';
 import { native } from '../native.js';
+import type { StreamOption } from '../stream.js';
 import { describe, integer, options } from '../validate.js';
 import { enqueue } from './cuda-call.js';
 import { CudaRows } from './cuda-rows.js';
-import { deviceCall, devicePair } from './cuda-score.js';
+import { devicePair, scoreCall } from './cuda-score.js';
 import { type PatternSize, rowCount, sizeKeys, sizesOf } from './lists.js';
 import type { CommonOptions } from './scoring.js';
 import type { CudaPattern, HeadSets } from './types.js';
 
 /** Options of `attention.lines` for tensors on a device. */
-export interface CudaLinesOptions extends Omit<CommonOptions, 'isa' | 'threads'> {
+export interface CudaLinesOptions extends Omit<CommonOptions, 'isa' | 'threads'>, StreamOption {
   /** How many of the last queries to look at; default 64, at most all. */
   readonly lastQueries?: number;
 }
@@ -24,22 +25,22 @@ export interface CudaLines {
 }
 
 export async function linesOnDevice(q: DeviceTensor, k: DeviceTensor, linesOptions: CudaLinesOptions): Promise<CudaLines> {
-  const o = options<CudaLinesOptions>(linesOptions, 'options', ['scale', 'layout', 'signal', 'lastQueries']);
+  const o = options<CudaLinesOptions>(linesOptions, 'options', ['scale', 'layout', 'signal', 'stream', 'lastQueries']);
   const shape = devicePair(q, k, o.layout, false);
   const { batch, heads, queries, keys } = shape;
   const lastQueries = Math.min(integer(o.lastQueries ?? 64, 'lastQueries', 1, 2 ** 20), queries);
   if (lastQueries < 1 || queries > keys) {
     throw rangeError('ERR_SK_SHAPE', `expected at least one query and not more than keys but received ${queries} and ${keys}`);
   }
-  const sums = () => new DeviceTensor('float32', [batch, heads, keys]);
+  const sums = () => new DeviceTensor('float32', [batch, heads, keys], o.stream);
   const results = { out: sums(), slash: sums() };
-  const call = { ...deviceCall(shape, 'lines', o.scale), lastQueries };
-  const { out, slash } = await enqueue(results, { q, k }, o.signal, (arrays, token) => native.scoreCuda({ ...call, ...arrays }, token));
+  const shapes = { ...scoreCall(shape, 'lines', o.scale), lastQueries };
+  const { out, slash } = await enqueue(o, results, { q, k }, (arrays, call) => native.scoreCuda({ ...shapes, ...arrays }, call));
   return { vertical: out, slash };
 }
 
 /** Options of {@link verticalSlash}. */
-export interface CudaVerticalSlashOptions extends PatternSize {
+export interface CudaVerticalSlashOptions extends PatternSize, StreamOption {
   /** Which heads have lines of their own; default `'q'`, as `attention.lines` gives them. */
   readonly heads?: HeadSets;
   /** How many head sets: the query heads for `'q'`. */
@@ -88,7 +89,7 @@ export async function verticalSlash(
   slashes: CudaRows,
   verticalSlashOptions: CudaVerticalSlashOptions,
 ): Promise<CudaVerticalSlash> {
-  const keys = [...sizeKeys, 'heads', 'sets', 'batch', 'signal'] as const;
+  const keys = [...sizeKeys, 'heads', 'sets', 'batch', 'signal', 'stream'] as const;
   const o = options<CudaVerticalSlashOptions>(verticalSlashOptions, 'options', keys);
   const sets = integer(o.sets, 'sets', 1, 2 ** 20);
   const base = { ...sizesOf(o), heads: o.heads ?? 'q', sets, batch: integer(o.batch ?? 1, 'batch', 1, 2 ** 20), unit: 'token' as const };
@@ -108,13 +109,16 @@ export async function verticalSlash(
       `expected rows x capacity below 2^31 but received ${rows} x ${Math.max(tilesCapacity, columnsCapacity)}`,
     );
   }
-  const lists = (capacity: number) => ({ count: new DeviceTensor('int32', [rows]), index: new DeviceTensor('int32', [rows, capacity]) });
+  const lists = (capacity: number) => ({
+    count: new DeviceTensor('int32', [rows], o.stream),
+    index: new DeviceTensor('int32', [rows, capacity], o.stream),
+  });
   const [tiles, columns] = [lists(tilesCapacity), lists(columnsCapacity)];
   const results = { tilesCount: tiles.count, tilesIndex: tiles.index, columnsCount: columns.count, columnsIndex: columns.index };
   const lines = { verticalCount: verticals.count, verticalIndex: verticals.index, slashCount: slashes.count, slashIndex: slashes.index };
   const capacities = { verticalCapacity: verticals.capacity, slashCapacity: slashes.capacity, tilesCapacity, columnsCapacity };
   const sizes = { sequences, queries: base.queryLength, keys: base.keyLength, blockQueries: bq, blockKeys: bk };
-  await enqueue(results, lines, o.signal, (arrays, token) => native.verticalSlashCuda({ ...sizes, ...capacities, ...arrays }, token));
+  await enqueue(o, results, lines, (arrays, call) => native.verticalSlashCuda({ ...sizes, ...capacities, ...arrays }, call));
   return {
     pattern: { ...base, tiles: { capacity: tilesCapacity }, columns: { capacity: columnsCapacity } },
     tiles: new CudaRows(tiles.count, tiles.index),

@@ -1,8 +1,9 @@
 import type { NativeAttendCudaPlan } from '../../types/attention.js';
-import { DeviceTensor, filled, throughDevice, toDevice, useAll } from '../device-tensor.js';
+import { DeviceTensor, deviceCall, filled, throughDevice, toDevice } from '../device-tensor.js';
 import { rangeError, typeError } from '../errors.js';
-import { cancellable, NativeHandle } from '../handle.js';
+import { NativeHandle } from '../handle.js';
 import { native } from '../native.js';
+import type { StreamOption } from '../stream.js';
 import { type TensorLike, typedArray } from '../tensor.js';
 import { describe, options } from '../validate.js';
 import { CudaRows } from './cuda-rows.js';
@@ -12,12 +13,12 @@ import { listKinds, settingsOf } from './settings.js';
 import type { AttentionResult, CudaPattern, CudaPlanOptions, Layout, RunOptions } from './types.js';
 
 const runKeys = [
-  ...(['queryPositions', 'keyPositions', 'keyLengths', 'keyBias', 'logWeight', 'sink', 'rowMax', 'signal'] as const),
+  ...(['queryPositions', 'keyPositions', 'keyLengths', 'keyBias', 'logWeight', 'sink', 'rowMax', 'signal', 'stream'] as const),
   ...(['initial', 'pageTable', ...listKinds] as const),
 ] as const;
 
 /** Options of {@link CudaPlan.run}: in host memory, but `initial` where q is, and `pageTable` where you like. */
-export interface CudaRunOptions extends Omit<RunOptions, 'initial'> {
+export interface CudaRunOptions extends Omit<RunOptions, 'initial'>, StreamOption {
   /** A result to continue from: the same as merging with it afterwards. */
   readonly initial?: AttentionResult | CudaAttentionResult;
   /**
@@ -128,14 +129,15 @@ export class CudaPlan {
   ): Promise<CudaAttentionResult | AttentionResult> {
     return this.#handle.use(async (plan) => {
       const { initial, pageTable, ...o } = options<CudaRunOptions>(runOptions, 'options', runKeys);
+      const where = { stream: o.stream };
       const given = { q, k, v, initialOutput: initial?.output, initialLse: initial?.lse };
       const table = pageTable instanceof DeviceTensor ? pageTable : pageTable && this.#table(pageTable, k);
       if (!(q instanceof DeviceTensor)) {
-        return (await throughDevice({ ...given, pageTable: table } as Record<keyof Operands, TensorLike>, (there) =>
+        return (await throughDevice({ ...given, pageTable: table } as Record<keyof Operands, TensorLike>, where, (there) =>
           this.#runOnDevice(plan, there, o),
         )) as AttentionResult;
       }
-      using copied = table === undefined || table instanceof DeviceTensor ? undefined : await toDevice(table, 'cuda');
+      using copied = table === undefined || table instanceof DeviceTensor ? undefined : await toDevice(table, 'cuda', where);
       return this.#runOnDevice(plan, { ...given, pageTable: copied ?? table } as Operands, o);
     });
   }
@@ -155,19 +157,13 @@ export class CudaPlan {
     }
     const modifiers = modifiersOf(this, o);
     const lists = this.#lists(o);
-    return cancellable(o.signal, (token) => {
-      const output = new DeviceTensor('float32', dims);
-      const results = {
-        output,
-        lse: new DeviceTensor('float32', states),
-        ...(o.rowMax && { rowMax: new DeviceTensor('float32', states) }),
-      };
-      return filled(results, () =>
-        useAll({ ...operands, ...lists, ...results, rowMax: results.rowMax }, (arrays) =>
-          plan.run({ ...arrays, ...modifiers, pages, pageTokens }, token),
-        ),
-      );
-    });
+    const floats = (size: number[]) => new DeviceTensor('float32', size, o.stream);
+    const results = { output: floats(dims), lse: floats(states), ...(o.rowMax && { rowMax: floats(states) }) };
+    return filled(results, () =>
+      deviceCall(o, { ...operands, ...lists, ...results, rowMax: results.rowMax }, (arrays, call) =>
+        plan.run({ ...arrays, ...modifiers, pages, pageTokens }, call),
+      ),
+    );
   }
 
   /** The lists of the run, checked. */

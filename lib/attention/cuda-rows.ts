@@ -1,5 +1,6 @@
 import type { DeviceTensor } from '../device-tensor.js';
 import { rangeError, SparseKernelsError } from '../errors.js';
+import type { StreamOption } from '../stream.js';
 import { describe } from '../validate.js';
 import { deviceTensor } from './cuda-call.js';
 import type { Rows } from './types.js';
@@ -60,8 +61,8 @@ export class CudaRows {
    * }
    * ```
    */
-  async to(device: 'cpu'): Promise<Rows> {
-    const [count, index] = await Promise.all([this.count.to(device), this.index.to(device)]);
+  async to(device: 'cpu', copyOptions: StreamOption = {}): Promise<Rows> {
+    const [count, index] = await Promise.all([this.count.to(device, copyOptions), this.index.to(device, copyOptions)]);
     const { capacity } = this;
     const failed = count.data.findIndex((n) => n < 0);
     if (failed >= 0) throw new SparseKernelsError('ERR_SK_NAN', `expected scores that are numbers but received NaN in row ${failed}`);

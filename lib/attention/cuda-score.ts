@@ -1,6 +1,7 @@
 import { DeviceTensor } from '../device-tensor.js';
 import { rangeError } from '../errors.js';
 import { native } from '../native.js';
+import type { StreamOption } from '../stream.js';
 import { describe, oneOf, options } from '../validate.js';
 import { carried, type DeviceHeads, deviceHeads, deviceTensor, enqueue } from './cuda-call.js';
 import { checkTiles, expectPair, groups, type ScoreOptions } from './scoring.js';
@@ -10,14 +11,14 @@ import type { Layout } from './types.js';
 const kinds = ['dot', 'softmax', 'minmax', 'max', 'mass', 'lines'] as const;
 
 /** Options of `attention.score` for tensors on a device. */
-export interface CudaScoreOptions extends Omit<ScoreOptions, 'limit' | 'lse' | 'channels' | 'isa' | 'threads'> {
+export interface CudaScoreOptions extends Omit<ScoreOptions, 'limit' | 'lse' | 'channels' | 'isa' | 'threads'>, StreamOption {
   /** Query i sees the keys below limit[i] only, int32 [queries]; cut to what there is. */
   readonly limit?: Int32Array | DeviceTensor<'int32'>;
   /** For `mass`: log-sum-exp of each query, float32 [batch, heads, queries], as attention returns it. */
   readonly lse?: DeviceTensor;
 }
 
-const known = ['scale', 'layout', 'signal', 'kind', 'limit', 'causal', 'blockSize', 'lse', 'group'] as const;
+const known = ['scale', 'layout', 'signal', 'stream', 'kind', 'limit', 'causal', 'blockSize', 'lse', 'group'] as const;
 
 export async function scoreOnDevice(q: DeviceTensor, k: DeviceTensor, scoreOptions: CudaScoreOptions): Promise<DeviceTensor<'float32'>> {
   const o = options<CudaScoreOptions>(scoreOptions, 'options', known);
@@ -28,15 +29,11 @@ export async function scoreOnDevice(q: DeviceTensor, k: DeviceTensor, scoreOptio
   const [blockQ, blockK] = checkTiles(o, kind, group);
   const lse = o.lse && deviceTensor(o.lse, 'lse', ['float32'], batch * heads * queries);
   if (o.causal && o.limit !== undefined) throw rangeError('ERR_SK_OPTION', 'expected either limit or causal');
-  const call = { ...deviceCall(shape, kind, o.scale), causal: o.causal ?? false, group: groups.indexOf(group), blockQ, blockK };
-  return carried(o.limit, 'limit', [queries], async (limit) => {
-    const out = new DeviceTensor('float32', [
-      batch,
-      group === 'none' ? heads : kvHeads,
-      Math.ceil(queries / blockQ),
-      Math.ceil(keys / blockK),
-    ]);
-    await enqueue({ out }, { q, k, limit, lse }, o.signal, (arrays, token) => native.scoreCuda({ ...call, ...arrays }, token));
+  const sizes = { ...scoreCall(shape, kind, o.scale), causal: o.causal ?? false, group: groups.indexOf(group), blockQ, blockK };
+  return carried(o.limit, 'limit', [queries], o.stream, async (limit) => {
+    const dims = [batch, group === 'none' ? heads : kvHeads, Math.ceil(queries / blockQ), Math.ceil(keys / blockK)];
+    const out = new DeviceTensor('float32', dims, o.stream);
+    await enqueue(o, { out }, { q, k, limit, lse }, (arrays, call) => native.scoreCuda({ ...sizes, ...arrays }, call));
     return out;
   });
 }
@@ -75,7 +72,7 @@ function devicePages(k: DeviceTensor): DeviceHeads {
 }
 
 /** What all kinds of scores hand to the addon. */
-export function deviceCall(shape: DevicePair, kind: (typeof kinds)[number], scale: number | undefined) {
+export function scoreCall(shape: DevicePair, kind: (typeof kinds)[number], scale: number | undefined) {
   if (scale !== undefined && !(typeof scale === 'number' && Number.isFinite(scale))) {
     throw rangeError('ERR_SK_OPTION', `expected scale to be a finite number but received ${describe(scale)}`);
   }

@@ -1,13 +1,14 @@
 import { DeviceTensor } from '../device-tensor.js';
 import { rangeError } from '../errors.js';
 import { native } from '../native.js';
+import type { StreamOption } from '../stream.js';
 import { describe, integer, options } from '../validate.js';
 import { carried, deviceTensor, enqueue } from './cuda-call.js';
 import { CudaRows } from './cuda-rows.js';
 import type { ForceOptions } from './types.js';
 
 /** Options of `attention.select` for scores on a device. */
-export interface CudaSelectOptions {
+export interface CudaSelectOptions extends StreamOption {
   /** The k best of each row; or one k for each row, int32 [rows]. */
   readonly topK: number | Int32Array | DeviceTensor<'int32'>;
   /** Most ids of a row: where more would be kept, the best stay. Default: the largest k; needed where k is a tensor or rows are forced. */
@@ -22,7 +23,7 @@ export interface CudaSelectOptions {
   readonly signal?: AbortSignal;
 }
 
-const known = ['topK', 'capacity', 'limit', 'firstColumn', 'force', 'signal'] as const;
+const known = ['topK', 'capacity', 'limit', 'firstColumn', 'force', 'signal', 'stream'] as const;
 const many = 2 ** 31 - 1;
 
 export async function selectOnDevice(scores: DeviceTensor, selectOptions: CudaSelectOptions): Promise<CudaRows> {
@@ -43,14 +44,15 @@ export async function selectOnDevice(scores: DeviceTensor, selectOptions: CudaSe
   if (rows * capacity > many) {
     throw rangeError('ERR_SK_OPTION', `expected rows x capacity below 2^31 but received ${rows} x ${capacity}: set capacity`);
   }
-  const sizes = { rows, columns, k: k ?? 0, sliceRows: Math.max(sliceRows, 1), wholeRows, sink, local, capacity };
-  const call = { ...sizes, first: integer(o.firstColumn ?? 0, 'firstColumn', 0, many) };
+  const shape = { rows, columns, k: k ?? 0, sliceRows: Math.max(sliceRows, 1), wholeRows, sink, local, capacity };
+  const sizes = { ...shape, first: integer(o.firstColumn ?? 0, 'firstColumn', 0, many) };
   const rowK = typeof o.topK === 'number' ? undefined : o.topK;
-  return carried(rowK, 'topK', [rows], (rowK) =>
-    carried(o.limit, 'limit', [rows, sliceRows], async (limit, limits) => {
-      const results = { count: new DeviceTensor('int32', [rows]), index: new DeviceTensor('int32', [rows, capacity]) };
-      const { count, index } = await enqueue(results, { scores, rowK, limit }, o.signal, (arrays, token) =>
-        native.topKCuda({ ...call, limits: Math.max(limits, 1), ...arrays }, token),
+  return carried(rowK, 'topK', [rows], o.stream, (rowK) =>
+    carried(o.limit, 'limit', [rows, sliceRows], o.stream, async (limit, limits) => {
+      const lists = (dims: number[]) => new DeviceTensor('int32', dims, o.stream);
+      const results = { count: lists([rows]), index: lists([rows, capacity]) };
+      const { count, index } = await enqueue(o, results, { scores, rowK, limit }, (arrays, call) =>
+        native.topKCuda({ ...sizes, limits: Math.max(limits, 1), ...arrays }, call),
       );
       return new CudaRows(count, index);
     }),

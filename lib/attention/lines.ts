@@ -24,7 +24,7 @@ export interface Lines {
 
 /**
  * Where the last queries look: their attention, summed over columns (single keys) and over diagonals (distances). On a device nothing waits
- * for the sums: the promise settles when the work is on the stream of the device.
+ * for the sums: the promise settles when the work is on its stream.
  *
  * Jiang et al., "MInference 1.0" (NeurIPS 2024), which estimates its vertical and slash lines like this.
  *

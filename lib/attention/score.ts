@@ -63,7 +63,7 @@ function prepare(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptions) {
 
 /**
  * Scores of queries against keys, pages or blocks: what selections are made of. On a device nothing waits for the scores: the promise
- * settles when the work is on the stream of the device, and an error of the device comes out with the next copy or run of a plan.
+ * settles when the work is on its stream, and an error of the device comes out with the next copy or run of a plan.
  *
  * @param q - float32 [batch, heads, N, dim] ('BSHD': [batch, N, heads, dim]); queries may be pooled ones; on a device float16 and bfloat16, too
  * @param k - float32 [batch, kvHeads, T, dim] likewise; for `minmax` [batch, kvHeads, pages, 2, dim]

@@ -1,7 +1,6 @@
 /** Maps of sites on a device, built there. */
-import type { NativeCancelToken } from '../../types/cancel.js';
 import type { NativeDeviceMap } from '../../types/conv.js';
-import { DeviceTensor, useAll } from '../device-tensor.js';
+import { type DeviceCallOptions, DeviceTensor, deviceCall } from '../device-tensor.js';
 import { SparseKernelsError, typeError } from '../errors.js';
 import { native } from '../native.js';
 import { describe } from '../validate.js';
@@ -10,10 +9,11 @@ import { geometry } from './geometry.js';
 import { expectOnlyPaired, type MapStep, mapSteps, modeOf, nativeGeometry } from './map-steps.js';
 import { type DeviceSites, deviceSitesOf, expectSameGrid, rowsOf } from './sites.js';
 
-export async function mapOnDevice(x: DeviceSites, o: CudaMapOptions, token: NativeCancelToken | undefined): Promise<CudaMap> {
+export async function mapOnDevice(x: DeviceSites, { signal, stream, ...o }: CudaMapOptions): Promise<CudaMap> {
+  const where = { ...(signal && { signal }), stream };
   const mode = modeOf(o.mode);
   const input = deviceSitesOf(x, 'x');
-  if (mode === 'inverse') return inverse(input, o, token);
+  if (mode === 'inverse') return inverse(input, o, where);
   const kind = { sitesOf: deviceSitesOf, found: foundAlone };
   const steps = mapSteps<DeviceSites, NativeDeviceMap>(mode, input, geometry(mode, input.spatialShape, o), o, kind);
   for (let step = steps.next(); ; ) {
@@ -21,23 +21,23 @@ export async function mapOnDevice(x: DeviceSites, o: CudaMapOptions, token: Nati
       const { kernel, output, outShape, live } = step.value;
       return new CudaMap(mode, kernel, input, output ?? found(live, input, outShape), live);
     }
-    step = steps.next(await built(step.value, token));
+    step = steps.next(await built(step.value, where));
   }
 }
 
-async function built(step: MapStep<DeviceSites>, token: NativeCancelToken | undefined): Promise<NativeDeviceMap> {
+async function built(step: MapStep<DeviceSites>, where: DeviceCallOptions): Promise<NativeDeviceMap> {
   const { input, given } = step;
   const live = new native.DeviceMap(undefined);
   const geometry = nativeGeometry(step);
-  await useAll({ coords: input.coords, outCoords: given?.coords }, (arrays) =>
-    live.build({ ...geometry, ...arrays, rows: rowsOf(input), outRows: given && rowsOf(given) }, token),
+  await deviceCall(where, { coords: input.coords, outCoords: given?.coords }, (arrays, call) =>
+    live.build({ ...geometry, ...arrays, rows: rowsOf(input), outRows: given && rowsOf(given) }, call),
   );
   live.take();
   return live;
 }
 
 function found(live: NativeDeviceMap, { batchSize }: DeviceSites, spatialShape: readonly number[]): DeviceSites {
-  const coords = new DeviceTensor('int32', [live.outRows, 1 + spatialShape.length], new native.DeviceArray(live));
+  const coords = new DeviceTensor('int32', [live.outRows, 1 + spatialShape.length], undefined, new native.DeviceArray(live));
   return { coords, spatialShape, batchSize };
 }
 
@@ -47,7 +47,7 @@ function foundAlone(live: NativeDeviceMap, input: DeviceSites, spatialShape: rea
   return sites;
 }
 
-async function inverse(input: DeviceSites, o: CudaMapOptions, token: NativeCancelToken | undefined): Promise<CudaMap> {
+async function inverse(input: DeviceSites, o: CudaMapOptions, where: DeviceCallOptions): Promise<CudaMap> {
   const { paired } = o;
   if (!(paired instanceof CudaMap)) {
     throw typeError('ERR_SK_TYPE', `expected paired to be a map on the device but received ${describe(paired)}`);
@@ -60,7 +60,7 @@ async function inverse(input: DeviceSites, o: CudaMapOptions, token: NativeCance
   const { kernelSize, kernelVolume } = paired;
   return paired.handle.use(async (live) => {
     const swapped = new native.DeviceMap(undefined);
-    await swapped.swap(live, token);
+    await deviceCall(where, {}, (_, call) => swapped.swap(live, call));
     swapped.take();
     return new CudaMap('inverse', { kernelSize, kernelVolume }, paired.output, paired.input, swapped);
   });

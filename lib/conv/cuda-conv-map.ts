@@ -1,12 +1,14 @@
 import type { NativeDeviceMap } from '../../types/conv.js';
 import { guarded, NativeHandle } from '../handle.js';
+import { type StreamOption, streamOption } from '../stream.js';
 import { allocate } from '../tensor.js';
+import { options } from '../validate.js';
 import type { PairLists } from './conv-map.js';
 import type { Geometry, KernelOptions, MapMode } from './geometry.js';
 import type { DeviceSites } from './sites.js';
 
 /** Options of `conv.mapAsync` for sites on a device. */
-export interface CudaMapOptions extends KernelOptions {
+export interface CudaMapOptions extends KernelOptions, StreamOption {
   /** Default `'submanifold'`. */
   readonly mode?: MapMode;
   /** Modes `sparse` and `pool`: the output sites, as in host memory, or given ones on the device. Default `'reached'`. */
@@ -84,15 +86,16 @@ export class CudaMap {
   /**
    * A copy of the pairs in host memory, off the event loop: to look at.
    *
-   * @throws (rejects) SparseKernelsError `ERR_SK_MEMORY` / `ERR_SK_DISPOSED` / `ERR_SK_CUDA`
+   * @throws (rejects) TypeError `ERR_SK_TYPE`, RangeError `ERR_SK_OPTION`, SparseKernelsError `ERR_SK_MEMORY` / `ERR_SK_DISPOSED` / `ERR_SK_CUDA`
    */
-  async pairs(): Promise<PairLists> {
+  async pairs(copyOptions: StreamOption = {}): Promise<PairLists> {
+    const stream = streamOption(options<StreamOption>(copyOptions, 'options', ['stream']).stream)?.live();
     const lists = {
       starts: allocate('int32', this.kernelVolume + 1, 'the starts'),
       in: allocate('int32', this.pairCount, 'the pairs'),
       out: allocate('int32', this.pairCount, 'the pairs'),
     };
-    await this.handle.use((live) => guarded(() => live.readPairs(lists.starts, lists.in, lists.out)));
+    await this.handle.use((live) => guarded(() => live.readPairs(lists.starts, lists.in, lists.out, stream)));
     return lists;
   }
 

@@ -1,8 +1,9 @@
 import type { NativeMapmmCudaPlan } from '../../types/conv.js';
-import { DeviceTensor, throughDevice, useAll } from '../device-tensor.js';
+import { type DeviceCallOptions, DeviceTensor, deviceCall, filled, throughDevice } from '../device-tensor.js';
 import { rangeError } from '../errors.js';
-import { cancellable, NativeHandle } from '../handle.js';
+import { NativeHandle } from '../handle.js';
 import { native } from '../native.js';
+import type { StreamOption } from '../stream.js';
 import { oneOf, options } from '../validate.js';
 import type { ConvMap } from './conv-map.js';
 import type { CudaMap } from './cuda-conv-map.js';
@@ -12,7 +13,7 @@ import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
 
 /** Options of {@link CudaLayer.run}. */
-export interface CudaRunOptions {
+export interface CudaRunOptions extends StreamOption {
   /** Aborts a run that has not started on the device: the promise then rejects with the signal's `reason`. */
   readonly signal?: AbortSignal;
 }
@@ -74,10 +75,11 @@ export class CudaLayer {
     map: X extends DeviceTensor ? ConvMap | CudaMap : ConvMap,
     runOptions: CudaRunOptions = {},
   ): Promise<X> {
-    const { signal } = options<CudaRunOptions>(runOptions, 'options', ['signal']);
+    const where = options<CudaRunOptions>(runOptions, 'options', ['signal', 'stream']);
+    const { stream } = where;
     expectKernelOf(anyMap(map), this.kernelSize);
     return this.#handle.use(async (plan) => {
-      if (x instanceof DeviceTensor) return (await this.#runOnDevice(plan, x, map, signal)) as X;
+      if (x instanceof DeviceTensor) return (await this.#runOnDevice(plan, x, map, where)) as X;
       const { input: sites, output } = convMap(map);
       const input = sparseTensor(x as SparseTensor, 'x');
       if (input.channels !== this.inChannels) {
@@ -85,18 +87,20 @@ export class CudaLayer {
       }
       expectMapOf(input, sites);
       const features = { data: input.features, dims: [rowsOf(input), input.channels] };
-      const { y } = await throughDevice({ x: features }, async ({ x }) => ({ y: await this.#runOnDevice(plan, x, map, signal) }));
+      const { y } = await throughDevice({ x: features }, { stream }, async ({ x }) => ({
+        y: await this.#runOnDevice(plan, x, map, where),
+      }));
       return withFeatures(output, y.data as Float32Array, this.outChannels) as X;
     });
   }
 
-  #runOnDevice(plan: NativeMapmmCudaPlan, x: DeviceTensor, map: ConvMap | CudaMap, signal: AbortSignal | undefined): Promise<DeviceTensor> {
-    return cancellable(signal, async (token) => {
-      const type = featuresOf(x, map, this.inChannels);
-      const y = new DeviceTensor(x.type, [rowsOf(map.output), this.outChannels]);
-      await useAll({ x, y }, (there) => plan.run(deviceMap(map), there.x, type, there.y, type, token));
-      return y;
-    });
+  async #runOnDevice(plan: NativeMapmmCudaPlan, x: DeviceTensor, map: ConvMap | CudaMap, where: DeviceCallOptions): Promise<DeviceTensor> {
+    const type = featuresOf(x, map, this.inChannels);
+    const y = new DeviceTensor(x.type, [rowsOf(map.output), this.outChannels], where.stream);
+    await filled({ y }, () =>
+      deviceCall(where, { x, y }, (there, call) => plan.run({ ...there, xType: type, yType: type, map: deviceMap(map) }, call)),
+    );
+    return y;
   }
 
   /** Frees the weight as soon as no run is under way; later use throws `ERR_SK_DISPOSED`. Calling it twice is fine. */

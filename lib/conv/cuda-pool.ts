@@ -1,6 +1,5 @@
-import { DeviceTensor, filled, toDevice, useAll } from '../device-tensor.js';
+import { type DeviceCallOptions, DeviceTensor, deviceCall, filled, toDevice } from '../device-tensor.js';
 import { rangeError } from '../errors.js';
-import { cancellable } from '../handle.js';
 import { native } from '../native.js';
 import type { ConvMap } from './conv-map.js';
 import { CudaMap } from './cuda-conv-map.js';
@@ -44,10 +43,8 @@ async function numbersOnDevice(map: CudaMap, kind: PoolNumbers): Promise<DeviceT
   const result = { numbers: new DeviceTensor('float32', [rowsOf(map.output)]) };
   const there = map.handle.live();
   await filled(result, () =>
-    cancellable(undefined, (token) =>
-      useAll({ ...result, coords: asksForGrid ? map.coords : undefined }, (arrays) =>
-        native.mapWindowsCuda({ ...arrays, map: there, kind: kinds.indexOf(kind), windows }, token),
-      ),
+    deviceCall({}, { ...result, coords: asksForGrid ? map.coords : undefined }, (arrays, call) =>
+      native.mapWindowsCuda({ ...arrays, map: there, kind: kinds.indexOf(kind), windows }, call),
     ),
   );
   return result.numbers;
@@ -59,7 +56,7 @@ export async function reduceOnDevice(
   map: ConvMap | CudaMap,
   kind: PoolNumbers,
   ofHost: (map: ConvMap) => Promise<Float32Array | undefined>,
-  signal: AbortSignal | undefined,
+  where: DeviceCallOptions,
 ): Promise<DeviceTensor> {
   const channels = x.dims.at(-1);
   if (channels === undefined || channels < 1 || x.dims.length !== 2) {
@@ -69,12 +66,10 @@ export async function reduceOnDevice(
   const there = deviceMap(map);
   return map.handle.use(async () => {
     const row = await numbersOf(map, kind, ofHost);
-    const y = new DeviceTensor(x.type, [rowsOf(map.output), channels]);
+    const y = new DeviceTensor(x.type, [rowsOf(map.output), channels], where.stream);
     const max = kind.startsWith('max');
     await filled({ y }, () =>
-      cancellable(signal, (token) =>
-        useAll({ x, y, row }, (arrays) => native.mapReduceCuda({ ...arrays, map: there, type, channels, max }, token)),
-      ),
+      deviceCall(where, { x, y, row }, (arrays, call) => native.mapReduceCuda({ ...arrays, map: there, type, channels, max }, call)),
     );
     return y;
   });

@@ -74,10 +74,11 @@ export interface MapAsyncOptions extends MapOptions {
 export async function mapAsync(x: DeviceSites, mapOptions: CudaMapOptions): Promise<CudaMap>;
 export async function mapAsync(x: Sites, mapOptions: MapAsyncOptions): Promise<ConvMap>;
 export async function mapAsync(x: Sites | DeviceSites, mapOptions: MapAsyncOptions | CudaMapOptions): Promise<ConvMap | CudaMap> {
-  const { signal, ...rest } = options<MapAsyncOptions | CudaMapOptions>(mapOptions, 'options', [...mapOptionNames, 'signal']);
-  return cancellable<ConvMap | CudaMap>(signal, async (token) => {
-    if (areOnDevice(x)) return mapOnDevice(x, rest as CudaMapOptions, token);
-    const steps = build(x, rest as MapOptions);
+  if (areOnDevice(x))
+    return mapOnDevice(x, options<CudaMapOptions>(mapOptions as CudaMapOptions, 'options', [...mapOptionNames, 'signal', 'stream']));
+  const { signal, ...rest } = options<MapAsyncOptions>(mapOptions, 'options', [...mapOptionNames, 'signal']);
+  return cancellable(signal, async (token) => {
+    const steps = build(x, rest);
     for (let step = steps.next(); ; ) {
       if (step.done) return step.value;
       const live = new native.KernelMap(undefined);

@@ -1,6 +1,7 @@
 import { DeviceTensor } from '../device-tensor.js';
 import { cancellable } from '../handle.js';
 import { native } from '../native.js';
+import type { StreamOption } from '../stream.js';
 import { allocate } from '../tensor.js';
 import { oneOf, options } from '../validate.js';
 import type { ConvMap } from './conv-map.js';
@@ -42,7 +43,7 @@ export interface AvgPoolOptions {
  * The largest input of every output, channel by channel; 0 where an output (of given sites) has no input. NaN spreads.
  *
  * @param x - a tensor at the input sites of `map`; or features [input sites, channels] on a device (float32, float16, bfloat16), whose result
- * is there too: the promise then settles when the work is on the stream of the device
+ * is there too: the promise then settles when the work is on its stream
  * @param map - usually of mode `pool`; for features on a device it may have been built there
  * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`, SparseKernelsError
  * `ERR_SK_COORDINATES` (the map of another tensor) / `ERR_SK_DISPOSED` / `ERR_SK_MEMORY`, or the reason of `signal`
@@ -55,17 +56,18 @@ export interface AvgPoolOptions {
  * (await conv.maxPool(x, map, { inactive: 'zero' })).features; // Float32Array [-1, 0]
  * ```
  */
-export async function maxPool(x: DeviceTensor, map: ConvMap | CudaMap, poolOptions?: MaxPoolOptions): Promise<DeviceTensor>;
+export async function maxPool(x: DeviceTensor, map: ConvMap | CudaMap, poolOptions?: MaxPoolOptions & StreamOption): Promise<DeviceTensor>;
 export async function maxPool(x: SparseTensor, map: ConvMap, poolOptions?: MaxPoolOptions): Promise<SparseTensor>;
 export async function maxPool(
   x: SparseTensor | DeviceTensor,
   map: ConvMap | CudaMap,
-  poolOptions: MaxPoolOptions = {},
+  poolOptions: MaxPoolOptions & StreamOption = {},
 ): Promise<SparseTensor | DeviceTensor> {
-  const { inactive, signal } = options<MaxPoolOptions>(poolOptions, 'options', ['inactive', 'signal']);
+  const where = options<MaxPoolOptions & StreamOption>(poolOptions, 'options', ['inactive', 'signal', ...deviceKeys(x)]);
+  const { inactive, signal } = where;
   const kind = oneOf(inactive ?? 'skip', 'inactive', ['skip', 'zero']);
   const row = (there: ConvMap) => leastOf(there, kind);
-  if (x instanceof DeviceTensor) return reduceOnDevice(x, anyMap(map), `max ${kind}`, row, signal);
+  if (x instanceof DeviceTensor) return reduceOnDevice(x, anyMap(map), `max ${kind}`, row, where);
   return reduce(x, convMap(map), reductions.max, row, signal);
 }
 
@@ -84,19 +86,25 @@ export async function maxPool(
  * (await conv.avgPool(x, map, { divisor: 'kernel' })).features; // Float32Array [3, 1.5]
  * ```
  */
-export async function avgPool(x: DeviceTensor, map: ConvMap | CudaMap, poolOptions?: AvgPoolOptions): Promise<DeviceTensor>;
+export async function avgPool(x: DeviceTensor, map: ConvMap | CudaMap, poolOptions?: AvgPoolOptions & StreamOption): Promise<DeviceTensor>;
 export async function avgPool(x: SparseTensor, map: ConvMap, poolOptions?: AvgPoolOptions): Promise<SparseTensor>;
 export async function avgPool(
   x: SparseTensor | DeviceTensor,
   map: ConvMap | CudaMap,
-  poolOptions: AvgPoolOptions = {},
+  poolOptions: AvgPoolOptions & StreamOption = {},
 ): Promise<SparseTensor | DeviceTensor> {
-  const { divisor, signal } = options<AvgPoolOptions>(poolOptions, 'options', ['divisor', 'signal']);
+  const where = options<AvgPoolOptions & StreamOption>(poolOptions, 'options', ['divisor', 'signal', ...deviceKeys(x)]);
+  const { divisor, signal } = where;
   const kind = oneOf(divisor ?? 'active', 'divisor', ['active', 'inside', 'kernel', 'none']);
   const row = (there: ConvMap) => weightsOf(there, kind);
-  if (x instanceof DeviceTensor) return reduceOnDevice(x, anyMap(map), `avg ${kind}`, row, signal);
+  if (x instanceof DeviceTensor) return reduceOnDevice(x, anyMap(map), `avg ${kind}`, row, where);
   if (kind === 'active') return reduce(x, convMap(map), reductions.mean, async () => undefined, signal);
   return reduce(x, convMap(map), reductions.sum, row, signal);
+}
+
+/** What only work on a device takes. */
+function deviceKeys(x: SparseTensor | DeviceTensor): 'stream'[] {
+  return x instanceof DeviceTensor ? ['stream'] : [];
 }
 
 async function reduce(

@@ -1,8 +1,9 @@
 import type { NativeSpmmCudaPlan } from '../../types/native.js';
-import { DeviceTensor, deviceOperand, throughDevice, useAll } from '../device-tensor.js';
+import { type DeviceCallOptions, DeviceTensor, deviceCall, deviceOperand, filled, throughDevice } from '../device-tensor.js';
 import { rangeError, typeError } from '../errors.js';
-import { cancellable, NativeHandle } from '../handle.js';
+import { NativeHandle } from '../handle.js';
 import { native } from '../native.js';
+import type { StreamOption } from '../stream.js';
 import { allocate, type Tensor, type TensorLike } from '../tensor.js';
 import { options } from '../validate.js';
 import { type ActivationType, activationTypes, dtypeNumber, hostOperands, type OutputOf } from './operands.js';
@@ -10,7 +11,7 @@ import type { PlanPattern } from './pattern.js';
 import { type CudaPlanOptions, planSettings } from './settings.js';
 
 /** Options of {@link CudaPlan.run}. */
-export interface CudaRunOptions {
+export interface CudaRunOptions extends StreamOption {
   /** Where to write the result: a tensor on the device, where x is one. Default: a new tensor. */
   readonly out?: DeviceTensor;
   /** Added after the activation: of the type and size of the result, on the device where x is; it may be `out` itself. Default: none. */
@@ -78,46 +79,47 @@ export class CudaPlan {
    * ```
    */
   async run<X extends DeviceTensor | TensorLike | Float32Array>(x: X, runOptions: CudaRunOptions = {}): Promise<CudaOutputOf<X>> {
-    const { out, residual, signal } = options<CudaRunOptions>(runOptions, 'options', ['out', 'residual', 'signal']);
+    const where = options<CudaRunOptions>(runOptions, 'options', ['out', 'residual', 'signal', 'stream']);
+    const { out, residual, stream } = where;
     return this.#handle.use(async (plan) => {
       if (x instanceof DeviceTensor) {
         if (residual !== undefined && !(residual instanceof DeviceTensor)) {
           throw typeError('ERR_SK_TYPE', 'expected residual to be a tensor on the device');
         }
-        return (await this.#runOnDevice(plan, x, out, residual, signal)) as CudaOutputOf<X>;
+        return (await this.#runOnDevice(plan, x, out, residual, where)) as CudaOutputOf<X>;
       }
       if (out !== undefined) throw typeError('ERR_SK_TYPE', 'expected out only with an x on the device');
       if (residual instanceof DeviceTensor) throw typeError('ERR_SK_TYPE', 'expected a residual on the device only with an x there');
       const operands = hostOperands(x, residual, this.inFeatures, this.outFeatures);
-      const { y } = await throughDevice(operands, async (there) => ({
-        y: await this.#runOnDevice(plan, there.x, undefined, there.residual, signal),
+      const { y } = await throughDevice(operands, { stream }, async (there) => ({
+        y: await this.#runOnDevice(plan, there.x, undefined, there.residual, where),
       }));
       return y as CudaOutputOf<X>;
     });
   }
 
-  #runOnDevice(
+  async #runOnDevice(
     plan: NativeSpmmCudaPlan,
     x: DeviceTensor,
     out: DeviceTensor | undefined,
     residual: DeviceTensor | undefined,
-    signal: AbortSignal | undefined,
+    where: DeviceCallOptions,
   ) {
-    return cancellable(signal, async (token) => {
-      const tokens = deviceOperand(x, 'x', activationTypes, this.inFeatures);
-      if (out !== undefined && !(out instanceof DeviceTensor)) throw typeError('ERR_SK_TYPE', 'expected out to be a tensor on the device');
-      if (out === x) throw rangeError('ERR_SK_OVERLAP', 'expected out not to be x');
-      const y = out ?? new DeviceTensor(x.type, [...x.dims.slice(0, -1), this.outFeatures]);
-      if (deviceOperand(y, 'out', activationTypes, this.outFeatures) !== tokens) {
-        throw rangeError('ERR_SK_SHAPE', `expected out to hold ${tokens} tokens but received dims [${y.dims.join(', ')}]`);
-      }
-      if (residual !== undefined && deviceOperand(residual, 'residual', [y.type], this.outFeatures) !== tokens) {
-        throw rangeError('ERR_SK_SHAPE', `expected residual to hold ${tokens} tokens but received dims [${residual.dims.join(', ')}]`);
-      }
-      const [xType, yType] = [dtypeNumber(x.type as ActivationType), dtypeNumber(y.type as ActivationType)];
-      await useAll({ x, y, residual }, (there) => plan.run(there.x, xType, tokens, there.y, yType, token, there.residual));
-      return y;
-    });
+    const tokens = deviceOperand(x, 'x', activationTypes, this.inFeatures);
+    if (out !== undefined && !(out instanceof DeviceTensor)) throw typeError('ERR_SK_TYPE', 'expected out to be a tensor on the device');
+    if (out === x) throw rangeError('ERR_SK_OVERLAP', 'expected out not to be x');
+    const y = out ?? new DeviceTensor(x.type, [...x.dims.slice(0, -1), this.outFeatures], where.stream);
+    if (deviceOperand(y, 'out', activationTypes, this.outFeatures) !== tokens) {
+      throw rangeError('ERR_SK_SHAPE', `expected out to hold ${tokens} tokens but received dims [${y.dims.join(', ')}]`);
+    }
+    if (residual !== undefined && deviceOperand(residual, 'residual', [y.type], this.outFeatures) !== tokens) {
+      throw rangeError('ERR_SK_SHAPE', `expected residual to hold ${tokens} tokens but received dims [${residual.dims.join(', ')}]`);
+    }
+    const [xType, yType] = [dtypeNumber(x.type as ActivationType), dtypeNumber(y.type as ActivationType)];
+    await filled(out ? {} : { y }, () =>
+      deviceCall(where, { x, y, residual }, (there, call) => plan.run({ ...there, xType, tokens, yType }, call)),
+    );
+    return y;
   }
 
   /** The pruned weight as the plan holds it, rounded, float32 [out, in]; with a gate [2 out, in], its rows last. */

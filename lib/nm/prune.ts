@@ -1,8 +1,8 @@
-import { DeviceTensor, filled, useAll } from '../device-tensor.js';
+import { DeviceTensor, deviceCall, filled } from '../device-tensor.js';
 import { rangeError, typeError } from '../errors.js';
-import { cancellable } from '../handle.js';
 import { native } from '../native.js';
 import { maskGroups } from '../select.js';
+import type { Stream, StreamOption } from '../stream.js';
 import { type Tensor, type TensorLike, tensor } from '../tensor.js';
 import { describe, options } from '../validate.js';
 import { type Pattern, parsePattern } from './pattern.js';
@@ -21,7 +21,7 @@ export interface PruneOptions {
  * Structured Sparse Neural Networks From Scratch" (ICLR 2021).
  *
  * @param weight - float32 [out, in]; left as it is
- * @returns a new float32 [out, in]; for a weight on a device a promise of one there, which settles when the work is on the device's stream
+ * @returns a new float32 [out, in]; for a weight on a device a promise of one there, which settles when the work is on its stream
  * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_PATTERN` / `ERR_SK_OPTION`
  * @example
  * ```ts
@@ -30,11 +30,16 @@ export interface PruneOptions {
  * nm.prune(weight, { pattern: '2:4' }).data; // Float32Array [0, -3, 2, 0]
  * ```
  */
-export function prune(weight: DeviceTensor, pruneOptions: PruneOptions): Promise<DeviceTensor<'float32'>>;
+export function prune(weight: DeviceTensor, pruneOptions: PruneOptions & StreamOption): Promise<DeviceTensor<'float32'>>;
 export function prune(weight: TensorLike, pruneOptions: PruneOptions): Tensor;
-export function prune(weight: TensorLike | DeviceTensor, pruneOptions: PruneOptions): Tensor | Promise<DeviceTensor<'float32'>> {
-  const { n, m } = parsePattern(options<PruneOptions>(pruneOptions, 'options', ['pattern']).pattern);
-  if (weight instanceof DeviceTensor) return pruneOnDevice(weight, n, m);
+export function prune(
+  weight: TensorLike | DeviceTensor,
+  pruneOptions: PruneOptions & StreamOption,
+): Tensor | Promise<DeviceTensor<'float32'>> {
+  const known = weight instanceof DeviceTensor ? (['pattern', 'stream'] as const) : (['pattern'] as const);
+  const { pattern, stream } = options<PruneOptions & StreamOption>(pruneOptions, 'options', known);
+  const { n, m } = parsePattern(pattern);
+  if (weight instanceof DeviceTensor) return pruneOnDevice(weight, n, m, stream);
   const { data, dims } = tensor(weight, 'weight', ['float32']);
   if (dims.length !== 2) throw rangeError('ERR_SK_SHAPE', `expected weight to be [out, in] but received dims ${describe(dims)}`);
   const [out, inputs] = dims as [number, number];
@@ -42,16 +47,14 @@ export function prune(weight: TensorLike | DeviceTensor, pruneOptions: PruneOpti
   return { type: 'float32', data: maskGroups(data, scores, { n, m, magnitude: true }), dims: [out, inputs] };
 }
 
-async function pruneOnDevice(weight: DeviceTensor, n: number, m: number): Promise<DeviceTensor<'float32'>> {
+async function pruneOnDevice(weight: DeviceTensor, n: number, m: number, stream: Stream | undefined): Promise<DeviceTensor<'float32'>> {
   if (weight.type !== 'float32') throw typeError('ERR_SK_DTYPE', `expected weight to be float32 but received ${weight.type}`);
   const [rows, columns] = weight.dims as [number, number];
   if (weight.dims.length !== 2)
     throw rangeError('ERR_SK_SHAPE', `expected weight to be [out, in] but received dims ${describe(weight.dims)}`);
-  const masked = new DeviceTensor('float32', [rows, columns]);
+  const masked = new DeviceTensor('float32', [rows, columns], stream);
   await filled({ masked }, () =>
-    cancellable(undefined, () =>
-      useAll({ weight, masked }, (arrays) => native.maskGroupsCuda({ ...arrays, rows, columns, n, m }, undefined)),
-    ),
+    deviceCall({ stream }, { weight, masked }, (arrays, call) => native.maskGroupsCuda({ ...arrays, rows, columns, n, m }, call)),
   );
   return masked;
 }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kLeastCapability = 80;  // mma.sp, cp.async
 
-cudaStream_t as_stream(CudaStream stream) { return static_cast<cudaStream_t>(stream); }
+cudaStream_t as_stream(void* stream) { return static_cast<cudaStream_t>(stream); }
 
 Status refuse(cudaError_t error, const char* what) { return Status(Code::kDevice, cuda_status(error, what).message()); }
 
@@ -141,20 +141,23 @@ Status CudaDevice::open(std::shared_ptr<const CudaDevice>* result) {
 }
 
 // Where no stream can be made the default one says why: with whatever is asked of it next.
-CudaStream CudaDevice::stream() const {
+const std::shared_ptr<const CudaStream>& CudaDevice::own_stream() const {
   std::call_once(stream_made_, [this] {
-    cudaStream_t stream;
-    if (cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) == cudaSuccess) stream_ = stream;
+    if (!CudaStream::create(&stream_).ok()) stream_ = std::make_shared<const CudaStream>(nullptr);
   });
   return stream_;
 }
 
-CudaDevice::~CudaDevice() {
-  for (const Pinned& pinned : idle_) (void)cudaFreeHost(pinned.data);
-  if (stream_ != nullptr) (void)cudaStreamDestroy(as_stream(stream_));  // at process exit CUDA may be gone already
+const std::shared_ptr<const CudaStream>& CudaDevice::current_stream() const {
+  const auto* current = CudaStreamScope::current();
+  return current ? *current : own_stream();
 }
 
-Status CudaDevice::synchronize() const { return cuda_status(cudaStreamSynchronize(as_stream(stream())), "the work of a stream"); }
+CudaDevice::~CudaDevice() {
+  for (const Pinned& pinned : idle_) (void)cudaFreeHost(pinned.data);
+}
+
+Status CudaDevice::synchronize() const { return current_stream()->synchronize(); }
 
 CudaCopies CudaDevice::copies() const { return {uploads_, uploaded_bytes_, downloads_, downloaded_bytes_}; }
 

@@ -1,5 +1,5 @@
-// A CUDA device as the verbs and the boundary see it: memory, copies and one stream, without CUDA's headers. device.cc has it with CUDA,
-// absent.cc without. Everything may be called from any thread; only what says so waits for the device.
+// A CUDA device as the verbs and the boundary see it: memory and copies, on the stream that the thread works for (stream.h), without CUDA's
+// headers. device.cc has it with CUDA, absent.cc without. Everything may be called from any thread; only what says so waits for the device.
 #pragma once
 
 #include <atomic>
@@ -12,11 +12,9 @@
 #include <vector>
 
 #include "../core/status.h"
+#include "stream.h"
 
 namespace sk {
-
-// cudaStream_t, which only .cu files and native/cuda look into.
-using CudaStream = void*;
 
 // What a call of CUDA's runtime returned; 0 is success. The message names `what` was tried.
 Status cuda_status(int error, const char* what);
@@ -28,7 +26,8 @@ struct CudaCopies {
 
 class CudaDevice;
 
-// Device memory, freed in the order of the stream. Movable, not copyable.
+// Device memory, allocated and freed in the order of the thread's stream. What other streams use, too, is freed in the scope of
+// CudaUses::last(). Movable, not copyable.
 class CudaBuffer {
  public:
   CudaBuffer() = default;
@@ -90,9 +89,12 @@ class CudaDevice {
   static Status open(std::shared_ptr<const CudaDevice>* device);
   ~CudaDevice();
 
-  // Made with its context when it is first needed.
-  CudaStream stream() const;
-  // Waits until all work of the stream is done. Errors of kernels that ran since the last call come out here.
+  // The device's own stream, made with its context when it is first needed.
+  const std::shared_ptr<const CudaStream>& own_stream() const;
+  // The one that the thread works for, and its cudaStream_t.
+  const std::shared_ptr<const CudaStream>& current_stream() const;
+  void* stream() const { return current_stream()->handle(); }
+  // Waits until all work of that stream is done. Errors of kernels that ran since the last call come out here.
   Status synchronize() const;
   CudaCopies copies() const;
 
@@ -113,7 +115,7 @@ class CudaDevice {
   CudaDevice() = default;
 
   mutable std::once_flag stream_made_;
-  mutable CudaStream stream_ = nullptr;
+  mutable std::shared_ptr<const CudaStream> stream_;
   std::string name_;
   int multiprocessors_ = 0, compute_capability_ = 0;
   int64_t shared_bytes_ = 0, memory_bytes_ = 0;

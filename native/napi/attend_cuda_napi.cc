@@ -2,12 +2,9 @@
 
 #include "../attend/cuda/plan.h"
 #include "../attend/cuda/vertical_slash.h"
-#include "addon.h"
 #include "attend_napi.h"
-#include "cuda_verbs.h"
-#include "device_array.h"
+#include "device_call.h"
 #include "plan_object.h"
-#include "run.h"
 
 namespace sk::napi {
 namespace {
@@ -57,7 +54,7 @@ class AttendCudaPlanObject : public PlanObject<AttendCudaPlanObject, AttendCudaP
   }
 
  private:
-  // run({ q, k, v, output, lse, ... }, cancelToken | undefined) -> Promise<void>; those, initialOutput, initialLse, rowMax and pageTable
+  // run({ q, k, v, output, lse, ... }, call) -> Promise<void>; those, initialOutput, initialLse, rowMax and pageTable
   // are DeviceArrays, the others arrays of the host
   Napi::Value run(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
@@ -66,35 +63,24 @@ class AttendCudaPlanObject : public PlanObject<AttendCudaPlanObject, AttendCudaP
     const Napi::Object in = object(info[0], "operands");
     const DType type = o.dtype == "float16" ? DType::kFloat16 : DType::kBFloat16;
     const int64_t states = o.batch * o.heads * o.queries;
-    std::vector<std::shared_ptr<CudaBuffer>> held;
-    const auto array = [&](const char* name, DType of, int64_t rows, int64_t columns) -> const CudaBuffer* {
-      const Napi::Value value = in.Get(name);
-      if (value.IsUndefined()) return nullptr;
-      held.push_back(DeviceArray::buffer_of(value, of, rows, columns, name));
-      return held.back().get();
-    };
+    DeviceCall call(in, info[1]);
     AttendCudaOperands operands = {};
     int64_t tokens = o.batch * o.keys;
     if (!in.Get("pageTable").IsUndefined()) {
       operands.page_tokens = integer(in.Get("pageTokens"), "pageTokens", 1, 1 << 16);
       operands.pages = integer(in.Get("pages"), "pages", 0, (int64_t{1} << 30) / operands.page_tokens / o.kv_heads);
-      operands.page_table =
-          array("pageTable", DType::kFloat32 /* as large */, o.batch, (o.keys + operands.page_tokens - 1) / operands.page_tokens);
+      operands.page_table = call.optional("pageTable", kInt32Bytes, o.batch, (o.keys + operands.page_tokens - 1) / operands.page_tokens);
       tokens = operands.pages * operands.page_tokens;
     }
-    operands.q = array("q", type, states, o.head_dim);
-    operands.k = array("k", type, tokens * o.kv_heads, o.head_dim), operands.v = array("v", type, tokens * o.kv_heads, o.head_dim);
-    operands.output = array("output", DType::kFloat32, states, o.head_dim), operands.lse = array("lse", DType::kFloat32, states, 1);
-    if (!operands.q || !operands.k || !operands.v || !operands.output || !operands.lse)
-      throw type_error(env, "expected q, k, v, output and lse");
-    operands.row_max = array("rowMax", DType::kFloat32, states, 1);
-    operands.initial_lse = array("initialLse", DType::kFloat32, states, 1);
-    if (operands.initial_lse) operands.initial_output = array("initialOutput", DType::kFloat32, states, o.head_dim);
-    if (operands.initial_lse && !operands.initial_output) throw type_error(env, "expected initialOutput with initialLse");
+    operands.q = call.get("q", type, states, o.head_dim);
+    operands.k = call.get("k", type, tokens * o.kv_heads, o.head_dim), operands.v = call.get("v", type, tokens * o.kv_heads, o.head_dim);
+    operands.output = call.out("output", DType::kFloat32, states, o.head_dim), operands.lse = call.out("lse", DType::kFloat32, states, 1);
+    operands.row_max = call.optional_out("rowMax", DType::kFloat32, states, 1);
+    operands.initial_lse = call.optional("initialLse", DType::kFloat32, states, 1);
+    if (operands.initial_lse) operands.initial_output = call.get("initialOutput", DType::kFloat32, states, o.head_dim);
     const auto rows = [&](int64_t capacity, const char* count, const char* index, AttendCudaRows* to) {
       if (capacity < 0) return;
-      *to = {array(count, DType::kFloat32, plan->list_rows(), 1), array(index, DType::kFloat32, plan->list_rows(), capacity)};
-      if (!to->count || !to->index) throw type_error(env, std::string("expected ") + count + " and " + index);
+      *to = {call.get(count, kInt32Bytes, plan->list_rows(), 1), call.get(index, kInt32Bytes, plan->list_rows(), capacity)};
     };
     rows(plan->capacity().tiles, "tilesCount", "tilesIndex", &operands.tiles);
     rows(plan->capacity().full_tiles, "fullTilesCount", "fullTilesIndex", &operands.full_tiles);
@@ -112,17 +98,17 @@ class AttendCudaPlanObject : public PlanObject<AttendCudaPlanObject, AttendCudaP
     if (bias > 0) extras.key_bias_rows = bias / o.keys;
     optional_input<float>(in, "sink", {o.heads}, &inputs);
     extras.log_weight = in.Get("logWeight").ToNumber().FloatValue();
-    return run_async(env, inputs, {}, CancelToken::flag_of(info[1]),
-                     [plan, held, operands, extras](const void* const* in, void* const*, const std::atomic<bool>* cancel) {
-                       if (cancel && cancel->load(std::memory_order_relaxed)) return Status(Code::kAborted, "the run was aborted");
-                       AttendCudaExtras x = extras;
-                       x.query_positions = static_cast<const int32_t*>(in[0]);
-                       x.key_positions = static_cast<const int32_t*>(in[1]);
-                       x.key_lengths = static_cast<const int32_t*>(in[2]);
-                       x.key_bias = static_cast<const float*>(in[3]);
-                       x.sink = static_cast<const float*>(in[4]);
-                       return plan->run(operands, x);
-                     });
+    return call.finish(
+        [plan, operands, extras](const void* const* in) {
+          AttendCudaExtras x = extras;
+          x.query_positions = static_cast<const int32_t*>(in[0]);
+          x.key_positions = static_cast<const int32_t*>(in[1]);
+          x.key_lengths = static_cast<const int32_t*>(in[2]);
+          x.key_bias = static_cast<const float*>(in[3]);
+          x.sink = static_cast<const float*>(in[4]);
+          return plan->run(operands, x);
+        },
+        inputs);
   }
 
   Napi::Value listed(const Napi::CallbackInfo& info) {
@@ -131,26 +117,24 @@ class AttendCudaPlanObject : public PlanObject<AttendCudaPlanObject, AttendCudaP
 };
 
 // verticalSlashCuda({ sequences, queries, keys, blockQueries, blockKeys, verticalCapacity, slashCapacity, tilesCapacity, columnsCapacity,
-//                     verticalCount, verticalIndex, slashCount, ..., columnsIndex }, cancelToken | undefined) -> Promise<void>
+//                     verticalCount, verticalIndex, slashCount, ..., columnsIndex }, call) -> Promise<void>
 Napi::Value vertical_slash_cuda(const Napi::CallbackInfo& info) {
   const Napi::Object o = object(info[0], "options");
-  DeviceArrays arrays(o);
+  DeviceCall arrays(o, info[1]);
   VerticalSlashCudaRun run = {};
   const auto size = [&](const char* name, int64_t low) { return static_cast<int32_t>(integer(o.Get(name), name, low, INT32_MAX)); };
   run.sequences = size("sequences", 0);
   run.queries = size("queries", 1), run.keys = size("keys", 0);
   run.block_queries = size("blockQueries", 1), run.block_keys = size("blockKeys", 1);
   const int64_t rows = run.sequences * ((run.queries + int64_t{run.block_queries} - 1) / run.block_queries);
-  const auto ints = [&](const std::string& name, int64_t count, int64_t each) {
-    return arrays.get(name.c_str(), kInt32Bytes, count, each)->as<int32_t>();
-  };
-  const auto lists = [&](const std::string& name, int64_t count, auto* to) {
+  const auto lists = [&](auto find, const std::string& name, int64_t count, auto* to) {
     to->capacity = size((name + "Capacity").c_str(), 0);
-    to->count = ints(name + "Count", count, 1), to->index = ints(name + "Index", count, to->capacity);
+    to->count = (arrays.*find)((name + "Count").c_str(), kInt32Bytes, count, 1)->template as<int32_t>();
+    to->index = (arrays.*find)((name + "Index").c_str(), kInt32Bytes, count, to->capacity)->template as<int32_t>();
   };
-  lists("vertical", run.sequences, &run.vertical), lists("slash", run.sequences, &run.slash);
-  lists("tiles", rows, &run.tiles), lists("columns", rows, &run.columns);
-  return arrays.run(info[1], [run](const std::shared_ptr<const CudaDevice>& device) { return vertical_slash_on_cuda(*device, run); });
+  lists(&DeviceCall::get, "vertical", run.sequences, &run.vertical), lists(&DeviceCall::get, "slash", run.sequences, &run.slash);
+  lists(&DeviceCall::out, "tiles", rows, &run.tiles), lists(&DeviceCall::out, "columns", rows, &run.columns);
+  return arrays.queue([run](const std::shared_ptr<const CudaDevice>& device) { return vertical_slash_on_cuda(*device, run); });
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "../map/cuda/map.h"
+#include "device_array.h"
 #include "map_object.h"
 
 namespace sk::napi {
@@ -18,10 +19,24 @@ class DeviceMapObject : public Napi::ObjectWrap<DeviceMapObject> {
     std::shared_ptr<const Map> host;  // null: built on the device
     std::mutex mutex;
     std::shared_ptr<const CudaMap> there;
+    CudaUses uses;
+    std::shared_ptr<DeviceMemory> coords = std::make_shared<DeviceMemory>();  // the output sites, where a map on the device found them
 
+    ~Shared() {
+      const CudaStreamScope scope(uses.last());
+      there.reset();
+    }
+
+    // For the stream that the thread works for. One that comes from the host is complete for nobody but the stream that brings it.
     Status get(const std::shared_ptr<const CudaDevice>& device, std::shared_ptr<const CudaMap>* result) {
       const std::lock_guard<std::mutex> lock(mutex);
-      Status status = there ? Status() : CudaMap::upload(device, host->view(), &there);
+      Status status;
+      if (there) {
+        status = uses.order(*device->current_stream(), CudaAccess::kRead);
+      } else {
+        status = CudaMap::upload(device, host->view(), &there);
+        if (status.ok()) status = note_uses(device->current_stream(), {{&uses, CudaAccess::kWrite}});
+      }
       *result = there;
       return status;
     }
@@ -35,14 +50,14 @@ class DeviceMapObject : public Napi::ObjectWrap<DeviceMapObject> {
   // The map of a DeviceMap; throws for anything else, before it was built and after dispose().
   static std::shared_ptr<Shared> of(const Napi::Value& value);
   // The output sites of one that found them itself; throws for any other.
-  static std::shared_ptr<CudaBuffer> coords_of(const Napi::Value& value);
+  static std::shared_ptr<DeviceMemory> coords_of(const Napi::Value& value);
 
  private:
   static constexpr napi_type_tag kTag = {0x2be4f1978d0a6c53, 0xa16d83c05be7924f};
 
   const std::shared_ptr<Shared>& live(Napi::Env env) const;
   // Of a map that was built on the device.
-  const std::shared_ptr<const CudaMap>& built(Napi::Env env) const;
+  const std::shared_ptr<Shared>& built(Napi::Env env) const;
   Napi::Value build(const Napi::CallbackInfo& info);
   Napi::Value swap(const Napi::CallbackInfo& info);
   Napi::Value take(const Napi::CallbackInfo& info);
@@ -54,7 +69,7 @@ class DeviceMapObject : public Napi::ObjectWrap<DeviceMapObject> {
   void dispose(const Napi::CallbackInfo&) { shared_.reset(); }
 
   std::shared_ptr<Shared> shared_;
-  std::shared_ptr<std::shared_ptr<const CudaMap>> making_;  // a worker's result, until take()
+  std::shared_ptr<Shared> making_;  // a worker's result, until take()
 };
 
 }  // namespace sk::napi

@@ -1,9 +1,7 @@
-#include "addon.h"
-#include "device_array.h"
+#include "device_call.h"
 #include "device_map_object.h"
 #include "mapmm_napi.h"
 #include "plan_object.h"
-#include "run.h"
 
 namespace sk::napi {
 namespace {
@@ -25,21 +23,21 @@ class MapmmCudaPlanObject : public PlanObject<MapmmCudaPlanObject, MapmmCudaPlan
   }
 
  private:
-  // run(map, x, xType, y, yType, cancelToken | undefined) -> Promise<void>; map is a DeviceMap, x and y are DeviceArrays
+  // run({ map, x, xType, y, yType }, call) -> Promise<void>; map is a DeviceMap, x and y are DeviceArrays
   Napi::Value run(const Napi::CallbackInfo& info) {
     const auto plan = live(info.Env());
-    const auto map = DeviceMapObject::of(info[0]);
-    const auto x_type = static_cast<DType>(integer(info[2], "x type", 0, 2)), y_type = static_cast<DType>(integer(info[4], "y type", 0, 2));
-    const auto x = DeviceArray::buffer_of(info[1], x_type, map->in_rows(), plan->in_channels(), "x");
-    const auto y = DeviceArray::buffer_of(info[3], y_type, map->out_rows(), plan->out_channels(), "out");
-    return run_async(info.Env(), {}, {}, CancelToken::flag_of(info[5]),
-                     [plan, map, x, x_type, y, y_type](const void* const*, void* const*, const std::atomic<bool>* cancel) {
-                       if (cancel && cancel->load(std::memory_order_relaxed)) return Status(Code::kAborted, "the run was aborted");
-                       std::shared_ptr<const CudaMap> there;
-                       Status status = map->get(plan->device(), &there);
-                       if (status.ok()) status = plan->run(there->view(), *x, x_type, *y, y_type);
-                       return status.ok() ? plan->device()->synchronize() : status;
-                     });
+    const Napi::Object o = object(info[0], "options");
+    DeviceCall call(o, info[1]);
+    const auto map = DeviceMapObject::of(o.Get("map"));
+    call.use(map, CudaAccess::kRead);
+    const DType x_type = float_type(o.Get("xType"), "x type"), y_type = float_type(o.Get("yType"), "y type");
+    const CudaBuffer* x = call.get("x", x_type, map->in_rows(), plan->in_channels());
+    const CudaBuffer* y = call.out("y", y_type, map->out_rows(), plan->out_channels());
+    return call.finish([plan, map, x, x_type, y, y_type](const void* const*) {
+      std::shared_ptr<const CudaMap> there;
+      const Status status = map->get(plan->device(), &there);
+      return status.ok() ? plan->run(there->view(), *x, x_type, *y, y_type) : status;
+    });
   }
 };
 

@@ -3,14 +3,15 @@
 #include "../core/memory.h"
 #include "../pool/cuda/pool.h"
 #include "cuda_verbs.h"
+#include "device_call.h"
 
 namespace sk::napi {
 namespace {
 
-// poolCuda(options, cancelToken | undefined) -> Promise<void>
+// poolCuda(options, call) -> Promise<void>
 Napi::Value pool_cuda(const Napi::CallbackInfo& info) {
   const Napi::Object o = object(info[0], "options");
-  DeviceArrays arrays(o);
+  DeviceCall arrays(o, info[1]);
   PoolCudaOptions p = {};
   p.batch = integer(o.Get("batch"), "batch", 0, kMaxDimension), p.heads = integer(o.Get("heads"), "heads", 1, INT32_MAX);
   p.tokens = integer(o.Get("tokens"), "tokens", 0, INT32_MAX), p.dim = integer(o.Get("dim"), "dim", 0, INT32_MAX);
@@ -26,8 +27,8 @@ Napi::Value pool_cuda(const Napi::CallbackInfo& info) {
   p.x = arrays.get("x", p.type, tokens, p.dim);
   p.offsets = arrays.optional("offsets", kInt32Bytes, p.windows + 1, 1);
   p.logit = p.kind == PoolKind::kWeighted ? arrays.get("logit", DType::kFloat32, sequences, p.tokens) : nullptr;
-  p.out = arrays.get("out", DType::kFloat32, rows, pool_width(p.kind, p.dim));
-  return arrays.run(info[1], [p](const std::shared_ptr<const CudaDevice>& device) { return pool_on_cuda(*device, p); });
+  p.out = arrays.out("out", DType::kFloat32, rows, pool_width(p.kind, p.dim));
+  return arrays.queue([p](const std::shared_ptr<const CudaDevice>& device) { return pool_on_cuda(*device, p); });
 }
 
 }  // namespace

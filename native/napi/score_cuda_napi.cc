@@ -3,14 +3,15 @@
 #include "../core/memory.h"
 #include "../score/cuda/score.h"
 #include "cuda_verbs.h"
+#include "device_call.h"
 
 namespace sk::napi {
 namespace {
 
-// scoreCuda(options, cancelToken | undefined) -> Promise<void>
+// scoreCuda(options, call) -> Promise<void>
 Napi::Value score_cuda(const Napi::CallbackInfo& info) {
   const Napi::Object o = object(info[0], "options");
-  DeviceArrays arrays(o);
+  DeviceCall arrays(o, info[1]);
   ScoreCudaOptions s = {};
   constexpr int64_t kMost = int64_t{1} << 30;
   const auto size = [&](const char* name, int64_t low) { return integer(o.Get(name), name, low, kMost); };
@@ -39,7 +40,7 @@ Napi::Value score_cuda(const Napi::CallbackInfo& info) {
     s.last_queries = size("lastQueries", 1);
     expect(s.last_queries <= s.queries && s.queries <= s.keys, "from 1 to `queries` last queries, and not more queries than keys");
     expect(s.group == GroupReduce::kNone, "no group reduction");
-    s.slash = arrays.get("slash", DType::kFloat32, rows, columns);
+    s.slash = arrays.out("slash", DType::kFloat32, rows, columns);
   } else if (s.kind == ScoreCudaKind::kMax || s.kind == ScoreCudaKind::kMass) {
     columns = (s.keys + s.block_k - 1) / s.block_k;
     expect(checked_multiply(rows, (s.queries + s.block_q - 1) / s.block_q, &rows), "fewer scores");
@@ -47,8 +48,8 @@ Napi::Value score_cuda(const Napi::CallbackInfo& info) {
   } else {
     expect(checked_multiply(rows, s.queries, &rows), "fewer scores");
   }
-  s.out = arrays.get("out", DType::kFloat32, rows, columns);
-  return arrays.run(info[1], [s](const std::shared_ptr<const CudaDevice>& device) { return score_on_cuda(device, s); });
+  s.out = arrays.out("out", DType::kFloat32, rows, columns);
+  return arrays.queue([s](const std::shared_ptr<const CudaDevice>& device) { return score_on_cuda(device, s); });
 }
 
 }  // namespace

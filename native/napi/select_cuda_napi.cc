@@ -1,14 +1,15 @@
 #include "../select/cuda/select.h"
 #include "cuda_verbs.h"
+#include "device_call.h"
 
 namespace sk::napi {
 namespace {
 
 // topKCuda({ scores, rows, columns, k, rowK, limit, limits, sliceRows, wholeRows, first, sink, local, index, count, capacity },
-//          cancelToken | undefined) -> Promise<void>
+//          call) -> Promise<void>
 Napi::Value top_k_cuda(const Napi::CallbackInfo& info) {
   const Napi::Object o = object(info[0], "options");
-  DeviceArrays arrays(o);
+  DeviceCall arrays(o, info[1]);
   TopKCudaRun run = {};
   const auto size = [&](const char* name) { return static_cast<int32_t>(integer(o.Get(name), name, 0, INT32_MAX)); };
   const auto pointer = [](const CudaBuffer* buffer) { return buffer ? buffer->as<int32_t>() : nullptr; };
@@ -21,21 +22,21 @@ Napi::Value top_k_cuda(const Napi::CallbackInfo& info) {
   run.slice_rows = integer(o.Get("sliceRows"), "sliceRows", 1, INT32_MAX), run.whole_rows = size("wholeRows");
   run.first = size("first"), run.sink = size("sink"), run.local = size("local");
   run.capacity = size("capacity");
-  run.index = arrays.get("index", kInt32Bytes, run.rows, run.capacity)->as<int32_t>();
-  run.count = arrays.get("count", kInt32Bytes, run.rows, 1)->as<int32_t>();
-  return arrays.run(info[1], [run](const std::shared_ptr<const CudaDevice>& device) { return top_k_on_cuda(*device, run); });
+  run.index = arrays.out("index", kInt32Bytes, run.rows, run.capacity)->as<int32_t>();
+  run.count = arrays.out("count", kInt32Bytes, run.rows, 1)->as<int32_t>();
+  return arrays.queue([run](const std::shared_ptr<const CudaDevice>& device) { return top_k_on_cuda(*device, run); });
 }
 
-// maskGroupsCuda({ weight, masked, rows, columns, n, m }) -> Promise<void>
+// maskGroupsCuda({ weight, masked, rows, columns, n, m }, call) -> Promise<void>
 Napi::Value mask_groups_cuda(const Napi::CallbackInfo& info) {
   const Napi::Object o = object(info[0], "options");
-  DeviceArrays arrays(o);
+  DeviceCall arrays(o, info[1]);
   GroupsCudaRun run = {};
   run.rows = integer(o.Get("rows"), "rows", 0, kMaxDimension), run.columns = integer(o.Get("columns"), "columns", 0, kMaxDimension);
   run.n = static_cast<int32_t>(integer(o.Get("n"), "n", 0, 64)), run.m = static_cast<int32_t>(integer(o.Get("m"), "m", 0, 64));
   run.weight = arrays.get("weight", DType::kFloat32, run.rows, run.columns)->as<float>();
-  run.masked = arrays.get("masked", DType::kFloat32, run.rows, run.columns)->as<float>();
-  return arrays.run(info[1], [run](const std::shared_ptr<const CudaDevice>& device) { return mask_groups_on_cuda(*device, run); });
+  run.masked = arrays.out("masked", DType::kFloat32, run.rows, run.columns)->as<float>();
+  return arrays.queue([run](const std::shared_ptr<const CudaDevice>& device) { return mask_groups_on_cuda(*device, run); });
 }
 
 }  // namespace

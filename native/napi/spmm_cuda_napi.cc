@@ -1,7 +1,5 @@
-#include "addon.h"
-#include "device_array.h"
+#include "device_call.h"
 #include "plan_object.h"
-#include "run.h"
 #include "spmm_napi.h"
 
 namespace sk::napi {
@@ -24,24 +22,18 @@ class SpmmCudaPlanObject : public PlanObject<SpmmCudaPlanObject, SpmmCudaPlan> {
   }
 
  private:
-  static DType activation_type(const Napi::Value& value, const char* name) { return static_cast<DType>(integer(value, name, 0, 2)); }
-
-  // run(x, xType, tokens, y, yType, cancelToken | undefined, residual | undefined) -> Promise<void>; x, y and residual (of yType) are
-  // DeviceArrays
+  // run({ x, xType, tokens, y, yType, residual }, call) -> Promise<void>; x, y and residual (of yType, may be undefined) are DeviceArrays
   Napi::Value run(const Napi::CallbackInfo& info) {
     const auto plan = live(info.Env());
-    const DType x_type = activation_type(info[1], "x type"), y_type = activation_type(info[4], "y type");
-    const int64_t tokens = integer(info[2], "tokens", 0, kMaxDimension);
-    const auto x = DeviceArray::buffer_of(info[0], x_type, tokens, plan->in(), "x");
-    const auto y = DeviceArray::buffer_of(info[3], y_type, tokens, plan->out(), "out");
-    std::shared_ptr<CudaBuffer> residual;
-    if (!info[6].IsUndefined()) residual = DeviceArray::buffer_of(info[6], y_type, tokens, plan->out(), "residual");
-    return run_async(info.Env(), {}, {}, CancelToken::flag_of(info[5]),
-                     [plan, x, x_type, tokens, y, y_type, residual](const void* const*, void* const*, const std::atomic<bool>* cancel) {
-                       if (cancel && cancel->load(std::memory_order_relaxed)) return Status(Code::kAborted, "the run was aborted");
-                       const Status status = plan->run(*x, x_type, tokens, *y, y_type, residual.get());
-                       return status.ok() ? plan->device()->synchronize() : status;
-                     });
+    const Napi::Object o = object(info[0], "options");
+    DeviceCall call(o, info[1]);
+    const DType x_type = float_type(o.Get("xType"), "x type"), y_type = float_type(o.Get("yType"), "y type");
+    const int64_t tokens = integer(o.Get("tokens"), "tokens", 0, kMaxDimension);
+    const CudaBuffer* x = call.get("x", x_type, tokens, plan->in());
+    const CudaBuffer* y = call.out("y", y_type, tokens, plan->out());
+    const CudaBuffer* residual = call.optional("residual", y_type, tokens, plan->out());
+    return call.finish(
+        [plan, x, x_type, tokens, y, y_type, residual](const void* const*) { return plan->run(*x, x_type, tokens, *y, y_type, residual); });
   }
 
   // toDense(dense)

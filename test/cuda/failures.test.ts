@@ -9,10 +9,10 @@ import { where } from './simulated.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Runs `body` as a module that has `attention`, `nm`, `toDevice`, `weight`, `x` and `options` in scope; gives what it printed. */
+/** Runs `body` as a module that has `attention`, `nm`, `Stream`, `toDevice`, `weight`, `x` and `options` in scope; gives what it printed. */
 async function program(body: string, environment: Record<string, string> = {}): Promise<string> {
   const source = `
-    import { attention, nm, toDevice, devices } from './lib/index.ts';
+    import { attention, nm, Stream, toDevice, devices } from './lib/index.ts';
     import { Worker } from 'node:worker_threads';
     const weight = nm.prune({ data: new Float32Array(256 * 128).fill(1), dims: [256, 128] }, { pattern: '2:4' });
     const x = { data: new Float32Array(40 * 128).fill(1), dims: [40, 128] };
@@ -32,6 +32,22 @@ describe.skipIf(where !== 'simulator')('in the simulator', () => {
       console.log(await plan.run(x).catch(code));
       console.log((await nm.plan({ weight, pattern: '2:4' }).run(x)).data[0]);`;
     expect(await program(body, { GPUSIM_LIMIT: '10' })).toBe('ERR_SK_CUDA\n64');
+  });
+
+  test('streams of a lost context: named errors, whatever is asked of them; the CPU goes on', async () => {
+    const body = `
+      const [stream, other] = [new Stream('cuda'), new Stream('cuda')];
+      const there = await toDevice(x, 'cuda', { stream });
+      const plan = nm.plan(options);
+      console.log(await plan.run(there, { stream }).catch(code), await stream.synchronize().catch(code), await other.synchronize().catch(code));
+      console.log(await plan.run(there, { stream: other }).catch(code), await there.to('cpu', { stream: other }).catch(code));
+      console.log(await nm.prune(there, { pattern: '2:4', stream }).catch(code), await toDevice(x, 'cuda', { stream }).catch(code));
+      try { new Stream('cuda'); } catch (error) { console.log(code(error)); }
+      for (const gone of [stream, other, there, plan]) gone.dispose();
+      console.log((await nm.plan({ weight, pattern: '2:4' }).run(x)).data[0]);`;
+    const failed = ['ERR_SK_CUDA', 'ERR_SK_CUDA', 'ERR_SK_CUDA'];
+    const lines = [failed, failed.slice(1), failed.slice(1), failed.slice(2), ['64']];
+    expect(await program(body, { GPUSIM_LIMIT: '10' })).toBe(lines.map((line) => line.join(' ')).join('\n'));
   });
 
   test('no memory on the device is a named error, and what fits still runs', async () => {
@@ -70,5 +86,20 @@ describe.skipIf(where !== 'simulator')('in the simulator', () => {
       for (let i = 0; i < 200; i++) await plan.run(x);
       console.log('done');`;
     expect(await program(body, { GPUSIM_MEMORY: '1000000' })).toBe('done');
+  });
+
+  test('so do runs on streams of which nobody waits for the first', async () => {
+    const body = `
+      const [a, b] = [new Stream('cuda'), new Stream('cuda')];
+      const there = await toDevice(x, 'cuda');
+      for (let i = 0; i < 200; i++) {
+        const pruned = await nm.prune(there, { pattern: '2:4', stream: a });
+        const again = await nm.prune(pruned, { pattern: '1:4', stream: b });
+        const last = new Stream('cuda');
+        if (i % 50 === 0) await again.to('cpu', { stream: last });
+        for (const gone of [pruned, again, last]) gone.dispose();
+      }
+      console.log('done');`;
+    expect(await program(body, { GPUSIM_MEMORY: '200000' })).toBe('done');
   });
 });

@@ -214,7 +214,7 @@ Status AttendCudaPlan::run(const AttendCudaOperands& operands, const AttendCudaE
   run.part_sum = run.part_max + partials_;
   status = cuda_status(kernel_->attend(run, device_->stream()), kernel_->name);
   if (status.ok() && partials_ > 0) status = cuda_status(kernel_->merge(run, device_->stream()), "merging the parts of long lists");
-  return status.ok() ? device_->synchronize() : status;
+  return status;
 }
 
 std::vector<KernelRow> attend_cuda_kernels() {

@@ -52,7 +52,7 @@ class AttendCudaPlan {
   static Status create(std::shared_ptr<const CudaDevice> device, const AttendOptions& options, const AttendCudaCapacity& capacity,
                        std::shared_ptr<const AttendCudaPlan>* plan);
 
-  // Puts the work on the device's stream and waits for it.
+  // Puts the work on the stream and returns; extras must stay until it is done.
   Status run(const AttendCudaOperands& operands, const AttendCudaExtras& extras) const;
 
   const AttendCudaKernel& kernel() const { return *kernel_; }

@@ -37,7 +37,7 @@ class MapBuild {
   Status find_outputs();
   Status read_findings();
   Status refuse(const Grid& grid, const Sites& sites, unsigned long long bad);
-  CudaStream stream() const { return device_->stream(); }
+  void* stream() const { return device_->stream(); }
 
   std::shared_ptr<const CudaDevice> device_;
   const MapOptions& o_;

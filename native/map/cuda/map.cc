@@ -47,7 +47,7 @@ Status CudaMap::arrange(const CudaBuffer& natural, CudaBuffer* findings) {
   if (status.ok()) status = counts_.reserve(device_, positions / kMapBlock * 4);
   if (status.ok()) status = active_.reserve(device_, groups * positions / kMapBlock * 4);
   if (!status.ok()) return status;
-  const CudaStream stream = device_->stream();
+  void* const stream = device_->stream();
   const auto* table = natural.as<int32_t>();
   int error =
       launch_masks(table, groups_, out_rows_, positions_, masks.as<uint64_t>(), order_.as<int32_t>(), findings->as<MapFindings>(), stream);
