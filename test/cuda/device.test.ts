@@ -99,6 +99,29 @@ describe.skipIf(where.startsWith('nowhere'))('with a device', () => {
     expect(firstMismatch(broken.subarray(2 * outputs), scaled.slice(2 * outputs), 0)).toBeNull();
   });
 
+  test.each([false, true])('int4 weights are those of the CPU, zeroPoint %s', async (zeroPoint) => {
+    const int4 = { weight, dtype: 'int4', groupSize: 32, zeroPoint, pattern: '2:4' } as const;
+    using plan = nm.plan({ ...int4, device: 'cuda' });
+    using onCpu = nm.plan(int4);
+    expect(plan.kernel).toBe('spmm_i4_2x4_cuda');
+    expect(plan.toDense()).toEqual(onCpu.toDense());
+  });
+
+  test('int4: products with float16 scales stay finite, up to the largest that do', async () => {
+    const int4 = { data: Int8Array.from({ length: 128 }, (_, i) => (i % 64 ? 0 : -8)), dims: [2, 64] };
+    const layer = (scale: number, zeroPoint = false) =>
+      nm.plan({ weight: int4, scale: new Float32Array(4).fill(scale), dtype: 'int4', zeroPoint, pattern: '2:4', device: 'cuda' });
+    expect((await layer(8188).run(new Float32Array(64).fill(1))).data).toEqual(Float32Array.of(-65504, -65504));
+    expect((await layer(-4364, true).run(new Float32Array(64).fill(1))).data).toEqual(Float32Array.of(34912, 34912));
+    const tooLarge = (most: number, scale: number) =>
+      expect.objectContaining({
+        code: 'ERR_SK_VALUE',
+        message: expect.stringMatching(`at most ${most} .* that of row 0, input 0 is ${scale}`),
+      });
+    expect(() => layer(8192)).toThrow(tooLarge(8188, 8192));
+    expect(() => layer(-4368, true)).toThrow(tooLarge(4364, -4368));
+  });
+
   test('tf32 is used where it is allowed and the weight keeps one of two', () => {
     const kernelOf = (pattern: nm.Pattern, data: ArrayLike<number>, allowTf32: boolean) => {
       using plan = nm.plan({ weight: { data: Float32Array.from(data), dims: [1, 4] }, pattern, device: 'cuda', allowTf32 });

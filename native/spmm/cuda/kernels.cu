@@ -76,7 +76,9 @@ int convert_tiles(const void* x, DType type, int64_t tokens, int64_t in, void* t
 
 template <class T>
 int quantise(const void* x, DType type, int64_t tokens, int64_t in, void* to, int64_t pitch, float* scales, void* opaque) {
-  quantise_rows<<<blocks(tokens, kQuantiseThreads / 32), kQuantiseThreads, 0, static_cast<cudaStream_t>(opaque)>>>(
+  // A warp for a token where that is a few loads for each lane; else a block, as a single token would keep one warp waiting for its loads.
+  const dim3 threads = in <= 1024 ? dim3(32, kQuantiseThreads / 32) : dim3(kQuantiseThreads);
+  quantise_rows<<<blocks(tokens, threads.y), threads, 0, static_cast<cudaStream_t>(opaque)>>>(
       x, type, tokens, in, static_cast<T*>(to), pitch / static_cast<int64_t>(sizeof(T)), scales);
   return cudaGetLastError();
 }

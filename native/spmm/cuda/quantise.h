@@ -63,17 +63,26 @@ __device__ inline void store_four(Half* to, const float (&four)[4]) {
   *reinterpret_cast<uint2*>(to) = make_uint2(bits[0] | bits[1] << 16, bits[2] | bits[3] << 16);
 }
 
-// x [tokens, in] of float32, float16 or bfloat16 to rows of `pitch` elements, a multiple of 4; those past `in` become 0. A warp has a
-// token.
+// The largest of the threads of a token: a warp, or the whole block, whose threads all call this.
+__device__ inline uint32_t largest_of_token(uint32_t largest) {
+  __shared__ uint32_t of_warp[kQuantiseThreads / 32];
+  largest = __reduce_max_sync(0xFFFFFFFF, largest);
+  if (blockDim.x == 32) return largest;
+  if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = largest;
+  __syncthreads();
+  return __reduce_max_sync(0xFFFFFFFF, of_warp[threadIdx.x % (kQuantiseThreads / 32)]);
+}
+
+// x [tokens, in] of float32, float16 or bfloat16 to rows of `pitch` elements, a multiple of 4; those past `in` become 0. A block has
+// blockDim.y tokens, each with a warp, or one.
 template <class T>
 __global__ void quantise_rows(const void* x, DType type, int64_t tokens, int64_t in, T* to, int64_t pitch, float* scales) {
-  const int64_t token = static_cast<int64_t>(blockIdx.x) * (kQuantiseThreads / 32) + threadIdx.x / 32;
+  const int64_t token = static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
   if (token >= tokens) return;
-  const int lane = threadIdx.x % 32;
-  const int64_t begin = token * in, end = begin + in;
+  const int64_t begin = token * in, end = begin + in, own = threadIdx.x * 4, stride = blockDim.x * 4;
   float four[4];
   uint32_t largest = 0;
-  for (int64_t first = lane * 4; first < in; first += 128) {
+  for (int64_t first = own; first < in; first += stride) {
     load_four(x, type, begin + first, end, four);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
@@ -81,9 +90,9 @@ __global__ void quantise_rows(const void* x, DType type, int64_t tokens, int64_t
       largest = max(largest, counts(T(), magnitude) ? magnitude : 0);
     }
   }
-  const float scale = scale_of(T(), __reduce_max_sync(0xFFFFFFFF, largest)), inverse = 1 / scale;
-  if (lane == 0) scales[token] = scale;
-  for (int64_t first = lane * 4; first < pitch; first += 128) {
+  const float scale = scale_of(T(), largest_of_token(largest)), inverse = 1 / scale;
+  if (threadIdx.x == 0) scales[token] = scale;
+  for (int64_t first = own; first < pitch; first += stride) {
     load_four(x, type, begin + first, end, four);
 #pragma unroll
     for (int i = 0; i < 4; ++i) four[i] *= inverse;
