@@ -1,7 +1,8 @@
-import type { Tensor, TensorLike } from '../tensor.js';
+import type { TensorLike } from '../tensor.js';
 import { options } from '../validate.js';
+import type { OutputOf } from './operands.js';
 import { plan, type RunOptions } from './plan.js';
-import type { PlanOptions } from './settings.js';
+import { layerOptions, type PlanOptions } from './settings.js';
 
 /** Options of {@link matmul}. */
 export type MatmulOptions = Omit<PlanOptions, 'weight' | 'tokens' | 'device'> & RunOptions;
@@ -10,9 +11,9 @@ export type MatmulOptions = Omit<PlanOptions, 'weight' | 'tokens' | 'device'> & 
  * Plan and run in one: for a weight that is used once. Packing costs about as much as reading the weight a few times, so keep a
  * {@link plan} for everything else.
  *
- * @param x - float32 [..., in]
- * @param weight - float32 [out, in], pruned to `pattern`
- * @returns float32 [..., out]
+ * @param x - float32, float16 or bfloat16 [..., in]
+ * @param weight - float32, float16, bfloat16 or int8 [out, in], pruned to `pattern`
+ * @returns [..., out] of the type of x (or of `out`)
  * @throws (rejects) as {@link plan} and {@link Plan.run}
  * @example
  * ```ts
@@ -22,8 +23,12 @@ export type MatmulOptions = Omit<PlanOptions, 'weight' | 'tokens' | 'device'> & 
  * y.data; // Float32Array [3]
  * ```
  */
-export async function matmul(x: TensorLike | Float32Array, weight: TensorLike, matmulOptions: MatmulOptions): Promise<Tensor> {
-  const known = ['pattern', 'bias', 'activation', 'isa', 'threads', 'out', 'residual', 'signal'] as const;
+export async function matmul<X extends TensorLike | Float32Array>(
+  x: X,
+  weight: TensorLike,
+  matmulOptions: MatmulOptions,
+): Promise<OutputOf<X>> {
+  const known = [...layerOptions, 'isa', 'threads', 'out', 'residual', 'signal'] as const;
   const { out, residual, signal, ...rest } = options<MatmulOptions>(matmulOptions, 'options', known);
   const layer = plan({ ...rest, weight });
   try {

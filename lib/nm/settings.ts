@@ -117,6 +117,24 @@ export interface CudaPlanOptions extends Omit<PlanOptions, 'device' | 'isa' | 't
   readonly allowTf32?: boolean;
 }
 
+/** The options that say how a weight is stored and what becomes of its sums, wherever the plan runs. */
+export const layerOptions = [
+  'dtype',
+  'scale',
+  'pattern',
+  'bias',
+  'activation',
+  'gate',
+  'gateBias',
+  'gateScale',
+  'rows',
+  'venom',
+  'block',
+  'activations',
+  'groupSize',
+  'zeroPoint',
+] as const satisfies readonly (keyof PlanOptions)[];
+
 /** Checks the options of a plan and words them as the addon takes them. */
 export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
   settings: NativeSpmmOptions;
@@ -126,22 +144,9 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
   const onCuda = planOptions?.device === 'cuda'; // which has no isa and no threads to choose
   const o = options<PlanOptions>(planOptions as PlanOptions, 'options', [
     'weight',
-    'dtype',
-    'scale',
-    'pattern',
-    'bias',
-    'activation',
+    ...layerOptions,
     'tokens',
     'device',
-    'gate',
-    'gateBias',
-    'gateScale',
-    'rows',
-    'venom',
-    'block',
-    'activations',
-    'groupSize',
-    'zeroPoint',
     ...(onCuda ? (['allowTf32'] as never[]) : (['isa', 'threads'] as const)),
   ]);
   if (!onCuda && o.device !== undefined) oneOf(o.device, 'device', ['cpu', 'cuda']);
