@@ -5,7 +5,7 @@ import { native } from '../native.js';
 import { allocate, type Tensor, type TensorLike, tensor } from '../tensor.js';
 import { describe, integer, options } from '../validate.js';
 import type { ConvMap } from './conv-map.js';
-import { copied, isLarge, runPlan } from './run.js';
+import { runPlan, withCopy } from './run.js';
 import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
 
@@ -104,14 +104,14 @@ export async function weightGradient(
   const data = allocate('float32', gradient.channels * map.kernelVolume * inputs, 'the gradient');
   const settings = { in: inputs, out, splits, isa: isaOption(isa) };
   await cancellable(signal, (token) =>
-    map.handle.use(async (live) => {
-      const given = { data: input.features, isPrivate: false };
-      const from = isLarge(given) ? await copied(given, 'x') : given;
-      const givenSlope = { data: gradient.features, isPrivate: false };
-      const slope = isLarge(givenSlope) ? await copied(givenSlope, 'dy') : givenSlope;
-      const flags = { privateX: from.isPrivate, privateDy: slope.isPrivate };
-      await native.mapOuter(live, from.data, slope.data, { ...settings, ...flags }, data, token);
-    }),
+    map.handle.use((live) =>
+      withCopy({ data: input.features, isPrivate: false }, 'x', (from) =>
+        withCopy({ data: gradient.features, isPrivate: false }, 'dy', (slope) => {
+          const flags = { privateX: from.isPrivate, privateDy: slope.isPrivate };
+          return native.mapOuter(live, from.data, slope.data, { ...settings, ...flags }, data, token);
+        }),
+      ),
+    ),
   );
   return { type: 'float32', data, dims: [gradient.channels, ...(map.kernelSize ?? [map.kernelVolume]), inputs] };
 }

@@ -6,7 +6,7 @@ import { allocate, typedArray } from '../tensor.js';
 import { options } from '../validate.js';
 import type { ConvMap } from './conv-map.js';
 import { reductions } from './pool.js';
-import { copied, isLarge } from './run.js';
+import { withCopy } from './run.js';
 import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
 
@@ -46,12 +46,12 @@ export async function momentPool(x: SparseTensor, map: ConvMap, poolOptions: Mom
   expectMapOf(x, map.input);
   const [mean, variance] = [outputOf(map, channels, 'the means'), outputOf(map, channels, 'the variances')];
   await cancellable(signal, (token) =>
-    map.handle.use(async (live) => {
-      const given = { data: features, isPrivate: false };
-      const from = isLarge(given) ? await copied(given, 'x') : given;
-      const settings = { reduction: reductions.moments, channels, privateX: from.isPrivate, variance };
-      await native.mapReduce(live, from.data, settings, mean, token);
-    }),
+    map.handle.use((live) =>
+      withCopy({ data: features, isPrivate: false }, 'x', (from) => {
+        const settings = { reduction: reductions.moments, channels, privateX: from.isPrivate, variance };
+        return native.mapReduce(live, from.data, settings, mean, token);
+      }),
+    ),
   );
   return { mean: withFeatures(map.output, mean, channels), variance: withFeatures(map.output, variance, channels) };
 }
@@ -87,24 +87,24 @@ export async function momentPoolGradient(
   const [base, slope] = [outputOf(map, channels, 'the gradient'), outputOf(map, channels, 'the gradient')];
   const dx = allocate('float32', features.length, 'the gradient');
   await cancellable(signal, (token) =>
-    map.handle.use(async (live) => {
-      const given = { data: features, isPrivate: false };
-      const from = isLarge(given) ? await copied(given, 'x') : given;
-      const moments = { reduction: reductions.moments, channels, privateX: from.isPrivate, variance: unused };
-      await native.mapReduce(live, from.data, moments, centre, token);
-      const counts = await map.countInputs();
-      await inSlices(base.length, channels, (first, end) => {
-        const [means, variances] = [typedArray(ofMean, 'float32', 'dy.mean'), typedArray(ofVariance, 'float32', 'dy.variance')];
-        for (let i = first; i < end; i++) {
-          const n = Math.max(1, counts[Math.floor(i / channels)] as number);
-          base[i] = (means[i] as number) / n;
-          slope[i] = (2 * (variances[i] as number)) / n;
-        }
-      });
-      const at = { at: from.data, privateAt: from.isPrivate };
-      const settings = { reduction: reductions.momentsGradient, channels, privateX: true, slope, centre, ...at };
-      await native.mapReduce(new native.KernelMap({ swapped: live }), base, settings, dx, token);
-    }),
+    map.handle.use((live) =>
+      withCopy({ data: features, isPrivate: false }, 'x', async (from) => {
+        const moments = { reduction: reductions.moments, channels, privateX: from.isPrivate, variance: unused };
+        await native.mapReduce(live, from.data, moments, centre, token);
+        const counts = await map.countInputs();
+        await inSlices(base.length, channels, (first, end) => {
+          const [means, variances] = [typedArray(ofMean, 'float32', 'dy.mean'), typedArray(ofVariance, 'float32', 'dy.variance')];
+          for (let i = first; i < end; i++) {
+            const n = Math.max(1, counts[Math.floor(i / channels)] as number);
+            base[i] = (means[i] as number) / n;
+            slope[i] = (2 * (variances[i] as number)) / n;
+          }
+        });
+        const at = { at: from.data, privateAt: from.isPrivate };
+        const settings = { reduction: reductions.momentsGradient, channels, privateX: true, slope, centre, ...at };
+        await native.mapReduce(new native.KernelMap({ swapped: live }), base, settings, dx, token);
+      }),
+    ),
   );
   return withFeatures(map.input, dx, channels);
 }

@@ -4,7 +4,7 @@ import { native } from '../native.js';
 import { allocate, typedArray } from '../tensor.js';
 import { describe, options } from '../validate.js';
 import { type Rowwise, rowwise, rowwiseSync } from './rowwise.js';
-import { copied, isLarge } from './run.js';
+import { withCopy } from './run.js';
 import { type SparseTensor, sparseTensor } from './tensor.js';
 
 /** Mean and variance of every channel. */
@@ -74,11 +74,9 @@ export async function momentsAsync(x: SparseTensor, runOptions: Cancellable<obje
   const { signal } = options<Cancellable<object>>(runOptions, 'options', ['signal']);
   const { features, channels } = sparseTensor(x, 'x');
   const [mean, variance] = [allocate('float32', channels, 'the mean'), allocate('float32', channels, 'the variance')];
-  await cancellable(signal, async (token) => {
-    const given = { data: features, isPrivate: false };
-    const from = isLarge(given) ? await copied(given, 'x') : given;
-    await native.rowMomentsRun(from.data, mean, variance, from.isPrivate, token);
-  });
+  await cancellable(signal, (token) =>
+    withCopy({ data: features, isPrivate: false }, 'x', (from) => native.rowMomentsRun(from.data, mean, variance, from.isPrivate, token)),
+  );
   return { mean, variance };
 }
 

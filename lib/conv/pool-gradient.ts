@@ -6,7 +6,7 @@ import { allocate, typedArray } from '../tensor.js';
 import { options } from '../validate.js';
 import type { ConvMap } from './conv-map.js';
 import { type AvgPoolOptions, type MaxPoolOptions, reductions } from './pool.js';
-import { copied, isLarge } from './run.js';
+import { withCopy } from './run.js';
 import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
 import { leastOf, weightsOf } from './windows.js';
@@ -42,14 +42,14 @@ export async function maxPoolGradient(
   await cancellable(signal, (token) =>
     map.handle.use(async (live) => {
       const row = await leastOf(map, inactive);
-      const given = { data: features, isPrivate: false };
-      const from = isLarge(given) ? await copied(given, 'x') : given;
-      const maxima = { reduction: reductions.max, channels, privateX: from.isPrivate, row, winner };
-      await native.mapReduce(live, from.data, maxima, unused, token);
-      const givenSlope = { data: gradient, isPrivate: false };
-      const slope = isLarge(givenSlope) ? await copied(givenSlope, 'dy') : givenSlope;
-      const settings = { reduction: reductions.maxGradient, channels, privateX: slope.isPrivate, winner };
-      await native.mapReduce(new native.KernelMap({ swapped: live }), slope.data, settings, dx, token);
+      await withCopy({ data: features, isPrivate: false }, 'x', (from) => {
+        const maxima = { reduction: reductions.max, channels, privateX: from.isPrivate, row, winner };
+        return native.mapReduce(live, from.data, maxima, unused, token);
+      });
+      await withCopy({ data: gradient, isPrivate: false }, 'dy', (slope) => {
+        const settings = { reduction: reductions.maxGradient, channels, privateX: slope.isPrivate, winner };
+        return native.mapReduce(new native.KernelMap({ swapped: live }), slope.data, settings, dx, token);
+      });
     }),
   );
   return withFeatures(map.input, dx, channels);

@@ -8,7 +8,7 @@ import type { ConvMap } from './conv-map.js';
 import type { CudaMap } from './cuda-conv-map.js';
 import { anyMap } from './cuda-map.js';
 import { reduceOnDevice } from './cuda-pool.js';
-import { copied, isLarge } from './run.js';
+import { withCopy } from './run.js';
 import { convMap } from './settings.js';
 import { expectMapOf, rowsOf } from './sites.js';
 import { type SparseTensor, sparseTensor, withFeatures } from './tensor.js';
@@ -120,9 +120,9 @@ async function reduce(
   await cancellable(signal, (token) =>
     map.handle.use(async (live) => {
       const row = await rowOf(map);
-      const given = { data: features, isPrivate: false };
-      const from = isLarge(given) ? await copied(given, 'x') : given;
-      await native.mapReduce(live, from.data, { reduction, row, channels, privateX: from.isPrivate }, y, token);
+      await withCopy({ data: features, isPrivate: false }, 'x', (from) =>
+        native.mapReduce(live, from.data, { reduction, row, channels, privateX: from.isPrivate }, y, token),
+      );
     }),
   );
   return withFeatures(map.output, y, channels);

@@ -3,7 +3,7 @@ import type { NativeNormOptions } from '../../types/conv.js';
 import { cancellable, guarded } from '../handle.js';
 import { native } from '../native.js';
 import { allocate } from '../tensor.js';
-import { copied, isLarge } from './run.js';
+import { copied, isLarge, type Operand, withCopy } from './run.js';
 import { type SparseTensor, withFeatures } from './tensor.js';
 
 /** In the order of enum Norm and enum NormActivation in native/norm/norm.h. */
@@ -39,11 +39,10 @@ export async function rowwise(
   const features = await cancellable(signal, async (token) => {
     const features = { data: x.features, isPrivate: own.x };
     const from = isLarge(features) ? await copied(features, 'x') : features;
-    const added = what.added && { data: what.added, isPrivate: own.added === true };
-    const other = added && isLarge(added) ? await copied(added, 'what is added') : added;
-    const options = settings(x.channels, what, from.isPrivate, other?.data, other?.isPrivate === true);
     const y = from.isPrivate ? from.data : allocate('float32', x.features.length, 'the output');
-    await native.normRun(from.data, options, y, token);
+    const run = (added?: Operand) =>
+      native.normRun(from.data, settings(x.channels, what, from.isPrivate, added?.data, added?.isPrivate === true), y, token);
+    await (what.added ? withCopy({ data: what.added, isPrivate: own.added === true }, 'what is added', run) : run());
     return y;
   });
   return withFeatures(x, features, x.channels);

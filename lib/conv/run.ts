@@ -2,7 +2,7 @@ import type { NativeKernelMap, NativeMapmmPlan } from '../../types/conv.js';
 import { cancellable, type NativeHandle } from '../handle.js';
 import { inSlices } from '../slices.js';
 import { allocate, typedArray } from '../tensor.js';
-import { borrow, giveBack } from './staging.js';
+import { lend } from './staging.js';
 
 /** Features of so many bytes are copied in one piece by the addon. */
 const onePiece = 4 << 20;
@@ -29,28 +29,27 @@ export async function runPlan(
   );
 }
 
-/**
- * Features and results that are not private could be transferred away while a worker uses them, so it reads a copy of the ones, and the others are
- * copied at the end: large ones here, small ones by the addon.
- */
-export async function onCopies(x: Operand, y: Operand, run: (x: Operand, y: Operand) => Promise<void>): Promise<void> {
+/** {@link withCopy} of x, and of y the other way round: what is not private is written at the end. */
+export function onCopies(x: Operand, y: Operand, run: (x: Operand, y: Operand) => Promise<void>): Promise<void> {
   const { length } = y.data;
-  const lent: Float32Array[] = [];
-  const lend = (of: number, name: string) => {
-    const data = borrow(of, name);
-    lent.push(data);
-    return data;
-  };
-  try {
-    const from = isLarge(x) ? await copied(x, 'x', lend) : x;
-    const out = () => typedArray(y.data, 'float32', 'out', length); // it may have been transferred away
+  const out = () => typedArray(y.data, 'float32', 'out', length); // it may have been transferred away
+  return withCopy(x, 'x', async (from) => {
     out();
-    const to = isLarge(y) ? { data: lend(length, 'the copy of out'), isPrivate: true } : y;
-    await run(from, to);
-    if (to !== y) await inSlices(length, 1, (first, end) => out().set(to.data.subarray(first, end), first));
-  } finally {
-    for (const data of lent) giveBack(data); // the run has ended, aborted or not
-  }
+    if (!isLarge(y)) return run(from, y);
+    await lend(length, 'the copy of out', async (data) => {
+      await run(from, { data, isPrivate: true });
+      await inSlices(length, 1, (first, end) => out().set(data.subarray(first, end), first));
+    });
+  });
+}
+
+/**
+ * Features that are not private could be transferred away while a worker uses them, so it reads a copy: of large ones that which `use` is
+ * called with and has until its promise settles, of small ones that of the addon.
+ */
+export function withCopy<T>(features: Operand, name: string, use: (features: Operand) => Promise<T>): Promise<T> {
+  if (!isLarge(features)) return use(features);
+  return lend(features.data.length, `the copy of ${name}`, async (room) => use(await copied(features, name, room)));
 }
 
 /**
@@ -62,13 +61,9 @@ export function isLarge({ data, isPrivate }: Operand): boolean {
 }
 
 /** A copy made in slices, so that other turns of the event loop come in between. */
-export async function copied(
-  { data: features }: Operand,
-  name: string,
-  room = (length: number, what: string): Float32Array => allocate('float32', length, what),
-): Promise<Operand> {
+export async function copied({ data: features }: Operand, name: string, room?: Float32Array): Promise<Operand> {
   const { length } = features;
-  const data = room(length, `the copy of ${name}`);
+  const data = room ?? allocate('float32', length, `the copy of ${name}`);
   await inSlices(length, 1, (first, end) => {
     data.set(typedArray(features, 'float32', name, length).subarray(first, end), first);
   });

@@ -7,8 +7,18 @@ import { allocate } from '../tensor.js';
 const mostIdle = 4;
 const idle: WeakRef<ArrayBufferLike>[] = [];
 
-/** An array of this length with any numbers in it. Whoever has it is alone with it until {@link giveBack}. */
-export function borrow(length: number, name: string): Float32Array {
+/** Calls `use` with an array of this length with any numbers in it, which nobody else has until the promise settles. */
+export async function lend<T>(length: number, name: string, use: (data: Float32Array) => Promise<T>): Promise<T> {
+  const data = borrow(length, name);
+  try {
+    return await use(data);
+  } finally {
+    idle.unshift(new WeakRef(data.buffer));
+    idle.length = Math.min(idle.length, mostIdle);
+  }
+}
+
+function borrow(length: number, name: string): Float32Array {
   const bytes = 4 * length;
   for (const [i, weak] of idle.entries()) {
     const buffer = weak.deref();
@@ -17,10 +27,4 @@ export function borrow(length: number, name: string): Float32Array {
     return new Float32Array(buffer, 0, length);
   }
   return allocate('float32', length, name);
-}
-
-/** No run may use the array any more. */
-export function giveBack({ buffer }: Float32Array): void {
-  idle.unshift(new WeakRef(buffer));
-  idle.length = Math.min(idle.length, mostIdle);
 }
