@@ -111,16 +111,30 @@ struct Rows {
     return bits;
   }
 
+  // A row that keeps few goes through a list that whole vectors fit behind: which vectors hold something is nothing to branch on.
+  static constexpr int64_t kShortList = 32;
+
   static int64_t list(const float* p, int64_t n, float cut, int64_t ties, int32_t first, int32_t* index, int64_t room) {
+    if (room > kShortList) return list_of<false>(p, n, cut, ties, first, index, room);
+    int32_t few[kShortList + kLanes];
+    const int64_t written = list_of<true>(p, n, cut, ties, first, few, room);
+    for (int64_t i = 0; i < written; ++i) index[i] = few[i];
+    return written;
+  }
+
+  // kRoomBehind: a vector may be written from index + room on.
+  template <bool kRoomBehind>
+  static int64_t list_of(const float* p, int64_t n, float cut, int64_t ties, int32_t first, int32_t* index, int64_t room) {
     const F32 bound = V::set1(cut);
     U32 lane = V::add_u32(V::iota(), V::set1_u32(static_cast<uint32_t>(first)));
     const U32 step = V::set1_u32(kLanes);
     int64_t written = 0, i = 0;
     for (; i + kLanes <= n; i += kLanes, lane = V::add_u32(lane, step)) {
       const uint32_t bits = kept<false>(V::loadu(p + i), bound, &ties);
-      if (written + kLanes <= room) {
+      if (kRoomBehind || written + kLanes <= room) {
         V::storeu_u32(reinterpret_cast<uint32_t*>(index + written), V::compress(lane, bits));
         written += V::count(bits);
+        if (kRoomBehind) written = written < room ? written : room;
       } else if (bits != 0) {  // a whole vector would not fit any more
         alignas(64) uint32_t ids[kLanes];
         V::storeu_u32(ids, V::compress(lane, bits));

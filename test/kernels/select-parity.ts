@@ -1,4 +1,4 @@
-import type { KernelInfo } from 'sparse-kernels';
+import { attention, type Isa, type KernelInfo } from 'sparse-kernels';
 import { groupMask, maskGroups, maskTopK, topKMask } from '../../lib/select.js';
 import { firstMismatch, type Mismatch } from '../reference/compare.js';
 import { groupMaskBySorting, topKMaskBySorting } from '../reference/select.js';
@@ -38,6 +38,7 @@ export function* selectChecks({ isa }: KernelInfo): Iterable<Check> {
         yield { name: `N:${m} of ${rows} x ${columns}, ${fill}`, run: () => groups(withNaN(data), rows, columns, m) };
       }
       yield { name: `top-k of ${rows} x ${columns}, ${fill}`, run: () => topK(data, rows, columns) };
+      yield { name: `lists of ${rows} x ${columns}, ${fill}`, run: () => lists(data, rows, columns) };
     }
   }
   const long = 40_000; // long enough for the cut to be guessed from a sample
@@ -89,6 +90,28 @@ export function* selectChecks({ isa }: KernelInfo): Iterable<Check> {
           );
         if (wrong) return wrong;
       }
+    }
+    return null;
+  }
+
+  /** Shorter than a vector, as long as the lists that are gathered beside, and longer. */
+  function lists(data: Float32Array, rows: number, columns: number): Mismatch | null {
+    for (const k of [0, 1, 5, 31, 32, 33, 70]) {
+      const { start, count, index } = attention.selectSync({ data, dims: [rows, columns] }, { topK: k, isa: isa as Isa });
+      const listed = new Uint8Array(data.length);
+      for (let row = 0; row < rows; row++) {
+        const begin = start[row] as number;
+        const ids = [...index.subarray(begin, begin + (count[row] as number))];
+        ids.forEach((id, i) => {
+          listed[row * columns + id] = i === 0 || id > (ids[i - 1] as number) ? 1 : 2; // 2: not ascending
+        });
+      }
+      const wrong = firstMismatch(
+        listed,
+        topKMaskBySorting(data, rows, columns, () => k),
+        0,
+      );
+      if (wrong) return wrong;
     }
     return null;
   }
