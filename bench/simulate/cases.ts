@@ -6,6 +6,8 @@ export interface SimulatedCase {
   readonly args: readonly (string | number)[];
   /** The part is simulated on one multiprocessor, so that the plan chooses the blocks that it would choose for the whole. */
   readonly onOneMultiprocessor: boolean;
+  /** The launches that count, by the names of their kernels; default: all. */
+  readonly counted?: RegExp;
   /** The whole over the part. */
   readonly scale: number;
   /** The same of the kernels that prepare an operand, once whatever the outputs are. Default: `scale`. */

@@ -1,6 +1,6 @@
 import { conv } from 'sparse-kernels';
 import { type SimulatedCase, shortTypes } from './cases.js';
-import { surface } from './surface.js';
+import { mapKinds, surface } from './surface.js';
 
 /** Submanifold 3 x 3 x 3 layers on the voxels of a surface: sites of the whole, channels. The part is a smaller surface. */
 const rows: readonly [sites: number, inputs: number, out: number][] = [
@@ -12,8 +12,18 @@ const rows: readonly [sites: number, inputs: number, out: number][] = [
 ];
 const PART_WIDTH = 48;
 
-/** Compared with the products of the pairs alone, as one dense product at full rate. */
+/** Maps of a surface, built on the device: the whole is simulated, as searches get longer with the sites. */
+const maps: readonly [width: number, kind: 'same' | 'down'][] = [
+  [316, 'same'],
+  [316, 'down'],
+];
+
 export function convCases(): SimulatedCase[] {
+  return [...layerCases(), ...mapCases()];
+}
+
+/** Compared with the products of the pairs alone, as one dense product at full rate. The map is on the device already. */
+function layerCases(): SimulatedCase[] {
   using map = conv.map(surface(PART_WIDTH, 1), { kernelSize: 3 });
   const partSites = PART_WIDTH ** 2;
   return rows.map(([sites, inputs, out]) => {
@@ -24,9 +34,20 @@ export function convCases(): SimulatedCase[] {
       program: 'convolved.ts',
       args: [PART_WIDTH, inputs, out],
       onOneMultiprocessor: true,
+      counted: /gather_mma|convert_rows/,
       scale,
       bytes: bytes + 27 * sites * 4, // the row of each site at each offset
       dense: { multiplyAdds: map.pairCount * scale * inputs * out, type: 'half', bytes },
     };
+  });
+}
+
+/** Compared with reading the coordinates once and writing the tables of the map once. */
+function mapCases(): SimulatedCase[] {
+  return maps.map(([width, kind]) => {
+    using map = conv.map(surface(width, 1), mapKinds[kind]);
+    const bytes = width ** 2 * 16 + map.coords.length * (kind === 'same' ? 0 : 4) + (map.coords.length / 4) * (27 * 4 + 4);
+    const whole = { program: 'mapped.ts', args: [width, kind], onOneMultiprocessor: false, scale: 1, bytes };
+    return { name: `map-${kind}-surface-${width ** 2}`, ...whole, dense: { multiplyAdds: 0, type: 'half', bytes } };
   });
 }

@@ -43,13 +43,15 @@ export function simulate(suite: string, glob: string | undefined, json: boolean)
 }
 
 function rowOf(benchCase: SimulatedCase): Row {
-  const launches = count(benchCase);
+  const launches = count(benchCase).filter(({ kernel }) => benchCase.counted?.test(kernel) ?? true);
   const modelled = model(benchCase, launches);
   const [limitedBy, modelledSeconds] = slowest(modelled);
   const loops = launches.flatMap((launch) => launch.loops.flatMap((loop) => loop.others_per_tensor_instruction ?? []));
   return {
     case: benchCase.name,
-    kernels: launches.map(({ kernel }) => /(\w+)(<|\()/.exec(kernel.replace(/^void /, '').replace(/^\w+::/, ''))?.[1] ?? kernel),
+    kernels: [
+      ...new Set(launches.map(({ kernel }) => /(\w+)(<|\()/.exec(kernel.replace(/^void /, '').replace(/^\w+::/, ''))?.[1] ?? kernel)),
+    ],
     bankConflicts: launches.reduce((sum, launch) => sum + launch.shared.bank_conflicts, 0),
     excessSectors: launches.reduce((sum, launch) => sum + launch.global_loads.excess_sectors, 0),
     othersPerTensor: loops[0] ?? null,

@@ -12,3 +12,9 @@ export function surface(width: number, channels: number): conv.SparseTensor {
   const spatialShape = [height(width, width) + 1, width, width];
   return conv.tensor({ coords, features: powersOfTwo(width * width * channels, 1), spatialShape });
 }
+
+/** Maps of a surface: of a layer that keeps its sites, and of one that halves the grid. */
+export const mapKinds = {
+  same: { kernelSize: 3 },
+  down: { mode: 'sparse', kernelSize: 3, stride: 2, padding: 1 },
+} as const;

@@ -1,9 +1,11 @@
 /** What the kernels may cost, counted by the simulator: numbers that do not depend on a machine. */
 import './simulated.js';
 
+import { conv } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
 import { type Launch, launchesOf as launches } from './launches.js';
 import { where } from './simulated.js';
+import { slope } from './slope-sites.js';
 
 const launchesOf = (multiprocessors: number, ...args: (string | number)[]) => launches('test/cuda/product.ts', multiprocessors, ...args);
 
@@ -119,3 +121,20 @@ test.skipIf(where !== 'simulator')('convolution over a map: 16 bytes a copy, no 
   const [mainLoop] = launch.loops.filter((loop) => loop.others_per_tensor_instruction !== undefined);
   expect(mainLoop?.others_per_tensor_instruction).toBeLessThan(4);
 });
+
+test.skipIf(where !== 'simulator')(
+  'maps on a device: nothing spilled, tables written in whole sectors, few products beside those of pairs',
+  () => {
+    const all = launches('test/cuda/slope.ts', 108, 48);
+    const named = (name: string) => all.filter(({ kernel }) => kernel.includes(name));
+    for (const name of ['match_sites', 'row_masks', 'arrange_rows', 'key_coordinates', 'site_keys']) {
+      expect(named(name).length).toBeGreaterThan(0);
+      for (const { global_stores } of named(name)) expect(global_stores.excess_sectors).toBe(0);
+    }
+    for (const { occupancy } of all) expect(occupancy).toMatchObject({ registers_from: 'ptxas', spilled_bytes: 0 });
+    const [product] = named('gather_mma') as [Launch];
+    const [instructions = 0] = Object.values(product.tensor_instructions);
+    const products = conv.map(slope(48), { kernelSize: 3 }).pairCount * 32 * 64;
+    expect((instructions * 16 * 8 * 16) / products).toBeLessThan(1.2); // 1.94 if rows stood in the order of the keys
+  },
+);

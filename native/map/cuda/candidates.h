@@ -27,32 +27,43 @@ __global__ void __launch_bounds__(kScanThreads) site_keys(const SiteKeysRun run)
   if (!ok) atomicMax(run.bad, static_cast<unsigned long long>(run.rows - row));
 }
 
-// Blocks: of input rows, for each offset. What a block finds it writes in one piece, wherever: the keys are sorted next.
+// Blocks: of input rows, for each run of offsets, which differ on the last axis only: found twice, first to count. What a block finds it
+// writes in one piece, wherever: the keys are sorted next.
 __global__ void __launch_bounds__(kScanThreads) reach_candidates(const CandidatesRun run) {
   __shared__ unsigned long long begin;
-  const int64_t row_blocks = (run.in_rows + kScanThreads - 1) / kScanThreads;
-  const int32_t* d = run.offsets.offsets + blockIdx.x / row_blocks * run.out_grid.axes;
-  const int64_t row = blockIdx.x % row_blocks * kScanThreads + threadIdx.x;
-  bool found = row < run.in_rows;
-  uint64_t key = 0;
-  if (found) {
-    int32_t site[1 + kMaxAxes];
-    load_site(run.in, row, 1 + run.out_grid.axes, site);
-    key = static_cast<uint64_t>(site[0]) * static_cast<uint64_t>(run.out_grid.step[0]);
-    found = site[0] >= 0 && site[0] < run.out_grid.extent[0];
+  const int axes = run.out_grid.axes;
+  const bool transposed = run.offsets.transposed;
+  const auto row_blocks = static_cast<uint32_t>((run.in_rows + kScanThreads - 1) / kScanThreads);
+  const uint32_t offsets_run = blockIdx.x / row_blocks;
+  const int first = run.offsets.starts[offsets_run], end = run.offsets.starts[offsets_run + 1];
+  const int32_t* d = run.offsets.offsets + static_cast<int64_t>(first) * axes;
+  const int64_t row = static_cast<int64_t>(blockIdx.x % row_blocks) * kScanThreads + threadIdx.x;
+  int32_t site[1 + kMaxAxes] = {};
+  if (row < run.in_rows) load_site(run.in, row, 1 + axes, site);
+  bool there = row < run.in_rows && site[0] >= 0 && site[0] < run.out_grid.extent[0];
+  uint64_t key = static_cast<uint64_t>(site[0]) * static_cast<uint64_t>(run.out_grid.step[0]);
+  int32_t x = 0;  // on the last axis
+  int64_t stride = 1, extent = 0;
 #pragma unroll
-    for (int a = 0; a < kMaxAxes; ++a) {
-      if (a >= run.out_grid.axes || !found) break;
-      const int64_t out = other_end(site[1 + a], run.offsets.stride[a], d[a], !run.offsets.transposed, run.out_grid.extent[1 + a]);
-      found = out >= 0;
-      key += static_cast<uint64_t>(out) * static_cast<uint64_t>(run.out_grid.step[1 + a]);
-    }
+  for (int a = 0; a < kMaxAxes; ++a) {
+    if (a >= axes) break;
+    x = site[1 + a], stride = run.offsets.stride[a], extent = run.out_grid.extent[1 + a];
+    if (a == axes - 1) break;
+    const int64_t out = other_end(x, stride, d[a], !transposed, extent);
+    there &= out >= 0;
+    key += static_cast<uint64_t>(out) * static_cast<uint64_t>(run.out_grid.step[1 + a]);
   }
-  int total;
-  const int before = exclusive_sum(found, &total);
-  if (threadIdx.x == 0 && total > 0) begin = atomicAdd(&run.findings->candidates, static_cast<unsigned long long>(total));
+  int count = 0, total;
+  for (int i = first; i < end; ++i) count += there && other_end(x, stride, d[axes - 1] + (i - first), !transposed, extent) >= 0;
+  const int before = exclusive_sum(count, &total);
+  if (total == 0) return;
+  if (threadIdx.x == 0) begin = atomicAdd(&run.findings->candidates, static_cast<unsigned long long>(total));
   __syncthreads();
-  if (found) run.keys[begin + before] = key;
+  uint64_t* to = run.keys + begin + before;
+  for (int i = first; count > 0 && i < end; ++i) {
+    const int64_t out = other_end(x, stride, d[axes - 1] + (i - first), !transposed, extent);
+    if (out >= 0) *to++ = key + static_cast<uint64_t>(out);  // the step of the last axis is 1
+  }
 }
 
 // Whether the block's thread has a key that differs from the one before it.
@@ -70,6 +81,7 @@ __global__ void __launch_bounds__(kScanThreads) count_unique(const UniqueRun run
 }
 
 __global__ void __launch_bounds__(kScanThreads) keep_unique(const UniqueRun run) {
+  if (blockIdx.x * int64_t{kScanThreads} >= static_cast<int64_t>(run.findings->candidates)) return;
   uint64_t key = 0;
   const bool first = is_first(run, &key);
   int total;

@@ -95,9 +95,9 @@ int mask_bits(int64_t groups);
 int launch_masks(const int32_t* natural, int64_t groups, int64_t out_rows, int64_t positions, uint64_t* masks, int32_t* order,
                  MapFindings* findings, void* stream);
 
-// The tables of native/cuda/map_view.h, from natural and order.
-int launch_arrange(const int32_t* natural, const int32_t* order, int64_t groups, int64_t out_rows, int64_t positions, int32_t* rows,
-                   int32_t* counts, int32_t* active, void* stream);
+// The tables of native/cuda/map_view.h, from natural, order and the masks in that order.
+int launch_arrange(const int32_t* natural, const int32_t* order, const uint64_t* masks, int64_t groups, int64_t out_rows, int64_t positions,
+                   int32_t* rows, int32_t* counts, int32_t* active, void* stream);
 
 // Numbers of a pooling map, in the order of lib/conv/windows.ts.
 enum class WindowNumber : int {

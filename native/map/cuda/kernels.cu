@@ -32,7 +32,7 @@ int launch_site_keys(const SiteKeysRun& run, void* stream) {
 }
 
 int launch_candidates(const CandidatesRun& run, void* stream) {
-  const int64_t blocks = ceil_div(run.in_rows, kScanThreads) * run.offsets.groups;
+  const int64_t blocks = ceil_div(run.in_rows, kScanThreads) * run.offsets.runs;
   if (blocks > 0) reach_candidates<<<static_cast<unsigned>(blocks), kScanThreads, 0, as_stream(stream)>>>(run);
   return cudaGetLastError();
 }
@@ -79,9 +79,9 @@ int launch_masks(const int32_t* natural, int64_t groups, int64_t out_rows, int64
   return cudaGetLastError();
 }
 
-int launch_arrange(const int32_t* natural, const int32_t* order, int64_t groups, int64_t out_rows, int64_t positions, int32_t* rows,
-                   int32_t* counts, int32_t* active, void* stream) {
-  const ArrangeRun run = {natural, order, groups, out_rows, positions, rows, counts, active};
+int launch_arrange(const int32_t* natural, const int32_t* order, const uint64_t* masks, int64_t groups, int64_t out_rows, int64_t positions,
+                   int32_t* rows, int32_t* counts, int32_t* active, void* stream) {
+  const ArrangeRun run = {natural, order, masks, groups, out_rows, positions, rows, counts, active, mask_bits(groups)};
   if (positions > 0) arrange_rows<<<blocks_of(positions, kMapBlock), kMapBlock, 0, as_stream(stream)>>>(run);
   return cudaGetLastError();
 }

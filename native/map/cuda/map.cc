@@ -56,8 +56,8 @@ Status CudaMap::arrange(const CudaBuffer& natural, CudaBuffer* findings) {
   if (error == 0) error = launch_sort(&sort, stream);
   if (sort.values != order_.as<int32_t>()) std::swap(order_, other_order);
   if (error == 0)
-    error = launch_arrange(table, order_.as<int32_t>(), groups_, out_rows_, positions_, rows_.as<int32_t>(), counts_.as<int32_t>(),
-                           active_.as<int32_t>(), stream);
+    error = launch_arrange(table, order_.as<int32_t>(), sort.keys, groups_, out_rows_, positions_, rows_.as<int32_t>(),
+                           counts_.as<int32_t>(), active_.as<int32_t>(), stream);
   return cuda_status(error, kWhat);
 }
 
