@@ -82,6 +82,14 @@ const chains: Record<string, (streams: Streams) => Promise<DeviceTensor>> = {
     using y = await layer.run(pooled, map, on(b));
     return await conv.avgPool(y, map, on(a));
   },
+  'a map that one brings to the device and the other reads': async ([a, b]) => {
+    const map = conv.map(sites, { kernelSize: 3 });
+    using there = await toDevice({ data: sites.features, dims: [sites.features.length / 8, 8] }, 'cuda');
+    using first = await conv.maxPool(there, map, on(a));
+    const second = await conv.maxPool(there, map, on(b));
+    expect((await second.to('cpu', on(b))).data).toEqual((await first.to('cpu', on(a))).data);
+    return second;
+  },
   'maps, layer and its inverse, avgPool': async ([a, b]) => {
     using coords = (await toDevice(
       { data: sites.coords, dims: [sites.features.length / 8, 3], type: 'int32' },
