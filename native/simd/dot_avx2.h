@@ -23,6 +23,12 @@ struct Avx2Dot : Avx2 {
   }
   static inline void widen_bytes(const int8_t* p, int16_t* to) { store_i32(to, _mm256_cvtepi8_epi16(bits128(p))); }
   static inline Pair splat_pair(const int16_t* p) { return _mm256_set1_epi32(bits32(p)); }
+  static inline void splat_pairs(const int16_t* p, Pair& first, Pair& second) {  // one load: products need all others
+    long long bits;
+    __builtin_memcpy(&bits, p, 8);
+    const __m256i both = _mm256_set1_epi64x(bits);
+    first = _mm256_shuffle_epi32(both, 0x00), second = _mm256_shuffle_epi32(both, 0x55);
+  }
   static inline void add_pairs(const int16_t* a, const int16_t* b, Pair w, I32& low, I32& high) {
     const __m256i va = load_i32(a), vb = load_i32(b);
     low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_unpacklo_epi16(va, vb), w));

@@ -29,6 +29,7 @@ struct Avx512Dot : Avx512 {
     __builtin_memcpy(&bits, p, 4);
     return _mm512_set1_epi32(bits);
   }
+  static inline void splat_pairs(const int16_t* p, Pair& first, Pair& second) { first = splat_pair(p), second = splat_pair(p + 2); }
   static inline void add_pairs(const int16_t* a, const int16_t* b, Pair w, I32& low, I32& high) {
     const __m512i va = load_i32(a), vb = load_i32(b);
     low = add_products(low, _mm512_unpacklo_epi16(va, vb), w);

@@ -62,6 +62,7 @@ struct PortableDot : Portable<kLaneCount> {
     int32_t first, second;
   };
   static inline Pair splat_pair(const int16_t* p) { return {p[0], p[1]}; }
+  static inline void splat_pairs(const int16_t* p, Pair& first, Pair& second) { first = splat_pair(p), second = splat_pair(p + 2); }
   // low += w[0] * a + w[1] * b for the first L tokens, high the same for the last L.
   static inline void add_pairs(const int16_t* a, const int16_t* b, Pair w, I32& low, I32& high) {
     low += w.first * shorts(a) + w.second * shorts(b);

@@ -19,7 +19,9 @@ namespace sk {
 namespace {
 
 constexpr int kPairsOfFour = 6;
-constexpr int kMostPairVectors = 4;  // of a panel: with more, the pairs of a k block do not stay in L1
+// Widest panel: 64 tokens. With more, the pairs of a k block do not stay in L1.
+template <class V>
+constexpr int kMostPairVectors = V::kLanes < 8 ? 8 : 64 / V::kLanes;
 
 // Four inputs of L tokens -> their six pairs. Pair i < j is number i + 2j - 2, less 1 from (0, 2) on.
 template <class V>
@@ -40,7 +42,7 @@ static void quantise_pairs(const void* x_data, const float* scales, int64_t toke
   constexpr int kLanes = V::kLanes;
   const int64_t width = static_cast<int64_t>(vectors) * kLanes;
   auto* panel = reinterpret_cast<uint32_t*>(panel_data);
-  alignas(64) float inverse[kMostPairVectors * kLanes];
+  alignas(64) float inverse[kMostPairVectors<V> * kLanes];
   for (int64_t i = 0; i < width; ++i) inverse[i] = i < tokens ? 1 / scales[i] : 0;
   for (int64_t go = k0; go < k1; go += kGo) {
     const int64_t end = go + kGo < k1 ? go + kGo : k1;
@@ -97,13 +99,16 @@ struct Int8Pairs {
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) acc[v] = first ? V::zero_i32() : V::load_i32(acc_row + v * kLanes);
     for (int64_t w = 0; w < words; ++w, weights += 16 * kLanes, offsets += 8 * kLanes, panel += 16 * kPairsOfFour * kWidth) {
-#pragma GCC unroll 8
-      for (int pair = 0; pair < 8; ++pair) {
-        const int quad = pair / 2, half = pair % 2;
-        const int16_t* x = panel + quad * (4 * kPairsOfFour * kWidth) + offsets[quad * 2 * kLanes + half];
-        const auto weight = V::splat_pair(weights + quad * 4 * kLanes + half * 2);
+#pragma GCC unroll 4
+      for (int quad = 0; quad < 4; ++quad) {
+        const int16_t* groups = panel + quad * (4 * kPairsOfFour * kWidth);
+        const int16_t *x = groups + offsets[quad * 2 * kLanes], *next_x = groups + offsets[quad * 2 * kLanes + 1];
+        typename V::Pair weight, next_weight;
+        V::splat_pairs(weights + quad * 4 * kLanes, weight, next_weight);
 #pragma GCC unroll 8
         for (int v = 0; v < kVectors; ++v) V::add_pair(x + v * 2 * kLanes, weight, acc[v]);
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) V::add_pair(next_x + v * 2 * kLanes, next_weight, acc[v]);
       }
     }
 #pragma GCC unroll 8
@@ -133,11 +138,13 @@ struct Int8Pairs {
   }
 };
 
-// Panels of 4 or 2 vectors.
+// Panels as wide as they may be, or of 4 or 2 vectors.
 template <class V>
 static void int8_pairs(const SpmmTile& tile, int vectors) {
-  if (vectors == kMostPairVectors)
-    Int8Pairs<V, kMostPairVectors>::run(tile);
+  if (vectors == kMostPairVectors<V>)
+    Int8Pairs<V, kMostPairVectors<V>>::run(tile);
+  else if (vectors == 4)
+    Int8Pairs<V, 4>::run(tile);
   else
     Int8Pairs<V, 2>::run(tile);
 }

@@ -44,7 +44,7 @@ constexpr SpmmKernel int8_kernel(const char* name) {
   else if constexpr (is_int4<T>)
     return {name, kN, kM, 0, V::kLanes, 1, 4, nullptr, nullptr, &w4a8_tokens<V>, &kQuantiseUnits<V, true>};
   else if constexpr (kM == 4 && kN == 2)
-    return {name, 2, 4, 0, V::kLanes, 4, 4, nullptr, &int8_pairs<V>, &int8_few_tokens<V, 4, 2>, &kQuantisePairs<V>};
+    return {name, 2, 4, 0, V::kLanes, kMostPairVectors<V>, 4, nullptr, &int8_pairs<V>, &int8_few_tokens<V, 4, 2>, &kQuantisePairs<V>};
   else {
     constexpr int kVectors = widest_panel(kN, kM, kWidest);
     return {name,         kN, kM, 0, V::kLanes, kVectors, 4, nullptr, &int8_many_tokens<V, kM, kN, kVectors>, &int8_few_tokens<V, kM, kN>,

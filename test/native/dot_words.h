@@ -74,10 +74,13 @@ struct DotWords {
   }
   static bool add_pair() {
     const Memory from = some(2, 127);
-    const int16_t w[2] = {-127, 126};
+    const int16_t w[2] = {-127, 126}, two[4] = {-100, 26, -27, 100};  // which add up to w
     auto acc = V::zero_i32();
+    typename V::Pair first, second;
+    V::splat_pairs(two, first, second);
     V::add_pair(reinterpret_cast<const int16_t*>(from.b), V::splat_pair(w), acc);
-    V::add_pair(reinterpret_cast<const int16_t*>(from.b), V::splat_pair(w), acc);
+    V::add_pair(reinterpret_cast<const int16_t*>(from.b), first, acc);
+    V::add_pair(reinterpret_cast<const int16_t*>(from.b), second, acc);
     Memory sums = {};
     V::store_i32(sums.b, acc);
     const Memory again = out_of(V::load_i32(sums.b)), floats = out_of(V::to_float(acc));
