@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "../core/dtype_of.h"
 #include "../core/parallel.h"
 
 namespace sk {
@@ -15,13 +16,6 @@ namespace sk {
 #include "kernels.def"
 
 namespace {
-
-template <class T>
-constexpr DType dtype_of = DType::kFloat32;
-template <>
-constexpr DType dtype_of<Half> = DType::kFloat16;
-template <>
-constexpr DType dtype_of<BHalf> = DType::kBFloat16;
 
 struct Row {
   const KHotKernel* kernel;

@@ -4,7 +4,6 @@
 #include <iterator>
 
 #include "../core/parallel.h"
-#include "../simd/half.h"
 #include "pack.h"
 
 namespace sk {
@@ -20,17 +19,6 @@ namespace sk {
 #include "kernels.def"
 
 namespace {
-
-template <class T>
-constexpr DType dtype_of = DType::kFloat32;
-template <>
-constexpr DType dtype_of<Half> = DType::kFloat16;
-template <>
-constexpr DType dtype_of<BHalf> = DType::kBFloat16;
-template <>
-constexpr DType dtype_of<int8_t> = DType::kInt8;
-template <>
-constexpr DType dtype_of<Int4> = DType::kInt4;
 
 struct Row {
   const SpmmKernel* kernel;

@@ -19,10 +19,10 @@
 #include <string>
 #include <vector>
 
+#include "../core/dtype_of.h"
 #include "../core/kernel.h"
 #include "../core/memory.h"
 #include "../core/status.h"
-#include "../core/tensor.h"
 #include "band.h"
 #include "csr.h"
 #include "groups.h"
@@ -30,6 +30,9 @@
 #include "pack.h"
 
 namespace sk {
+
+template <>
+constexpr DType dtype_of<Int4> = DType::kInt4;
 
 struct SpmmOptions {
   MatrixView weight = {nullptr, DType::kFloat32, 0, 0};  // [out, in], pruned

@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "../../core/dtype_of.h"
 #include "../../core/parallel.h"
-#include "../../simd/half.h"
 
 namespace sk {
 
@@ -19,11 +19,6 @@ namespace sk {
 #endif
 
 namespace {
-
-template <class T>
-constexpr DType dtype_of = DType::kFloat16;
-template <>
-constexpr DType dtype_of<BHalf> = DType::kBFloat16;
 
 struct Row {
   const char* name;

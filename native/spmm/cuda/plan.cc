@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "../../simd/half.h"
 #include "../band.h"
 #include "tf32.h"
 
@@ -39,17 +38,6 @@ struct Row {
     return format.tf32 ? tf32 : m == 0 || ((m == o.m || o.m == 2) && o.n <= n);
   }
 };
-
-template <class T>
-constexpr DType dtype_of = DType::kFloat32;
-template <>
-constexpr DType dtype_of<Half> = DType::kFloat16;
-template <>
-constexpr DType dtype_of<BHalf> = DType::kBFloat16;
-template <>
-constexpr DType dtype_of<int8_t> = DType::kInt8;
-template <>
-constexpr DType dtype_of<Int4> = DType::kInt4;
 
 }  // namespace
 
