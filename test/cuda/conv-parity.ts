@@ -1,5 +1,5 @@
 import { type CudaKernelInfo, conv, toDevice } from 'sparse-kernels';
-import { type ConvCase, denseCases } from '../cases/conv.js';
+import { type ConvCase, denseCases, denseTileCases } from '../cases/conv.js';
 import type { Check } from '../kernels/check.js';
 import { prepare } from '../kernels/conv-parity.js';
 import { dotTolerance, firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
@@ -9,9 +9,9 @@ import { smallIntegers, uniform } from '../support/random.js';
 import { randomVolume } from '../support/volumes.js';
 import { differenceOfMaps, mapOnDevice } from './map-on-device.js';
 
-/** All cases of dense layers, and some for the tiles of the CUDA kernel: 128 output rows, 64 outputs, 32 inputs. */
+/** All cases of dense layers, masked images among them, and some for the tiles of the CUDA kernel: 128 output rows, 64 outputs, 32 inputs. */
 const cases: readonly ConvCase[] = [
-  ...denseCases.filter((c) => (c.groups ?? 1) === 1),
+  ...[...denseCases, ...denseTileCases].filter((c) => (c.groups ?? 1) === 1),
   {
     name: 'several row blocks, 65 outputs',
     mode: 'submanifold',
@@ -38,7 +38,7 @@ async function compareWithOracle(c: ConvCase, row: CudaKernelInfo, fill: typeof 
   const { size, stride = size.map(() => 1), dilation = size.map(() => 1) } = c;
   const padding = c.mode === 'submanifold' ? size.map((k, a) => ((k - 1) / 2) * (dilation[a] as number)) : (c.padding ?? size.map(() => 0));
   const rounded = (length: number, seed: number) => fill(length, seed).map((v) => roundTo(row.dtype as HalfType, v)); // what is multiplied
-  const volume = randomVolume(c.batch ?? 1, c.shape, c.inputs, c.density, rounded);
+  const volume = randomVolume(c.batch ?? 1, c.shape, c.inputs, c.density, rounded, 1, c.cell);
   const volumeOfKernel = size.reduce((a, b) => a * b, 1);
   const weight = rounded(c.outputs * volumeOfKernel * c.inputs, 3);
   const bias = c.bias ? fill(c.outputs, 4) : undefined;

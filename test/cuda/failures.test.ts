@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { where } from './simulated.js';
+import { simulatedAddon, where } from './simulated.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -73,6 +73,25 @@ describe.skipIf(where !== 'simulator')('in the simulator', () => {
     expect(await program(body, { GPUSIM_DEVICE: 'rtx3090' })).toMatch(
       /^4\nERR_SK_DEVICE expected a device with \d+ bytes of shared memory a block for headDim 136 but .* has 101376$/,
     );
+  });
+
+  test('kernels without a driver, or without a device: a named error, and the CPU goes on', async () => {
+    const body = `
+      console.log(devices()[1].available, devices()[1].reason);
+      try { nm.plan(options); } catch (error) { console.log(code(error)); }
+      console.log(await toDevice(x, 'cuda').catch(code), (await nm.plan({ weight, pattern: '2:4' }).run(x)).data[0]);`;
+    const real = simulatedAddon.replace('_sim.node', '.node'); // with NVIDIA's runtime
+    expect(await program(body, { SK_BINARY: real })).toMatch(/^false .*(driver|device).*\nERR_SK_DEVICE\nERR_SK_DEVICE 64$/);
+  });
+
+  test('a device of an older architecture is not used, and says why; the CPU goes on', async () => {
+    const body = `
+      console.log(JSON.stringify(devices()[1]));
+      try { nm.plan(options); } catch (error) { console.log(code(error)); }
+      console.log(await toDevice(x, 'cuda').catch(code), (await nm.plan({ weight, pattern: '2:4' }).run(x)).data[0]);`;
+    const reason = 'expected a device of compute capability 8.0 or more but gpusim V100 has 7.0';
+    const lines = [JSON.stringify({ type: 'cuda', available: false, reason }), 'ERR_SK_DEVICE', 'ERR_SK_DEVICE 64'];
+    expect(await program(body, { GPUSIM_DEVICE: 'v100' })).toBe(lines.join('\n'));
   });
 
   test('process.exit() in mid-run exits with its code', async () => {

@@ -125,6 +125,8 @@ describe.skipIf(skip !== '').each(simulators)(`$name${skip}`, (simulator) => {
       expect((await run('host', ['limits_and_attributes'], { GPUSIM_DEVICE: device })).stdout, device).toContain(
         'ok limits_and_attributes',
       );
-    expect((await run('basics', ['saxpy'], { GPUSIM_DEVICE: 'tpu' })).stderr).toMatch(/expected a100, rtx3090 or h100 but received 'tpu'/);
+    expect((await run('basics', ['saxpy'], { GPUSIM_DEVICE: 'tpu' })).stderr).toMatch(
+      /expected a100, rtx3090, h100 or v100 but received 'tpu'/,
+    );
   });
 });

@@ -15,6 +15,7 @@ constexpr DeviceModel kModels[] = {
     {"a100", "gpusim A100", 8, 0, 108, 80 * kGb, 164 * kKb, 163 * kKb, 2048, 32, 40 * kMb, 5120},
     {"rtx3090", "gpusim RTX 3090", 8, 6, 82, 24 * kGb, 100 * kKb, 99 * kKb, 1536, 16, 6 * kMb, 384},
     {"h100", "gpusim H100", 9, 0, 132, 80 * kGb, 228 * kKb, 227 * kKb, 2048, 32, 50 * kMb, 5120},
+    {"v100", "gpusim V100", 7, 0, 80, 32 * kGb, 96 * kKb, 96 * kKb, 2048, 32, 6 * kMb, 4096},
 };
 
 const DeviceModel& named_model() {
@@ -22,7 +23,7 @@ const DeviceModel& named_model() {
   if (!name) return kModels[0];
   for (const DeviceModel& model : kModels)
     if (std::strcmp(name, model.name) == 0) return model;
-  std::fprintf(stderr, "gpusim: GPUSIM_DEVICE: expected a100, rtx3090 or h100 but received '%s'\n", name);
+  std::fprintf(stderr, "gpusim: GPUSIM_DEVICE: expected a100, rtx3090, h100 or v100 but received '%s'\n", name);
   std::exit(1);
 }
 
