@@ -141,9 +141,16 @@ export interface NativeKvCache {
   readonly bytes: number;
 }
 
+/** Results 0 .. count - 1, and the merged one: outputs [rows, headDim] and lses [rows]. */
+export type NativeAttendMergeCudaOptions = { count: number; rows: number; headDim: number } & {
+  readonly [operand in `output${number | ''}` | `lse${number | ''}`]: NativeDeviceArray;
+};
+
 export interface NativeAttention {
   AttendPlan: new (options: NativeAttendOptions) => NativeAttendPlan;
   AttendCudaPlan: new (options: NativeAttendOptions, capacity: NativeListCapacity) => NativeAttendCudaPlan;
+  /** The same as attendMerge; on the device. */
+  attendMergeCuda(options: NativeAttendMergeCudaOptions, call: NativeDeviceCall): Promise<void>;
   KvCache: new (options: NativeKvCacheOptions) => NativeKvCache;
   /** Results of disjoint keys, outputs [rows, headDim] and lses [rows], into one; output and lse must be new. */
   attendMerge(

@@ -1,8 +1,12 @@
+import { DeviceTensor } from '../device-tensor.js';
 import { rangeError, typeError } from '../errors.js';
 import { cancellable, guarded } from '../handle.js';
 import { native } from '../native.js';
-import { allocate, tensor } from '../tensor.js';
+import { allocate, type TensorView, tensor } from '../tensor.js';
 import { describe } from '../validate.js';
+import { deviceTensor } from './cuda-call.js';
+import { mergeOnDevice } from './cuda-merge.js';
+import type { CudaAttentionResult } from './cuda-plan.js';
 import type { AttentionResult } from './types.js';
 
 /**
@@ -11,8 +15,10 @@ import type { AttentionResult } from './types.js';
  *
  * Dao et al., "FlashAttention" (NeurIPS 2022), for the identity.
  *
- * @param results - of the same shapes, in the layout `[batch, heads, N, headDim]`
- * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE`, SparseKernelsError `ERR_SK_MEMORY`
+ * @param results - of the same shapes, in the layout `[batch, heads, N, headDim]`; all in host memory, or all on the device (1 to 16), where the
+ * merged one is then, too
+ * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE`, SparseKernelsError `ERR_SK_MEMORY` /
+ * `ERR_SK_DISPOSED` / `ERR_SK_CUDA`
  * @example
  * ```ts
  * import { attention } from 'sparse-kernels';
@@ -25,19 +31,36 @@ import type { AttentionResult } from './types.js';
  * lse.data[0]; // ln 2
  * ```
  */
-export async function merge(...results: readonly [AttentionResult, ...AttentionResult[]]): Promise<AttentionResult> {
-  const views = results.map((result, i) => {
+export async function merge(...results: readonly [AttentionResult, ...AttentionResult[]]): Promise<AttentionResult>;
+export async function merge(...results: readonly [CudaAttentionResult, ...CudaAttentionResult[]]): Promise<CudaAttentionResult>;
+export async function merge(
+  ...results: readonly (AttentionResult | CudaAttentionResult)[]
+): Promise<AttentionResult | CudaAttentionResult> {
+  if (results[0]?.output instanceof DeviceTensor) {
+    return mergeOnDevice(statesOf(results, (value, name) => deviceTensor(value, name, ['float32'])));
+  }
+  return mergeOnHost(statesOf(results, (value, name) => tensor(value as AttentionResult['output'], name, ['float32'])));
+}
+
+interface State<T> {
+  readonly output: T;
+  readonly lse: T;
+}
+
+/** Results of the same shapes, each tensor as `read` checks it. */
+function statesOf<T extends { readonly dims: readonly number[] }>(
+  results: readonly (AttentionResult | CudaAttentionResult)[],
+  read: (value: unknown, name: string) => T,
+): [State<T>, ...State<T>[]] {
+  const states = results.map((result, i) => {
     if (typeof result !== 'object' || result === null) {
       throw typeError('ERR_SK_TYPE', `expected result ${i} to be { output, lse } but received ${describe(result)}`);
     }
-    return {
-      output: tensor(result.output, `results[${i}].output`, ['float32']),
-      lse: tensor(result.lse, `results[${i}].lse`, ['float32']),
-    };
+    return { output: read(result.output, `results[${i}].output`), lse: read(result.lse, `results[${i}].lse`) };
   });
-  const [first] = views;
+  const [first, ...others] = states;
   if (first === undefined) throw rangeError('ERR_SK_SHAPE', 'expected at least one result to merge');
-  for (const { output, lse } of views) {
+  for (const { output, lse } of states) {
     const whole = [...lse.dims, output.dims.at(-1)];
     if (String(output.dims) !== String(first.output.dims) || String(whole) !== String(output.dims)) {
       throw rangeError(
@@ -46,6 +69,11 @@ export async function merge(...results: readonly [AttentionResult, ...AttentionR
       );
     }
   }
+  return [first, ...others];
+}
+
+async function mergeOnHost(views: readonly [State<TensorView<'float32'>>, ...State<TensorView<'float32'>>[]]): Promise<AttentionResult> {
+  const [first] = views;
   const rows = first.lse.data.length;
   const headDim = first.output.dims.at(-1) as number;
   const output = allocate('float32', rows * headDim, 'the output');

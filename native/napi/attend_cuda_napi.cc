@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "../attend/cuda/merge.h"
 #include "../attend/cuda/plan.h"
 #include "../attend/cuda/vertical_slash.h"
 #include "attend_napi.h"
@@ -137,10 +138,28 @@ Napi::Value vertical_slash_cuda(const Napi::CallbackInfo& info) {
   return arrays.queue([run](const std::shared_ptr<const CudaDevice>& device) { return vertical_slash_on_cuda(*device, run); });
 }
 
+// attendMergeCuda({ count, rows, headDim, output0, lse0, .., output, lse }, call) -> Promise<void>
+Napi::Value attend_merge_cuda(const Napi::CallbackInfo& info) {
+  const Napi::Object o = object(info[0], "options");
+  DeviceCall arrays(o, info[1]);
+  AttendMergeRun run = {};
+  run.count = static_cast<int>(integer(o.Get("count"), "count", 1, kMostMerged));
+  run.rows = integer(o.Get("rows"), "rows", 0, INT32_MAX), run.head_dim = integer(o.Get("headDim"), "headDim", 0, INT32_MAX);
+  for (int i = 0; i < run.count; ++i) {
+    const std::string number = std::to_string(i);
+    run.output[i] = arrays.get(("output" + number).c_str(), DType::kFloat32, run.rows, run.head_dim)->as<float>();
+    run.lse[i] = arrays.get(("lse" + number).c_str(), DType::kFloat32, run.rows, 1)->as<float>();
+  }
+  run.merged = arrays.out("output", DType::kFloat32, run.rows, run.head_dim)->as<float>();
+  run.merged_lse = arrays.out("lse", DType::kFloat32, run.rows, 1)->as<float>();
+  return arrays.queue([run](const std::shared_ptr<const CudaDevice>& device) { return attend_merge_on_cuda(*device, run); });
+}
+
 }  // namespace
 
 void define_attend_cuda(Napi::Env env, Napi::Object exports) {
   exports.Set("AttendCudaPlan", AttendCudaPlanObject::define(env));
+  exports.Set("attendMergeCuda", Napi::Function::New(env, attend_merge_cuda, "attendMergeCuda"));
   exports.Set("verticalSlashCuda", Napi::Function::New(env, vertical_slash_cuda, "verticalSlashCuda"));
 }
 

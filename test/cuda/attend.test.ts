@@ -1,8 +1,9 @@
 /** Attention on a device: what its plans promise beside results, and what happens on bad input. */
 import './simulated.js';
 
-import { attention, type DeviceTensor, type TensorLike, toDevice } from 'sparse-kernels';
+import { attention, type DeviceTensor, devices, type TensorLike, toDevice } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
+import { firstMismatch } from '../reference/compare.js';
 import { halfBits } from '../reference/round.js';
 import { uniform } from '../support/random.js';
 import { where } from './simulated.js';
@@ -16,6 +17,17 @@ const operand = (count: number, seed: number, type: 'float16' | 'bfloat16' = 'fl
   type,
 });
 const [q, k, v] = [operand(heads, 1), operand(1, 2), operand(1, 3)];
+
+/** A result of rows of which every third has no keys; those of `none` have none at all. */
+async function stateOf(seed: number, dims: readonly number[], none = -1): Promise<attention.CudaAttentionResult> {
+  const [rows, d] = [dims.slice(0, -1).reduce((a, b) => a * b, 1), dims.at(-1) as number];
+  const keyless = (row: number) => row === none || row % 3 === seed % 3;
+  const lse = uniform(rows, seed).map((x, row) => (keyless(row) ? Number.NEGATIVE_INFINITY : 40 * x));
+  const output = uniform(rows * d, seed + 100).map((x, i) => (keyless(Math.floor(i / d)) ? Number.NaN : x)); // which must not matter
+  const put = async (data: Float32Array, dims: readonly number[]) =>
+    (await toDevice({ data, dims: [...dims] }, 'cuda')) as DeviceTensor<'float32'>;
+  return { output: await put(output, dims), lse: await put(lse, dims.slice(0, -1)) };
+}
 
 describe.skipIf(where.startsWith('nowhere'))('attention on a device', () => {
   test('host tensors give host tensors, device tensors device tensors, bit for bit the same', async () => {
@@ -43,6 +55,33 @@ describe.skipIf(where.startsWith('nowhere'))('attention on a device', () => {
     await expect(plan.run(q, k, v, { signal: AbortSignal.abort('enough') })).rejects.toBe('enough');
   });
 
+  test.each([
+    [1, [1, 2, 3, 8]],
+    [2, [2, 3, 5, 72]],
+    [3, [1, 1, 1, 1]],
+    [16, [1, 4, 7, 256]],
+    [2, [1, 2, 0, 64]],
+  ])('%i results over disjoint keys are merged there, dims %j', async (count, dims) => {
+    const results = await Promise.all(Array.from({ length: count }, (_, i) => stateOf(i, dims, 4)));
+    const parts = await Promise.all(
+      results.map(async ({ output, lse }) => ({ output: (await output.to('cpu')).data, lse: (await lse.to('cpu')).data })),
+    );
+    const before = devices()[1]?.cuda;
+    const merged = await attention.merge(...(results as [attention.CudaAttentionResult]));
+    expect(devices()[1]?.cuda).toEqual(before);
+    const [lse, output] = [await merged.lse.to('cpu'), await merged.output.to('cpu')];
+    expect([lse.dims, output.dims]).toEqual([dims.slice(0, -1), dims]);
+    const d = dims.at(-1) as number;
+    const total = Array.from(lse.data, (_, row) => parts.reduce((sum, part) => sum + Math.exp(part.lse[row] as number), 0));
+    const expected = Array.from(output.data, (_, i) => {
+      const row = Math.floor(i / d);
+      const share = (part: { lse: Float32Array }) => (total[row] === 0 ? 0 : Math.exp(part.lse[row] as number) / (total[row] as number));
+      return parts.reduce((sum, part) => (share(part) === 0 ? sum : sum + share(part) * (part.output[i] as number)), 0);
+    });
+    expect(firstMismatch(lse.data, total.map(Math.log), 2e-5)).toBeNull(); // a lse of 40 has units of 4e-6
+    expect(firstMismatch(output.data, expected, 2e-5)).toBeNull();
+  });
+
   const run = (...operands: unknown[]) => attention.plan(options).run(...(operands as [TensorLike, TensorLike, TensorLike]));
   const bad: [string, () => Promise<unknown> | unknown, string][] = [
     ['float32', () => attention.plan({ ...options, dtype: 'float32' } as never), 'ERR_SK_ISA'],
@@ -57,6 +96,38 @@ describe.skipIf(where.startsWith('nowhere'))('attention on a device', () => {
     ['k of another shape', () => run(q, operand(heads, 2), v), 'ERR_SK_SHAPE'],
     ['k in host memory with q on the device', async () => run(await toDevice(q, 'cuda'), k, v), 'ERR_SK_DTYPE'],
     ['k on the device with q in host memory', async () => run(q, await toDevice(k, 'cuda'), v), 'ERR_SK_TYPE'],
+    [
+      'merging results of other shapes',
+      async () => attention.merge(await stateOf(1, [1, 2, 3, 8]), await stateOf(2, [1, 2, 4, 8])),
+      'ERR_SK_SHAPE',
+    ],
+    [
+      'merging more results than there is room for',
+      async () => attention.merge(...(new Array(17).fill(await stateOf(1, [1, 1, 1, 8])) as [attention.CudaAttentionResult])),
+      'ERR_SK_SHAPE',
+    ],
+    [
+      'merging a result of the host into one of the device',
+      async () => attention.merge(await stateOf(1, [1, 1, 1, 1]), { output: operand(1, 1), lse: operand(1, 1) } as never),
+      'ERR_SK_TYPE',
+    ],
+    [
+      'merging a result of the device into one of the host',
+      async () => {
+        const lse = { type: 'float32', data: new Float32Array(1), dims: [1, 1, 1] } as const;
+        return attention.merge({ output: { ...lse, dims: [1, 1, 1, 1] }, lse }, (await stateOf(1, [1, 1, 1, 1])) as never);
+      },
+      'ERR_SK_TYPE',
+    ],
+    [
+      'merging a result after dispose()',
+      async () => {
+        const state = await stateOf(1, [1, 1, 1, 8]);
+        state.lse.dispose();
+        return attention.merge(state);
+      },
+      'ERR_SK_DISPOSED',
+    ],
     ['keyLengths beyond the keys', () => run(q, k, v, { keyLengths: Int32Array.of(tokens + 1) }), 'ERR_SK_SHAPE'],
     [
       'a tensor after dispose()',

@@ -2,6 +2,7 @@
 #include <cuda_runtime.h>
 
 #include "line_rows.h"
+#include "merge_states.h"
 #include "tensor_attend.h"
 
 namespace sk {
@@ -45,6 +46,12 @@ int launch_vertical_slash(const VerticalSlashCudaRun& run, void* opaque) {
     if (error != cudaSuccess) return error;
   }
   line_rows<<<static_cast<unsigned>((rows + 127) / 128), 128, 0, stream>>>(run);
+  return cudaGetLastError();
+}
+
+int launch_attend_merge(const AttendMergeRun& run, void* opaque) {
+  constexpr int64_t kRows = kMergeThreads / 32;
+  merge_states<<<static_cast<unsigned>((run.rows + kRows - 1) / kRows), kMergeThreads, 0, static_cast<cudaStream_t>(opaque)>>>(run);
   return cudaGetLastError();
 }
 
