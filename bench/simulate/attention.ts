@@ -8,17 +8,24 @@ type Decoding = ['pages', heads: number, kv: number, tokens: number, d: number, 
 /** A step that chooses keys: pages of 16 by Quest for one new token, or lines by the last 64 queries (MInference). */
 type Choice = ['pool' | 'score' | 'select' | 'lines', heads: number, kv: number, tokens: number, d: number];
 
-/** Lengths at which the authors of block-sparse prefill and of page selection (Quest) report; all against dense attention. */
+/**
+ * Lengths at which the authors of block-sparse prefill (MInference 1 M, XAttention 256 k, AnchorAttention 128 k, NSA 64 k, SeerAttention 32 k) and
+ * of the choice of pages and tokens (Quest 32 k, Double Sparsity 256 k) report; all against dense attention.
+ */
 const rows: readonly (Prefill | Decoding)[] = [
   ['dense', 32, 8, 32_768, 128, 100],
   ['blocks', 32, 8, 32_768, 128, 10],
+  ['blocks', 64, 4, 65_536, 128, 10],
   ['blocks', 32, 8, 131_072, 128, 10],
+  ['blocks', 32, 8, 262_144, 128, 5],
   ['blocks', 32, 8, 1_048_576, 128, 5],
   ['columns', 32, 8, 131_072, 128, 10],
   ['blocks', 24, 24, 32_768, 64, 20],
   ['pages', 32, 8, 32_768, 128, 100],
   ['pages', 32, 8, 32_768, 128, 6.25],
+  ['pages', 64, 4, 65_536, 128, 6.25],
   ['pages', 32, 8, 131_072, 128, 1.5625],
+  ['pages', 32, 8, 262_144, 128, 6.25],
 ];
 
 const choices: readonly Choice[] = (['pool', 'score', 'select', 'lines'] as const).map((kind) => [kind, 32, 8, 32_768, 128]);
