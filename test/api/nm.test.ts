@@ -183,27 +183,6 @@ describe('run', () => {
     expect((await plan.run(many, { out: target })).data).toEqual(plan.runSync(many).data);
     expect((await plan.run(many)).data).toEqual(target);
   });
-
-  test('matmul is plan and run', async () => {
-    const y = await nm.matmul(x, weight, { pattern: '2:4', activation: 'relu' });
-    expect(y).toEqual(nm.plan({ weight, pattern: '2:4', activation: 'relu' }).runSync(x));
-  });
-
-  test.each([
-    { pattern: '2:4', dtype: 'float16' },
-    { pattern: '2:4', dtype: 'int8', activations: 'int8' },
-    { pattern: '2:4', dtype: 'int4', groupSize: 16, zeroPoint: true },
-    { pattern: '2:4', rows: 4, dtype: 'bfloat16' },
-    { pattern: 'block', block: [4, 2] },
-  ] satisfies nm.MatmulOptions[])('matmul takes what a plan takes: %o', async (layer) => {
-    const halves = uniform(out * inputs, 4).map((value, i) => ((i % inputs) % 4 < 2 ? value : 0)); // of all these patterns
-    const w = { data: halves, dims: [out, inputs] };
-    expect(await nm.matmul(x, w, layer)).toEqual(nm.plan({ weight: w, ...layer }).runSync(x));
-  });
-
-  test('matmul refuses what it decides itself', async () => {
-    await expect(nm.matmul(x, weight, { pattern: '2:4', tokens: 3 } as never)).rejects.toMatchObject({ code: 'ERR_SK_OPTION' });
-  });
 });
 
 describe('reproducible', () => {
