@@ -57,7 +57,7 @@ export function unpack(packed: PackedTensor): FileTensor {
 export function checkPacked(value: PackedTensor, name: string): PackedTensor & { readonly parts: Record<string, FileTensor> } {
   const packed = options<PackedTensor>(value, name, ['format', 'dims', 'parts']);
   const format = checkFormat(packed.format);
-  const [out, inputs] = packed.dims ?? [];
+  const [out, inputs] = Array.isArray(packed.dims) ? packed.dims : [];
   const valid = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
   if (!valid(out) || !valid(inputs) || packed.dims.length !== 2 || !Number.isSafeInteger(out * inputs)) {
     throw damaged(`expected the dims of ${describe(name)} to be [out, in] but received ${describe(packed.dims)}`);

@@ -6,6 +6,7 @@ import onnxProto from 'onnx-proto';
 import { files, type SparseKernelsError } from 'sparse-kernels';
 import { expect, test } from 'vitest';
 import { uniform } from '../support/random.js';
+import { safetensors } from '../support/safetensors.js';
 
 const tensor = (data: files.FileArray, type: files.FileType, dims = [data.length]): files.FileTensor => ({ type, data, dims });
 const sparse = tensor(Float32Array.of(0, 7, 0, 8, 1, 0, 0, 0, 0, 0, 2, 3), 'float32', [2, 6]);
@@ -69,13 +70,24 @@ const anyHeader = fc
     ),
     fc.uint8Array({ maxLength: 40 }),
   )
-  .map(([header, data]) => {
-    const json = new TextEncoder().encode(JSON.stringify(header));
-    const bytes = new Uint8Array(8 + json.length + data.length);
-    new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
-    bytes.set(json, 8);
-    bytes.set(data, 8 + json.length);
-    return bytes;
+  .map(([header, data]) => safetensors(header, data));
+
+/** A valid file whose description of a packed tensor says anything of it. */
+const anyDescription = fc
+  .record({
+    kind: fc.oneof(fc.constantFrom('nm', 'block', 'csr'), fc.jsonValue()),
+    pattern: fc.oneof(fc.constantFrom('2:4', '1:2'), fc.jsonValue()),
+    dtype: fc.oneof(fc.constantFrom('float32', 'int8'), fc.jsonValue()),
+    dims: fc.oneof(fc.constant([2, 6]), fc.tuple(fc.maxSafeNat(), fc.maxSafeNat()), fc.jsonValue()),
+  })
+  .map((w) => {
+    const packed = files.pack(sparse, { kind: 'nm', pattern: '2:4' });
+    const parts = Object.fromEntries(Object.entries(packed.parts).map(([part, value]) => [`w.${part}`, value]));
+    const plain = files.writeSafetensors(parts);
+    const length = Number(new DataView(plain.buffer).getBigUint64(0, true));
+    const described = { 'sparse-kernels': JSON.stringify({ version: 1, tensors: { w } }) };
+    const header = { __metadata__: described, ...JSON.parse(new TextDecoder().decode(plain.subarray(8, 8 + length))) };
+    return safetensors(header, plain.subarray(8 + length));
   });
 
 function loadsOrSaysWhy(load: () => Iterable<unknown>): void {
@@ -91,7 +103,7 @@ function loadsOrSaysWhy(load: () => Iterable<unknown>): void {
 const runs = { numRuns: 1500 };
 
 test('safetensors of any bytes load or fail by name, and so do the packed tensors in them', () => {
-  const any = fc.oneof(fc.uint8Array({ maxLength: 64 }), mutated(valid.safetensors), mutated(valid.safetensors), anyHeader);
+  const any = fc.oneof(fc.uint8Array({ maxLength: 64 }), mutated(valid.safetensors), mutated(valid.safetensors), anyHeader, anyDescription);
   fc.assert(
     fc.property(any, (bytes) => {
       loadsOrSaysWhy(() => {
