@@ -32,7 +32,12 @@ export async function matmul<X extends TensorLike | Float32Array>(
   const { out, residual, signal, ...rest } = options<MatmulOptions>(matmulOptions, 'options', known);
   const layer = plan({ ...rest, weight });
   try {
-    return await layer.run(x, { ...(out && { out }), ...(residual && { residual }), ...(signal && { signal }) });
+    const given = {
+      ...(out !== undefined && { out }),
+      ...(residual !== undefined && { residual }),
+      ...(signal !== undefined && { signal }),
+    };
+    return await layer.run(x, given);
   } finally {
     layer.dispose();
   }

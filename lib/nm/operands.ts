@@ -1,4 +1,4 @@
-import { rangeError } from '../errors.js';
+import { rangeError, typeError } from '../errors.js';
 import { allocate, overlaps, type Tensor, type TensorLike, type TensorView, tensor, typedArray } from '../tensor.js';
 import { describe, oneOf } from '../validate.js';
 
@@ -130,6 +130,9 @@ export function inputOperand(x: unknown, inFeatures: number): TensorView<Activat
     const input = tensor(x, 'x', activationTypes);
     if (input.dims.at(-1) === inFeatures) return input;
     throw rangeError('ERR_SK_SHAPE', `expected x to be [..., ${inFeatures}] but received dims ${describe(input.dims)}`);
+  }
+  if (!ArrayBuffer.isView(x)) {
+    throw typeError('ERR_SK_TYPE', `expected x to be a tensor { data, dims } or a Float32Array but received ${describe(x)}`);
   }
   const data = typedArray(x, 'float32', 'x');
   if (data.length % inFeatures === 0) return { type: 'float32', data, dims: [data.length / inFeatures, inFeatures] };

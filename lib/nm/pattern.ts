@@ -1,7 +1,7 @@
 import { rangeError, typeError } from '../errors.js';
 import { describe, integer } from '../validate.js';
 
-/** `'N:M'`: of every M consecutive weights along the input axis at most N are kept. M is 4, 8, 16 or 32 and 1 <= N < M. */
+/** `'N:M'`: of every M consecutive weights along the input axis at most N are kept. M is 2, 4, 8, 16 or 32 and 1 <= N < M. */
 export type Pattern = `${number}:${number}`;
 
 export interface ParsedPattern {
@@ -9,17 +9,16 @@ export interface ParsedPattern {
   m: number;
 }
 
-export function parsePattern(pattern: unknown, pairs = false): ParsedPattern {
+export function parsePattern(pattern: unknown): ParsedPattern {
   if (typeof pattern !== 'string') {
     throw typeError('ERR_SK_TYPE', `expected pattern to be a string such as '2:4' but received ${describe(pattern)}`);
   }
-  if (pairs && pattern === '1:2') return { n: 1, m: 2 };
-  const match = /^([1-9]\d?):(4|8|16|32)$/.exec(pattern);
+  const match = /^([1-9]\d?):(2|4|8|16|32)$/.exec(pattern);
   const [n, m] = [Number(match?.[1]), Number(match?.[2])];
   if (!(n < m)) {
     throw rangeError(
       'ERR_SK_PATTERN',
-      `expected pattern to be 'N:M' with M 4, 8, 16 or 32 and 1 <= N < M but received ${describe(pattern)}`,
+      `expected pattern to be 'N:M' with M 2, 4, 8, 16 or 32 and 1 <= N < M but received ${describe(pattern)}`,
     );
   }
   return { n, m };
@@ -52,7 +51,7 @@ export function parseSparsity({ pattern, rows, venom, block }: Sparsity): Parsed
     return { n: 0, m: 0, rows: block ? blockRows(block) : 1, venom: false };
   }
   return {
-    ...(shared > 1 || venom ? parseShared(pattern, venom ?? false) : parsePattern(pattern, true)),
+    ...(shared > 1 || venom ? parseShared(pattern, venom ?? false) : parsePattern(pattern)),
     rows: shared,
     venom: venom ?? false,
   };

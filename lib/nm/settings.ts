@@ -52,7 +52,7 @@ export interface PlanOptions {
    */
   readonly scale?: TensorLike | Float32Array;
   /**
-   * The pattern that the weight has: `'N:M'` with M 2 (1:2), 4, 8, 16 or 32. `'unstructured'`: zeros anywhere; it pays from about half of the
+   * The pattern that the weight has: `'N:M'` with M 2, 4, 8, 16 or 32. `'unstructured'`: zeros anywhere; it pays from about half of the
    * weights on (not as int8). `'block'`: whole blocks are zero.
    */
   readonly pattern: PlanPattern;

@@ -24,6 +24,10 @@ test.each([
   expect(await nm.matmul(x, weight, layer)).toEqual(nm.plan({ weight, ...layer }).runSync(x));
 });
 
+test.each(['out', 'residual', 'signal'])('%s is checked, though it be null', async (option) => {
+  await expect(nm.matmul(x, weight, { pattern: '2:4', [option]: null } as never)).rejects.toMatchObject({ code: 'ERR_SK_TYPE' });
+});
+
 test('refuses what it decides itself', async () => {
   await expect(nm.matmul(x, weight, { pattern: '2:4', tokens: 3 } as never)).rejects.toMatchObject({ code: 'ERR_SK_OPTION' });
 });
