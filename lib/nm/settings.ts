@@ -18,7 +18,7 @@ const activations: readonly Activation[] = ['none', 'relu', 'gelu', 'gelu-tanh',
 
 /** Options of `nm.plan`. */
 export interface PlanOptions {
-  /** float32, float16, bfloat16 or int8 [out, in], pruned to `pattern`. Copied: it may change or be freed afterwards. */
+  /** float32, float16, bfloat16 or int8 (-127 .. 127) [out, in], pruned to `pattern`. Copied: it may change or be freed afterwards. */
   readonly weight: TensorLike;
   /**
    * What the plan stores the weight as; sums are float32 always. float16 and bfloat16 round to nearest even. int8 quantises symmetrically
@@ -53,7 +53,7 @@ export interface PlanOptions {
   readonly scale?: TensorLike | Float32Array;
   /**
    * The pattern that the weight has: `'N:M'` with M 2, 4, 8, 16 or 32. `'unstructured'`: zeros anywhere; it pays from about half of the
-   * weights on (not as int8). `'block'`: whole blocks are zero.
+   * weights on. `'block'`: whole blocks are zero.
    */
   readonly pattern: PlanPattern;
   /**
@@ -155,9 +155,6 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
   const { view, out, inputs, values, scale } = weight;
   const int4 = int4Settings(o, sparsity, values === 'int4');
   const scales = out * (int4.group ? Math.ceil(inputs / int4.group) : 1);
-  if (!onCuda && sparsity.m === 0 && sparsity.rows % 4 !== 0 && values === 'int8') {
-    throw rangeError('ERR_SK_OPTION', 'expected an unstructured weight to be float32, float16 or bfloat16 but received dtype int8');
-  }
   const int8Activations = oneOf(o.activations ?? 'float', 'activations', ['float', 'int8']) === 'int8';
   if (onCuda && values === 'int4') int4OnCuda(int4, sparsity, int8Activations);
   const int8NM = values === 'int8' && sparsity.m > 0 && sparsity.rows === 1 && !sparsity.venom;

@@ -56,7 +56,8 @@ int64_t nonzeros(const float* x, int64_t count) {
 
 }  // namespace
 
-Status csr_pack(const WeightRows& rows, DType type, int most_vectors, int64_t row_block, PackedCsr* packed, CsrStorage* storage) {
+Status csr_pack(const WeightRows& rows, int most_vectors, int64_t row_block, PackedValues* values, PackedCsr* packed, CsrStorage* storage) {
+  const DType type = values->type;
   const int64_t out = rows.weight.rows, in = rows.weight.columns;
   const int lanes = rows.lanes;
   std::vector<int64_t> kept_of_row(static_cast<size_t>(rows.count()));
@@ -104,10 +105,10 @@ Status csr_pack(const WeightRows& rows, DType type, int most_vectors, int64_t ro
   p.cells = storage->cells.as<CsrCell>();
   p.rows = storage->rows.as<uint16_t>();
   p.counts = storage->counts.as<uint16_t>();
-  p.values = storage->values.as<void>();
+  p.values = values->data = storage->values.as<void>();
   p.indices = storage->indices.as<uint8_t>();
 
-  const PackedValues values = {type, storage->values.as<void>(), nullptr};
+  const bool quantise = type == DType::kInt8 && rows.weight.type != DType::kInt8;
   return for_each_block(p.out_padded, row_block, [&](int64_t first, int64_t end) {
     const BlockRows dense(rows, first, end);
     std::vector<std::pair<int64_t, int64_t>> order;  // count, row
@@ -122,9 +123,10 @@ Status csr_pack(const WeightRows& rows, DType type, int most_vectors, int64_t ro
         storage->rows.as<uint16_t>()[to.rows] = static_cast<uint16_t>(slot_of(r, lanes));
         storage->counts.as<uint16_t>()[to.rows++] = static_cast<uint16_t>(kept_here);
         const float* x = dense.at(r, k);
+        const float inverse_scale = quantise ? 1 / values->scale[row + r] : 1;
         for (int64_t i = 0; i < inputs; ++i) {
           if (x[i] == 0) continue;
-          if (!values.write(to.values, x[i], 1)) status = too_large(rows, row + r, k + i, type);
+          if (!values->write(to.values, x[i], inverse_scale)) status = too_large(rows, row + r, k + i, type);
           storage->indices.as<uint8_t>()[to.values++] = static_cast<uint8_t>(i);
         }
       }
@@ -133,15 +135,14 @@ Status csr_pack(const WeightRows& rows, DType type, int most_vectors, int64_t ro
   });
 }
 
-void csr_unpack(const PackedCsr& p, DType type, const WeightRows& rows, float* dense) {
+void csr_unpack(const PackedCsr& p, const PackedValues& values, const WeightRows& rows, float* dense) {
   std::memset(dense, 0, static_cast<size_t>(p.out * p.in) * (rows.gated ? 2 : 1) * sizeof(float));
-  const PackedValues values = {type, const_cast<void*>(p.values), nullptr};
   for (int64_t block = 0; block < grid_of(p).row_blocks; ++block)
     for_each_cell(p, block, [&](int64_t c, int64_t row, int64_t, int64_t k, int64_t) {
       int64_t v = p.cells[c].values;
       for (int64_t r = p.cells[c].rows; r < p.cells[c + 1].rows; ++r) {
-        const int64_t to = rows.place(row + row_of(p.rows[r], p.lanes)) * p.in + k;
-        for (const int64_t end = v + p.counts[r]; v < end; ++v) dense[to + p.indices[v]] = values.read(v, 0);
+        const int64_t from = row + row_of(p.rows[r], p.lanes), to = rows.place(from) * p.in + k;
+        for (const int64_t end = v + p.counts[r]; v < end; ++v) dense[to + p.indices[v]] = values.read(v, from);
       }
     });
 }

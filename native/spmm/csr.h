@@ -16,10 +16,11 @@ struct CsrStorage {
   size_t bytes = 0;
 };
 
-// Packs the non-zeros as float32, float16 or bfloat16 for panels of at most `most_vectors` vectors; row_block rows share accumulators.
-Status csr_pack(const WeightRows& rows, DType type, int most_vectors, int64_t row_block, PackedCsr* packed, CsrStorage* storage);
+// Packs the non-zeros as the type of `values` for panels of at most `most_vectors` vectors; row_block rows share accumulators. values: its
+// type and scale are given, its data come to be those of `storage`.
+Status csr_pack(const WeightRows& rows, int most_vectors, int64_t row_block, PackedValues* values, PackedCsr* packed, CsrStorage* storage);
 
 // As nm_unpack().
-void csr_unpack(const PackedCsr& packed, DType type, const WeightRows& rows, float* dense);
+void csr_unpack(const PackedCsr& packed, const PackedValues& values, const WeightRows& rows, float* dense);
 
 }  // namespace sk

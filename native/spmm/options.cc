@@ -1,4 +1,6 @@
 // What a plan refuses before it looks at a weight.
+#include <cmath>
+
 #include "spmm.h"
 
 namespace sk {
@@ -29,6 +31,17 @@ Status check_int4(const SpmmOptions& o) {
   return Status(Code::kValue, "expected int4 groups of 16, 32, 64 or 128 inputs but received " + std::to_string(o.group));
 }
 
+// Of int8 weights; those of int4 are checked as they become float16.
+Status check_scales(const SpmmOptions& o) {
+  if (o.values != DType::kInt8) return Status();
+  for (const float* scale : {o.scale, o.gate_scale})
+    for (int64_t row = 0; scale && row < o.weight.rows; ++row)
+      if (!std::isfinite(scale[row]))
+        return Status(Code::kValue, "expected finite scales but that of row " + std::to_string(row) +
+                                        (scale == o.scale ? " is " : " of the gate is ") + std::to_string(scale[row]));
+  return Status();
+}
+
 }  // namespace
 
 Status check_options(const SpmmOptions& options) {
@@ -41,7 +54,7 @@ Status check_options(const SpmmOptions& options) {
     return Status(Code::kValue, "expected a scale of the gate exactly if there is a gate and the weight has one");
   if (options.weight.rows < 1 || options.weight.columns < 1)
     return Status(Code::kShape, "expected a weight [out, in] with at least one row and column");
-  return Status();
+  return check_scales(options);
 }
 
 }  // namespace sk

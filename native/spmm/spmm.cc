@@ -76,8 +76,6 @@ Status SpmmPlan::create(const SpmmOptions& asked, std::shared_ptr<const SpmmPlan
   SpmmOptions options = asked;
   const Format format = format_of(options);
   if (format == Format::kNm && options.m == 2) options.n = 2, options.m = 4;  // what is 1:2 is 2:4
-  if (format == Format::kUnstructured && options.values == DType::kInt8)
-    return Status(Code::kValue, "expected an unstructured weight to be stored as float32, float16 or bfloat16");
   if (options.int8_activations && options.values != DType::kInt4 && (format != Format::kNm || options.values != DType::kInt8))
     return Status(Code::kValue, "expected int8 activations with an int4 weight, or with an int8 weight of a pattern N:M");
   if (options.int8_activations && options.values == DType::kInt8 && ceil_div(options.weight.columns, options.m) * options.n > kMostInt8Kept)
@@ -156,8 +154,8 @@ Status SpmmPlan::pack_nm(const SpmmOptions& options) {
 
 Status SpmmPlan::pack_csr(const SpmmOptions& options) {
   weight_ = &csr_;
-  const Status status =
-      csr_pack(rows_, values_type_, kernel_->panel_vectors, row_block(options, kernel_->panel_vectors), &csr_, &csr_storage_);
+  PackedValues values = packed_values();
+  const Status status = csr_pack(rows_, kernel_->panel_vectors, row_block(options, kernel_->panel_vectors), &values, &csr_, &csr_storage_);
   bytes_ += csr_storage_.bytes;
   return status;
 }
@@ -196,7 +194,7 @@ void SpmmPlan::to_dense(float* dense) const {
   if (weight_ == &bands_)
     band_unpack(bands_, {values_type_, band_storage_.values.as<void>(), scale_.as<float>()}, rows_, dense);
   else if (weight_ == &csr_)
-    csr_unpack(csr_, values_type_, rows_, dense);
+    csr_unpack(csr_, {values_type_, csr_storage_.values.as<void>(), scale_.as<float>()}, rows_, dense);
   else if (weight_ == &groups_)
     group_unpack(groups_, rows_, dense);
   else if (values_type_ == DType::kInt4)

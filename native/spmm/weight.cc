@@ -1,5 +1,6 @@
 #include "weight.h"
 
+#include <cfloat>
 #include <cmath>
 #include <cstring>
 
@@ -81,7 +82,7 @@ Status choose_scales(const WeightRows& rows, float* scale) {
                                           std::to_string(i) + " is NaN or infinite");
         largest = std::max(largest, std::fabs(dense[i]));
       }
-      scale[row] = largest > 0 ? largest / 127 : 1;
+      scale[row] = largest > 0 ? std::max(largest / 127, FLT_MIN) : 1;  // whose inverse is finite
       return Status();
     });
   });

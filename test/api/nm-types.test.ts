@@ -1,7 +1,11 @@
 /** Weights and activations in other types than float32: what the parity tests, which run every kernel, do not say. */
 import { nm, type Tensor, type TensorLike } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
+import { expectQuantised } from '../kernels/nm-weights.js';
+import { firstMismatch } from '../reference/compare.js';
+import { denseLinear } from '../reference/nm.js';
 import { halfBits, halfValues, roundTo } from '../reference/round.js';
+import { uniform } from '../support/random.js';
 
 const weight = { data: Float32Array.of(1, 0, 2, 0, 0, 3, 0, 4), dims: [2, 4] };
 const x = Float32Array.of(1, 2, 3, 4);
@@ -56,6 +60,29 @@ describe('types of the weight', () => {
     const layer = nm.plan({ weight: { data: Int8Array.from(weight.data), dims: [2, 4] }, scale: Float32Array.of(0.5, 2), pattern: '2:4' });
     expect(layer.runSync(x).data).toEqual(Float32Array.of(3.5, 44));
   });
+  const four = Float32Array.from({ length: 6 * 16 }, (_, i) => (i % 16 < 8 && i % 4 < 2 ? Math.cos(i) : 0));
+  test.each([
+    { pattern: 'unstructured' },
+    { pattern: 'block', block: [2, 2] },
+    { pattern: '2:20', rows: 2, venom: true },
+    { pattern: '4:20', rows: 3 },
+  ] satisfies Partial<nm.PlanOptions>[])('int8 of %o', (options) => {
+    const rows = 'venom' in options ? four.map((w, i) => (i % 16 < 4 ? w : 0)) : four; // 4 columns
+    const layer = nm.plan({ weight: { data: rows, dims: [6, 16] }, dtype: 'int8', ...options });
+    expect(layer.kernel).toMatch(/^spmm_i8_csr_/);
+    const held = layer.toDense().data;
+    expectQuantised(held, rows, 16);
+    const given = uniform(3 * 16, 1);
+    const y = denseLinear({ x: given, weight: held, tokens: 3, inputs: 16, outputs: 6 });
+    expect(firstMismatch(layer.runSync(given).data, y, 1e-5)).toBeNull();
+  });
+  test('weights too small for a scale of their own', () => {
+    const tiny = Float32Array.of(1e-44, 0, -2e-38, 0);
+    const held = nm.plan({ weight: { data: tiny, dims: [1, 4] }, pattern: '2:4', dtype: 'int8' }).toDense().data;
+    held.forEach((w, i) => {
+      expect(Math.abs(w - (tiny[i] as number))).toBeLessThan(2 ** -126);
+    });
+  });
   test('bytes: 16-bit weights take at most 56.5 % of dense ones, int8 63 %', () => {
     const dense = { data: new Float32Array(1024 * 1024), dims: [1024, 1024] };
     expect(nm.plan({ weight: dense, pattern: '2:4', dtype: 'float16' }).bytes).toBeLessThan(0.565 * 2 * 1024 * 1024);
@@ -108,7 +135,6 @@ const plan = (o: object) => () => nm.plan({ weight, pattern: '2:4', ...o });
 const int8: TensorLike = { data: Int8Array.from(weight.data), dims: [2, 4] };
 const withWeight = (value: number) => ({ data: Float32Array.of(value, 0, 0, 0, 0, 0, 0, 0), dims: [2, 4] });
 test.each<[string, () => unknown, string, RegExp]>([
-  ['unstructured int8', plan({ pattern: 'unstructured', dtype: 'int8' }), 'ERR_SK_OPTION', /unstructured weight to be float32, float16/],
   ['int8 activations with float weights', plan({ activations: 'int8' }), 'ERR_SK_OPTION', /only with dtype int8 .* or with dtype int4/],
   ['int8 activations, rows', plan({ activations: 'int8', dtype: 'int8', rows: 4 }), 'ERR_SK_OPTION', /without rows/],
   ['unknown activations', plan({ activations: 'int4' }), 'ERR_SK_OPTION', /activations to be one of float, int8/],
@@ -117,6 +143,12 @@ test.each<[string, () => unknown, string, RegExp]>([
   ['int8 weight without a scale', plan({ weight: int8 }), 'ERR_SK_OPTION', /scale/],
   ['int8 weight, other dtype', plan({ weight: int8, scale: new Float32Array(2), dtype: 'float32' }), 'ERR_SK_OPTION', /stay int8/],
   ['scale without int8', plan({ scale: new Float32Array(2) }), 'ERR_SK_OPTION', /only with an int8 weight/],
+  [
+    'a scale that is NaN',
+    plan({ weight: int8, scale: Float32Array.of(1, Number.NaN) }),
+    'ERR_SK_VALUE',
+    /finite scales but that of row 1 is nan/,
+  ],
   ['scale too short', plan({ weight: int8, scale: new Float32Array(1) }), 'ERR_SK_SHAPE', /scale to hold 2/],
   [
     '-128 in an int8 weight',

@@ -28,6 +28,7 @@ const plans: Record<string, nm.PlanOptions> = {
     ...{ dtype: 'int4', groupSize: 32, zeroPoint: true },
   },
   unstructured: { weight: of(uniform(out * inputs, 6).map((w) => (w > 0.4 ? w : 0))), pattern: 'unstructured', dtype: 'float16' },
+  'int8 unstructured': { weight: of(uniform(out * inputs, 6).map((w) => (w > 0.4 ? w : 0))), pattern: 'unstructured', dtype: 'int8' },
   'rows that share columns': { weight: of(bands), pattern: '1:2', rows: 4, tokens: 1 },
   blocks: { weight: of(bands), pattern: 'block', block: [4, 1], dtype: 'int8' },
   venom: { weight: of(pruned(1, 32, 7)), pattern: '2:32', rows: 2, venom: true },
