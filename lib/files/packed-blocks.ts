@@ -6,12 +6,13 @@ export function blockOf(format: PackFormat): readonly [number, number] {
   return format.kind === 'block' ? format.block : [1, 1];
 }
 
-export function packBlocks(
-  w: FileTensor,
-  out: number,
-  inputs: number,
-  [height, width]: readonly [number, number],
-): Record<string, FileTensor> {
+/** Dims of the values of so many blocks. */
+export function blockValueDims(format: PackFormat, blocks: number): number[] {
+  return format.kind === 'block' ? [blocks, ...format.block] : [blocks];
+}
+
+export function packBlocks(w: FileTensor, out: number, inputs: number, format: PackFormat): Record<string, FileTensor> {
+  const [height, width] = blockOf(format);
   const used = nonZero(w);
   const columns: number[] = [];
   const offsets = new Int32Array(Math.ceil(out / height) + 1);
@@ -40,7 +41,7 @@ export function packBlocks(
     }
   }
   return {
-    values: { type: w.type, data: values, dims: [columns.length, height, width] },
+    values: { type: w.type, data: values, dims: blockValueDims(format, columns.length) },
     columns: { type: 'int32', data: Int32Array.from(columns), dims: [columns.length] },
     offsets: { type: 'int32', data: offsets, dims: [offsets.length] },
   };
@@ -74,7 +75,7 @@ export function checkBlocks(parts: Record<string, FileTensor>, out: number, inpu
   expectPart(parts, 'offsets', [bands + 1], 'int32', name);
   const blocks = (parts.columns as FileTensor).data.length;
   expectPart(parts, 'columns', [blocks], 'int32', name);
-  expectPart(parts, 'values', format.kind === 'csr' ? [blocks] : [blocks, height, width], undefined, name);
+  expectPart(parts, 'values', blockValueDims(format, blocks), undefined, name);
   const columns = parts.columns?.data as Int32Array;
   const offsets = parts.offsets?.data as Int32Array;
   if (offsets[0] !== 0 || offsets[bands] !== blocks) throw damaged(`expected ${name}.offsets to go from 0 to ${blocks}`);

@@ -64,7 +64,8 @@ export function fromParts(dense: ReadonlyMap<string, FileTensor>, described: str
     if (parts.values?.type !== dtype)
       throw damaged(`expected ${name}.values to be ${describe(dtype)} but the file has ${parts.values?.type}`);
     if (tensors.has(name)) throw damaged(`expected the packed tensor ${describe(name)} not to be there a second time`);
-    tensors.set(name, checkPacked({ format, dims: dims as [number, number], parts }, name));
+    const checked = checkPacked({ format, dims: dims as [number, number], parts }, name);
+    tensors.set(name, { format: checked.format, dims: checked.dims, parts: checked.parts });
   }
   return tensors;
 }

@@ -15,8 +15,10 @@ import { damaged, type FileTensor } from './tensor.js';
  * csr    <name>.values   [non-zeros]                <name>.columns  int32 [non-zeros]     <name>.offsets  int32 [out + 1]
  * ```
  *
+ * With `bits: 4` values are int8 of -8 .. 7, kept as two's complement nibbles in uint8 [bytes]: two to a byte, the first in its low half.
+ *
  * A group with fewer than N non-zeros is filled up from its highest unused places, with zeros, as PyTorch does. The metadata of the file
- * have under `sparse-kernels` the JSON `{ "version": 1, "tensors": { <name>: { kind, pattern, rows, block, dtype, dims } } }`.
+ * have under `sparse-kernels` the JSON `{ "version": 1, "tensors": { <name>: { kind, pattern, rows, block, bits, dtype, dims } } }`.
  *
  * @example
  * ```ts
@@ -24,7 +26,7 @@ import { damaged, type FileTensor } from './tensor.js';
  * const formats: files.PackFormat[] = [{ kind: 'nm', pattern: '2:4', rows: 8 }, { kind: 'block', block: [1, 16] }, { kind: 'csr' }];
  * ```
  */
-export type PackFormat =
+export type PackFormat = (
   | {
       /** At most N of every M consecutive inputs. */
       readonly kind: 'nm';
@@ -42,7 +44,11 @@ export type PackFormat =
   | {
       /** Compressed sparse rows: each non-zero element by itself. */
       readonly kind: 'csr';
-    };
+    }
+) & {
+  /** Values take 4 bits each, of an int8 weight of -8 .. 7. Default: what their type takes. */
+  readonly bits?: 4;
+};
 
 /**
  * A packed weight [out, in]: how, and its parts by name (`values`, `indices`, `columns`, `offsets`).
@@ -66,20 +72,32 @@ export interface PackedTensor {
 
 /** A format whose values are valid. */
 export function checkFormat(format: PackFormat): PackFormat {
-  const { kind } = options<{ kind: unknown }>(format, 'format', ['kind', 'pattern', 'rows', 'block'] as 'kind'[]);
+  const { kind, bits } = options<{ kind: unknown; bits?: unknown }>(format, 'format', [
+    'kind',
+    'pattern',
+    'rows',
+    'block',
+    'bits',
+  ] as 'kind'[]);
+  if (bits !== undefined && bits !== 4) throw rangeError('ERR_SK_OPTION', `expected format.bits to be 4 but received ${describe(bits)}`);
+  const nibbles = bits === 4 && ({ bits } as const);
   switch (oneOf(kind, 'format.kind', ['nm', 'block', 'csr'] as const)) {
     case 'csr':
-      return { kind: 'csr' };
+      return { kind: 'csr', ...nibbles };
     case 'block': {
       const { block } = format as { block?: unknown };
       const [height, width] = Array.isArray(block) && block.length === 2 ? block : [];
-      return { kind: 'block', block: [integer(height, 'format.block[0]', 1, 2 ** 20), integer(width, 'format.block[1]', 1, 2 ** 20)] };
+      return {
+        kind: 'block',
+        block: [integer(height, 'format.block[0]', 1, 2 ** 20), integer(width, 'format.block[1]', 1, 2 ** 20)],
+        ...nibbles,
+      };
     }
     case 'nm': {
       const { pattern, rows } = format as { pattern: `${number}:${number}`; rows?: unknown };
       parsePattern(pattern);
       const band = integer(rows ?? 1, 'format.rows', 1, 2 ** 20);
-      return { kind: 'nm', pattern, ...(band > 1 && { rows: band }) };
+      return { kind: 'nm', pattern, ...(band > 1 && { rows: band }), ...nibbles };
     }
   }
 }

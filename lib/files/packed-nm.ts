@@ -20,6 +20,11 @@ export function nmOf(format: PackFormat & { kind: 'nm' }, out: number, inputs: n
   return { n, m, rows, bits, groups, bands: Math.ceil(out / rows), rowBytes: Math.ceil((groups * n * bits) / 8) };
 }
 
+/** Dims of the values. */
+export function nmValueDims({ rows, bands, groups, n }: Nm): number[] {
+  return rows === 1 ? [bands, groups * n] : [bands, groups * n, rows];
+}
+
 export function packNm(w: FileTensor, nm: Nm): Record<string, FileTensor> {
   const [out, inputs] = w.dims as [number, number];
   const each = nm.groups * nm.n;
@@ -53,7 +58,7 @@ export function packNm(w: FileTensor, nm: Nm): Record<string, FileTensor> {
     }
   }
   return {
-    values: { type: w.type, data: values, dims: nm.rows === 1 ? [nm.bands, each] : [nm.bands, each, nm.rows] },
+    values: { type: w.type, data: values, dims: nmValueDims(nm) },
     indices: { type: 'uint8', data: indices, dims: [nm.bands, nm.rowBytes] },
   };
 }
@@ -74,7 +79,7 @@ export function unpackNm(data: FileArray, out: number, inputs: number, parts: Re
 /** Types, lengths, indices in range and ascending, zeros in the padding. */
 export function checkNm(parts: Record<string, FileTensor>, nm: Nm, inputs: number, name: string): void {
   const each = nm.groups * nm.n;
-  expectPart(parts, 'values', nm.rows === 1 ? [nm.bands, each] : [nm.bands, each, nm.rows], undefined, name);
+  expectPart(parts, 'values', nmValueDims(nm), undefined, name);
   expectPart(parts, 'indices', [nm.bands, nm.rowBytes], 'uint8', name);
   const indices = parts.indices?.data as Uint8Array;
   const values = parts.values?.data as FileArray;

@@ -8,6 +8,7 @@ import type { TensorLike } from '../tensor.js';
 import { describe } from '../validate.js';
 import type { WeightType } from './operands.js';
 import type { PlanOptions, SavedOptions } from './settings.js';
+import { float32, halfBits, halves, toSteps, unwrapSteps, wrapSteps } from './steps.js';
 
 const KEY = 'sparse-kernels.plan';
 const VERSION = 1;
@@ -23,11 +24,18 @@ export function writePlan(saved: SavedOptions, dims: readonly [number, number], 
   const tensors: Record<string, FileTensor | PackedTensor> = {};
   weights.forEach(({ dense, scale, bias }, i) => {
     const prefix = i === 0 ? 'weight' : 'gate';
-    const type = saved.dtype === 'int4' ? 'int8' : saved.dtype;
-    const data = scale ? steps(dense, scale, dims[1], saved.groupSize ?? dims[1]) : narrowed(dense, saved.dtype);
-    tensors[prefix] = pack({ type, data, dims }, formatOf(saved));
-    const groups = saved.dtype === 'int4' && scale ? [scale.length / dims[0]] : [];
-    if (scale) tensors[`${prefix}.scale`] = { type: 'float32', data: scale, dims: [dims[0], ...groups] };
+    const { dtype, groupSize = dims[1] } = saved;
+    if (dtype === 'int4' && scale) {
+      const perGroup = [dims[0], scale.length / dims[0]];
+      const steps = toSteps(dense, scale, dims[1], groupSize);
+      if (saved.zeroPoint) tensors[`${prefix}.zero`] = { type: 'uint8', data: wrapSteps(steps, dims[1], groupSize), dims: perGroup };
+      tensors[prefix] = pack({ type: 'int8', data: steps, dims }, { ...formatOf(saved), bits: 4 });
+      tensors[`${prefix}.scale`] = halves(scale, perGroup);
+    } else {
+      const data = scale ? toSteps(dense, scale, dims[1], dims[1]) : narrowed(dense, dtype);
+      tensors[prefix] = pack({ type: dtype as Exclude<WeightType, 'int4'>, data, dims }, formatOf(saved));
+      if (scale) tensors[`${prefix}.scale`] = { type: 'float32', data: scale, dims: [dims[0]] };
+    }
     if (bias) tensors[`${prefix}.bias`] = { type: 'float32', data: bias, dims: [dims[0]] };
   });
   return writeSafetensors(tensors, { metadata: { [KEY]: JSON.stringify({ version: VERSION, ...saved }) }, checksum: true });
@@ -45,7 +53,9 @@ export function readPlan(bytes: Uint8Array): PlanOptions {
   }
   const dense = (name: string) => {
     const tensor = tensors.get(name);
-    return tensor && ('parts' in tensor ? unpack(tensor) : tensor);
+    if (!tensor || !('parts' in tensor)) return tensor && float32(tensor);
+    const zero = tensors.get(`${name}.zero`);
+    return zero && !('parts' in zero) ? unwrapSteps(unpack(tensor), zero, groupSizeOf(saved)) : unpack(tensor);
   };
   const weight = dense('weight');
   if (!weight) throw new SparseKernelsError('ERR_SK_FILE', 'expected the bytes of a plan to hold its weight');
@@ -74,25 +84,17 @@ function parse(json: string | undefined): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
+/** Of a plan with zero points. */
+function groupSizeOf({ groupSize }: Record<string, unknown>): number {
+  if (typeof groupSize === 'number' && groupSize >= 1) return groupSize;
+  throw new SparseKernelsError('ERR_SK_FILE', `expected a plan with zero points to have a groupSize but received ${describe(groupSize)}`);
+}
+
 /** VENOM's rows keep their own N of M. */
 function formatOf({ pattern, rows = 1, venom, block }: SavedOptions): PackFormat {
   if (pattern === 'unstructured') return { kind: 'csr' };
   if (pattern === 'block') return { kind: 'block', block: block as readonly [number, number] };
   return { kind: 'nm', pattern, rows: venom ? 1 : rows };
-}
-
-/** Quantised numbers as the integers that `group` inputs of a row at a time multiply a scale with. */
-function steps(dense: Float32Array, scale: Float32Array, inputs: number, group: number): Int8Array {
-  const data = new Int8Array(dense.length);
-  let of = 0;
-  for (let row = 0; row < dense.length; row += inputs) {
-    for (let first = 0; first < inputs; first += group, of++) {
-      for (let i = row + first; i < row + Math.min(first + group, inputs); i++) {
-        if (dense[i] !== 0) data[i] = Math.round((dense[i] as number) / (scale[of] as number));
-      }
-    }
-  }
-  return data;
 }
 
 /** Numbers that the type can hold, in that type. */
@@ -103,14 +105,4 @@ function narrowed(dense: Float32Array, type: WeightType) {
   const data = new Uint16Array(bits.length);
   for (let i = 0; i < bits.length; i++) data[i] = narrow(bits[i] as number);
   return data;
-}
-
-/** float32 bits of a number that float16 can hold to float16 bits. */
-function halfBits(bits: number): number {
-  const sign = (bits >>> 16) & 0x8000;
-  const exponent = ((bits >>> 23) & 0xff) - 112;
-  const fraction = bits & 0x7fffff;
-  if (exponent === 0x8f) return sign | 0x7c00 | (fraction >>> 13);
-  if (exponent > 0) return sign | (exponent << 10) | (fraction >>> 13);
-  return exponent < -10 ? sign : sign | ((fraction | 0x800000) >>> (14 - exponent));
 }

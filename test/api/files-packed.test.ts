@@ -91,6 +91,25 @@ it('have the documented order', () => {
   ]);
 });
 
+it('keep two values of 4 bits in a byte', () => {
+  const data = Int8Array.of(0, 7, 0, -8, -1, 0, 0, 0, 3, 0, 0, 0);
+  for (const format of [{ kind: 'nm', pattern: '2:4' }, { kind: 'block', block: [1, 3] }, { kind: 'csr' }] as const) {
+    const weight: files.FileTensor = { type: 'int8', data, dims: [3, 4] };
+    const packed = files.pack(weight, { ...format, bits: 4 });
+    const wide = files.pack(weight, format).parts.values as files.FileTensor;
+    expect(packed.parts.values?.data).toHaveLength(Math.ceil(wide.data.length / 2));
+    const { tensors } = files.readSafetensors(files.writeSafetensors({ packed }));
+    expect(tensors.get('packed')).toEqual(packed);
+    expect(files.unpack(packed)).toEqual(weight);
+  }
+  const { parts } = files.pack({ type: 'int8', data, dims: [1, 12] }, { kind: 'csr', bits: 4 });
+  expect(parts.values).toEqual({ type: 'uint8', data: Uint8Array.of(0x87, 0x3f), dims: [2] });
+  const eight: files.FileTensor = { type: 'int8', data: Int8Array.of(8), dims: [1, 1] };
+  expect(() => files.pack(eight, { kind: 'csr', bits: 4 })).toThrow(code('ERR_SK_VALUE'));
+  expect(() => files.pack({ ...eight, type: 'uint8', data: Uint8Array.of(1) }, { kind: 'csr', bits: 4 })).toThrow(code('ERR_SK_DTYPE'));
+  expect(() => files.pack(eight, { kind: 'csr', bits: 8 } as never)).toThrow(code('ERR_SK_OPTION'));
+});
+
 it('must have the pattern, and a known format', () => {
   const weight: files.FileTensor = { type: 'float32', data: Float32Array.of(0, 0, 0, 0, 1, 2, 3, 0), dims: [1, 8] };
   expect(() => files.pack(weight, { kind: 'nm', pattern: '2:4' })).toThrow('row 0, group 1 has 3');
@@ -103,6 +122,7 @@ it('must have the pattern, and a known format', () => {
 
 const nm = files.pack({ type: 'float32', data: Float32Array.of(0, 7, 0, 8, 1, 0), dims: [1, 6] }, { kind: 'nm', pattern: '2:4' });
 const csr = files.pack({ type: 'float32', data: Float32Array.of(0, 7, 0, 8, 1, 0), dims: [2, 3] }, { kind: 'csr' });
+const nibbles = files.pack({ type: 'int8', data: Int8Array.of(0, 1, 2, 3), dims: [2, 2] }, { kind: 'csr', bits: 4 });
 const part = (packed: files.PackedTensor, name: string, changed: Partial<files.FileTensor>): files.PackedTensor => {
   return { ...packed, parts: { ...packed.parts, [name]: { ...(packed.parts[name] as files.FileTensor), ...changed } } };
 };
@@ -113,6 +133,9 @@ it.each([
   ['equal indices', part(nm, 'indices', { data: Uint8Array.of(0xe5) })],
   ['values in the padding', part(nm, 'values', { data: Float32Array.of(7, 8, 1, 2) })],
   ['indices of another type', part(nm, 'indices', { type: 'bool' })],
+  ['a byte of nibbles too few', part(nibbles, 'values', { data: Uint8Array.of(1), dims: [1] })],
+  ['a nibble behind the last', part(nibbles, 'values', { data: Uint8Array.of(0x21, 0x13) })],
+  ['nibbles that are int8', part(nibbles, 'values', { type: 'int8', data: Int8Array.of(1, 2) })],
   ['columns outside', part(csr, 'columns', { data: Int32Array.of(1, 0, 3) })],
   ['negative columns', part(csr, 'columns', { data: Int32Array.of(-1, 0, 1) })],
   ['columns that descend', part(csr, 'columns', { data: Int32Array.of(1, 1, 0) })],

@@ -44,6 +44,17 @@ test.each(Object.entries(plans))('%s', (_, planOptions) => {
   expect(again.serialize()).toEqual(plan.serialize());
 });
 
+test.each(['int4 2:4', 'int4 groups', 'W4A8 2:4'])('%s take in bytes what the format takes, scales and zero points among it', (name) => {
+  const [out, inputs, groupSize] = [256, 1024, 64] as const;
+  const { pattern, zeroPoint = false, block } = plans[name] as nm.PlanOptions;
+  const weight = of(pruneBySorting(uniform(out * inputs, 1), out, inputs, 2, 4));
+  const options = { pattern, zeroPoint, groupSize, dtype: 'int4' as const, ...(block && { block: [1, groupSize] as const }) };
+  const plan = nm.plan({ weight: { ...weight, dims: [out, inputs] }, ...options });
+  const groups = (out * inputs) / groupSize;
+  const ofValues = block ? out * inputs * 0.5 + 4 * groups + 4 * (out + 1) : out * inputs * 0.375; // nibbles and column numbers; and 2-bit indices
+  expect(plan.serialize().length).toBeLessThan(ofValues + groups * (zeroPoint ? 3 : 2) + 1024);
+});
+
 test('options of the machine are those of the caller', () => {
   const bytes = nm.plan({ ...(plans['2:4'] as nm.PlanOptions), isa: 'scalar' }).serialize();
   expect(nm.deserialize(bytes, { isa: 'scalar16' }).kernel).toMatch(/scalar16$/);
