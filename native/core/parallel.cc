@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <system_error>
-#include <utility>
 
 #include "cpu.h"
 
@@ -13,11 +12,6 @@ namespace {
 // How long an idle worker polls before it sleeps. A run is two loops (pack, multiply) a few microseconds apart, and waking a sleeping
 // thread costs about as much as a small run.
 constexpr auto kSpin = std::chrono::microseconds(50);
-
-// How long after a thread was woken the one that woke it needs for its way to sleep.
-constexpr auto kArrival = std::chrono::microseconds(20);
-
-thread_local std::chrono::steady_clock::time_point arrival;
 
 }  // namespace
 
@@ -80,15 +74,6 @@ void ThreadPool::stop_workers() {
   stopping_ = false;
 }
 
-void ThreadPool::arrive() { arrival = std::chrono::steady_clock::now() + kArrival; }
-
-void ThreadPool::wake(int workers) {
-  const auto later = std::exchange(arrival, {});
-  for (int i = 1; i < workers; ++i) wake_.notify_one();
-  while (std::chrono::steady_clock::now() < later) continue;
-  wake_.notify_one();
-}
-
 void ThreadPool::work(Loop& loop, int slot) {
   for (int64_t task; (task = loop.next.fetch_add(1, std::memory_order_relaxed)) < loop.tasks;) loop.body(loop.context, task, slot);
 }
@@ -107,7 +92,7 @@ void ThreadPool::run(int64_t tasks, int max_threads, Body body, void* context) {
     place = loops_.insert(loops_.end(), &loop);
     published_.fetch_add(1, std::memory_order_release);
   }
-  wake(static_cast<int>(threads) - 1);
+  for (int64_t i = 1; i < threads; ++i) wake_.notify_one();
   work(loop, 0);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -120,9 +105,7 @@ void ThreadPool::worker() {
   uint64_t seen = 0;
   for (;;) {
     const auto until = std::chrono::steady_clock::now() + kSpin;
-    while (published_.load(std::memory_order_acquire) == seen && rest_.load(std::memory_order_relaxed) != seen &&
-           std::chrono::steady_clock::now() < until)
-      std::this_thread::yield();
+    while (published_.load(std::memory_order_acquire) == seen && std::chrono::steady_clock::now() < until) std::this_thread::yield();
 
     std::unique_lock<std::mutex> lock(mutex_);
     Loop* loop = nullptr;

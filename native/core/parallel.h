@@ -29,21 +29,12 @@ class ThreadPool {
   using Body = void (*)(void* context, int64_t task, int slot);
   void run(int64_t tasks, int max_threads, Body body, void* context);
 
-  // Two calls for a thread that hands work to another one. Where cores are few it decides whether the loops of that work get a second
-  // core at all: a thread that wakes up behind a running one stays there for milliseconds, even if another core has become idle since.
-  //
-  // rest(), by the thread that hands over, before it does: workers that still poll go to sleep and leave their core to the other thread.
-  void rest() { rest_.store(published_.load(std::memory_order_relaxed), std::memory_order_relaxed); }
-  // arrive(), by the thread that was woken: its next loop wakes the last worker a moment later, when the first thread is asleep.
-  static void arrive();
-
  private:
   struct Loop;
 
   ThreadPool();
   void grow(int workers);
   void stop_workers();
-  void wake(int workers);
   void worker();
   static void work(Loop& loop, int slot);
 
@@ -52,8 +43,7 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::list<Loop*> loops_;              // loops that may take another worker
-  std::atomic<uint64_t> published_{0};  // counts loops ever published: idle workers poll it before they sleep,
-  std::atomic<uint64_t> rest_{0};       // unless it is this
+  std::atomic<uint64_t> published_{0};  // counts loops ever published: idle workers poll it before they sleep
   std::vector<std::thread> workers_;
   bool stopping_ = false;
   int holders_ = 0;

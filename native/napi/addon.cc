@@ -49,6 +49,11 @@ Addon::Addon(Napi::Env env, Napi::Object exports) {
 
 Addon::~Addon() { ThreadPool::instance().release(); }
 
+RunQueue& Addon::runs(Napi::Env env) {
+  if (!runs_) runs_ = std::make_unique<RunQueue>(env);
+  return *runs_;
+}
+
 Status Addon::open_cuda(std::shared_ptr<const CudaDevice>* device) {
   Status status = cuda_ ? Status() : CudaDevice::open(&cuda_);
   *device = cuda_;

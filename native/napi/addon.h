@@ -7,6 +7,7 @@
 
 #include "../core/status.h"
 #include "../cuda/device.h"
+#include "run_queue.h"
 #include "staging.h"
 
 namespace sk::napi {
@@ -17,6 +18,8 @@ class Addon : public Napi::Addon<Addon> {
   ~Addon();
 
   const std::shared_ptr<StagingPool>& staging() const { return staging_; }
+
+  RunQueue& runs(Napi::Env env);
 
   // The CUDA device, opened when it is first asked for.
   Status open_cuda(std::shared_ptr<const CudaDevice>* device);
@@ -31,6 +34,7 @@ class Addon : public Napi::Addon<Addon> {
   Napi::Value physical(const Napi::CallbackInfo& info);
 
   std::shared_ptr<const CudaDevice> cuda_;
+  std::unique_ptr<RunQueue> runs_;  // made when it is first asked for
   std::shared_ptr<StagingPool> staging_ = std::make_shared<StagingPool>();
 };
 

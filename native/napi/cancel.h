@@ -10,7 +10,7 @@
 
 namespace sk::napi {
 
-using CancelFlag = std::shared_ptr<const std::atomic<bool>>;
+using CancelFlag = std::shared_ptr<std::atomic<bool>>;
 
 // The tag keeps other objects from being unwrapped as one.
 class CancelToken : public Napi::ObjectWrap<CancelToken> {
@@ -31,7 +31,7 @@ class CancelToken : public Napi::ObjectWrap<CancelToken> {
  private:
   static constexpr napi_type_tag kTag = {0x9c1f0e6b3ad94f52, 0xb7a4d2c85e6f1093};
   void cancel(const Napi::CallbackInfo&) { flag_->store(true, std::memory_order_relaxed); }
-  std::shared_ptr<std::atomic<bool>> flag_ = std::make_shared<std::atomic<bool>>(false);
+  CancelFlag flag_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace sk::napi

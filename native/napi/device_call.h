@@ -46,7 +46,7 @@ class DeviceCall {
     uses_.push_back({&shared->uses, access});
   }
 
-  // Calls work(device), which puts work on the stream, on a libuv thread: a promise of undefined, which does not wait for the device. A
+  // Calls work(device), which puts work on the stream, on another thread: a promise of undefined, which does not wait for the device. A
   // share of all memory is held until then; what is freed later is freed behind the work.
   template <class Work>
   Napi::Value queue(Work work) {

@@ -1,26 +1,28 @@
 #include "run.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "../core/parallel.h"
 #include "addon.h"
+#include "run_queue.h"
 #include "staging.h"
 
 namespace sk::napi {
 namespace {
 
-// JavaScript may transfer an ArrayBuffer away while the worker is busy, after which its memory can be freed at any moment, and Node-API has
-// no way to hold it. So the worker sees copies of the inputs, and outputs that JavaScript has not seen yet or that are copied at the end.
-class RunWorker : public Napi::AsyncWorker {
+// JavaScript may transfer an ArrayBuffer away while a run is under way, after which its memory can be freed at any moment, and Node-API has
+// no way to hold it. So it sees copies of the inputs, and outputs that JavaScript has not seen yet or that are copied at the end.
+class PlanRun : public QueuedRun {
  public:
-  RunWorker(Napi::Env env, const std::vector<Input>& inputs, const std::vector<Output>& outputs, CancelFlag cancel, Body body)
-      : Napi::AsyncWorker(env, "sparse-kernels:run"),
+  PlanRun(Napi::Env env, const std::vector<Input>& inputs, const std::vector<Output>& outputs, CancelFlag cancel, Body body, int threads)
+      : QueuedRun(std::move(cancel)),
+        env_(env),
         deferred_(env),
         staging_(env.GetInstanceData<Addon>()->staging()),
-        cancel_(std::move(cancel)),
-        body_(std::move(body)) {
-    ThreadPool::instance().rest();
+        body_(std::move(body)),
+        threads_(threads) {
     for (const Input& input : inputs) {
       if (!input.owner.IsEmpty()) {
         owners_.push_back(Napi::Persistent(input.owner.As<Napi::Object>()));
@@ -38,40 +40,30 @@ class RunWorker : public Napi::AsyncWorker {
     }
   }
 
-  ~RunWorker() override {
+  ~PlanRun() override {
     for (AlignedBuffer& buffer : buffers_) staging_->give(std::move(buffer));
   }
 
-  Napi::Promise start() {
-    const Napi::Promise promise = deferred_.Promise();
-    Queue();
-    return promise;
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+  void execute() override {
+    if (status_.ok()) status_ = body_(in_.data(), out_.data(), cancel());
   }
 
- protected:
-  void Execute() override {
-    ThreadPool::arrive();
-    if (status_.ok()) status_ = body_(in_.data(), out_.data(), cancel_.get());
-    ThreadPool::instance().rest();
-  }
-
-  void OnOK() override {
-    const Napi::HandleScope scope(Env());
+  void settle() override {
     try {
-      if (!status_.ok()) throw to_error(Env(), status_);
+      if (!status_.ok()) throw to_error(env_, status_);
       for (size_t i = 0; i < y_.size(); ++i) {
         if (y_[i].is_private) continue;
         const Bytes y = bytes_of(y_[i].array.Value(), "out");
-        if (y.bytes != y_[i].bytes) throw to_error(Env(), Status(Code::kShape, "expected out to keep its length while a run writes it"));
-        if (y.bytes > 0) std::memcpy(y.data, out_[i], y.bytes);
+        if (y.bytes != y_[i].bytes) throw to_error(env_, Status(Code::kShape, "expected out to keep its length while a run writes it"));
+        copy(y.data, out_[i], static_cast<int64_t>(y.bytes));
       }
-      deferred_.Resolve(Env().Undefined());
+      deferred_.Resolve(env_.Undefined());
     } catch (const Napi::Error& error) {
       deferred_.Reject(error.Value());
     }
   }
-
-  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
 
  private:
   struct Destination {
@@ -79,6 +71,14 @@ class RunWorker : public Napi::AsyncWorker {
     size_t bytes;
     bool is_private;
   };
+
+  void copy(void* to, const void* from, int64_t bytes) const {
+    constexpr int64_t kPart = 64 << 10;
+    parallel_for(ceil_div(bytes, kPart), threads_, [&](int64_t part, int) {
+      const int64_t at = part * kPart;
+      std::memcpy(static_cast<char*>(to) + at, static_cast<const char*>(from) + at, static_cast<size_t>(std::min(kPart, bytes - at)));
+    });
+  }
 
   // Memory for one operand; null and a failed status where there is none.
   void* stage(size_t bytes) {
@@ -92,10 +92,11 @@ class RunWorker : public Napi::AsyncWorker {
     return buffers_.back().as<void>();
   }
 
+  Napi::Env env_;
   Napi::Promise::Deferred deferred_;
   std::shared_ptr<StagingPool> staging_;
-  CancelFlag cancel_;
   Body body_;
+  int threads_;
   std::vector<AlignedBuffer> buffers_;
   std::vector<Napi::ObjectReference> owners_;
   std::vector<const void*> in_;
@@ -106,8 +107,12 @@ class RunWorker : public Napi::AsyncWorker {
 
 }  // namespace
 
-Napi::Value run_async(Napi::Env env, const std::vector<Input>& inputs, const std::vector<Output>& outputs, CancelFlag cancel, Body body) {
-  return (new RunWorker(env, inputs, outputs, std::move(cancel), std::move(body)))->start();  // deletes itself
+Napi::Value run_async(Napi::Env env, const std::vector<Input>& inputs, const std::vector<Output>& outputs, CancelFlag cancel, Body body,
+                      int threads) {
+  auto run = std::make_unique<PlanRun>(env, inputs, outputs, std::move(cancel), std::move(body), threads);
+  const Napi::Promise promise = run->promise();
+  env.GetInstanceData<Addon>()->runs(env).start(std::move(run));
+  return promise;
 }
 
 }  // namespace sk::napi

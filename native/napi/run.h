@@ -26,11 +26,12 @@ struct Output {
   bool is_private;
 };
 
-// Works on a libuv thread, on memory that nobody can take away: in[i] and out[i] stand for inputs[i] and outputs[i] (null where there are
+// Works on another thread, on memory that nobody can take away: in[i] and out[i] stand for inputs[i] and outputs[i] (null where there are
 // no bytes). It must hold a share of all else that it uses.
 using Body = std::function<Status(const void* const* in, void* const* out, const std::atomic<bool>* cancel)>;
 
-// Returns a promise of undefined, rejected with the failed status of `body`.
-Napi::Value run_async(Napi::Env env, const std::vector<Input>& inputs, const std::vector<Output>& outputs, CancelFlag cancel, Body body);
+// Returns a promise of undefined, rejected with the failed status of `body`. So many threads may copy the outputs at the end.
+Napi::Value run_async(Napi::Env env, const std::vector<Input>& inputs, const std::vector<Output>& outputs, CancelFlag cancel, Body body,
+                      int threads = 1);
 
 }  // namespace sk::napi

@@ -103,10 +103,12 @@ class SpmmPlanObject : public PlanObject<SpmmPlanObject, SpmmPlan> {
     input->x = staging->take(static_cast<size_t>(input->floats) * sizeof(float));
     if (const Status status = plan->pack(o.x.data, o.x.type, input.get()); !status.ok()) throw to_error(env, status);
     const size_t residual_bytes = o.residual ? static_cast<size_t>(o.y.length) * size_of(o.y.type) : 0;
-    return run_async(env, {{o.residual, residual_bytes}}, {{info[3], info[5].ToBoolean()}}, std::move(cancel),
-                     [plan, input, type = o.y.type](const void* const* in, void* const* out, const std::atomic<bool>* flag) {
-                       return plan->multiply(*input, out[0], type, flag, in[0]);
-                     });
+    return run_async(
+        env, {{o.residual, residual_bytes}}, {{info[3], info[5].ToBoolean()}}, std::move(cancel),
+        [plan, input, type = o.y.type](const void* const* in, void* const* out, const std::atomic<bool>* flag) {
+          return plan->multiply(*input, out[0], type, flag, in[0]);
+        },
+        plan->run_threads());
   }
 
   // runSync(x, xType, tokens, y, yType, residual)

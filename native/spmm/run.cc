@@ -125,7 +125,7 @@ Status SpmmPlan::multiply_strips(const SpmmInput& input, const float* packed_x, 
   return cancelled() ? Status(Code::kAborted, "the run was aborted") : Status();
 }
 
-// Of a run that starts now; set_threads() may be called meanwhile.
+// set_threads() may be called meanwhile.
 int SpmmPlan::run_threads() const { return std::min(threads_, ThreadPool::instance().threads()); }
 
 // Of one thread.

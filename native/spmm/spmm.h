@@ -92,6 +92,7 @@ class SpmmPlan {
   const SpmmKernel& kernel() const { return *kernel_; }
   int64_t in() const { return weight_->in; }
   int64_t out() const { return weight_->out; }
+  int run_threads() const;         // of a run that starts now
   int64_t scales_per_row() const;  // 0: none
   bool gated() const { return rows_.gated; }
   size_t bytes() const { return bytes_; }  // of the packed weight and bias
@@ -110,7 +111,6 @@ class SpmmPlan {
   Status pack_groups(const SpmmOptions& options);
   int64_t row_block(const SpmmOptions& options, int panel_vectors) const;
   PackedValues packed_values() const;
-  int run_threads() const;
   int64_t accumulator_floats() const;
 
   const SpmmKernel* kernel_ = nullptr;

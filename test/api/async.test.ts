@@ -1,6 +1,7 @@
 /** Real asynchrony: the event loop runs on, runs can be aborted, and no order of events takes the process down. */
 import { execFile } from 'node:child_process';
 import { getEventListeners } from 'node:events';
+import { stat } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +14,7 @@ import { smallIntegers } from '../support/random.js';
 const [out, inputs] = [1024, 1024];
 const weight = nm.prune({ data: smallIntegers(out * inputs, 1), dims: [out, inputs] }, { pattern: '2:4' });
 const plan = nm.plan({ weight, pattern: '2:4' });
+const wide = nm.prune({ data: smallIntegers(4096 * 4096, 2), dims: [4096, 4096] }, { pattern: '2:4' });
 
 /** Tokens that keep the plan busy for about so long. */
 function tokensFor(milliseconds: number): number {
@@ -42,7 +44,6 @@ function transferAway(array: Float32Array): void {
 }
 
 test('a two-second job never stalls the event loop for 50 ms', async () => {
-  const wide = nm.prune({ data: smallIntegers(4096 * 4096, 2), dims: [4096, 4096] }, { pattern: '2:4' });
   const big = nm.plan({ weight: wide, pattern: '2:4', threads: 1 });
   const x = new Float32Array(256 * 4096).fill(1);
   await big.run(x);
@@ -168,6 +169,16 @@ describe('while a run is under way', () => {
     transferAway(x);
     await expect(running).rejects.toMatchObject({ code: 'ERR_SK_BUFFER' });
   });
+});
+
+test('runs under way take no thread from files and name look-ups', async () => {
+  const single = nm.plan({ weight: wide, pattern: '2:4', threads: 1 });
+  let ended = false;
+  // Each is one slice of a hundred milliseconds or so; four are under way at once, as many as libuv has threads.
+  const runs = Array.from({ length: 6 }, () => single.run(new Float32Array(512 * 4096)).then(() => (ended = true)));
+  await stat(fileURLToPath(import.meta.url));
+  expect(ended).toBe(false);
+  await Promise.all(runs);
 });
 
 test('plans that nobody disposes are collected: their memory is reported to V8', async () => {

@@ -17,7 +17,7 @@ beforeAll(async () => {
   await run('cmake', '--build', build, '--parallel', '2');
 });
 
-it.each(['core', 'pool', 'pack', 'words', 'plan', 'fuzz', 'select', 'attend', 'conv', 'planes', 'khot', 'norm'])(
+it.each(['core', 'pool', 'runners', 'pack', 'words', 'plan', 'fuzz', 'select', 'attend', 'conv', 'planes', 'khot', 'norm'])(
   '%s',
   { timeout: 10 * MINUTE },
   async (suite) => {

@@ -1,15 +1,13 @@
 // The thread pool: every task once, slots that are nobody else's, loops from several threads, workers that stop and start again.
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <cstdlib>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "../../native/core/parallel.h"
+#include "deadlock.h"
 #include "harness.h"
 
 namespace sk_test {
@@ -38,28 +36,6 @@ bool loop_keeps_promises(int64_t tasks, int max_threads, int pool_threads, int* 
   if (slots_seen)
     for (const auto& s : seen) *slots_seen += s;
   return ok;
-}
-
-// A deadlock is a failed check, not a hanging test: the process ends, as nothing can free its threads.
-void check_ends(const std::string& name, const std::function<bool()>& body) {
-  at("pool: %s", name.c_str());
-  std::mutex mutex;
-  std::condition_variable ended;
-  bool done = false, ok = false;
-  std::thread thread([&] {
-    const bool result = body();
-    const std::lock_guard<std::mutex> lock(mutex);
-    done = true, ok = result;
-    ended.notify_one();
-  });
-  std::unique_lock<std::mutex> lock(mutex);
-  if (!ended.wait_for(lock, std::chrono::seconds(20), [&] { return done; })) {
-    check(false, name + ": deadlock");
-    std::_Exit(1);
-  }
-  lock.unlock();
-  thread.join();
-  check(ok, name);
 }
 
 void from_threads(int count, const std::function<void(int)>& body) {
