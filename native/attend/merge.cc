@@ -9,7 +9,7 @@ void attend_merge(const float* const* outputs, const float* const* lses, int64_t
                   float* lse) {
   for (int64_t r = 0; r < rows; ++r, output += d) {
     float top = -INFINITY;
-    for (int64_t i = 0; i < count; ++i) top = std::max(top, lses[i][r]);
+    for (int64_t i = 0; i < count; ++i) top = std::isnan(top) || lses[i][r] <= top ? top : lses[i][r];  // NaN stays
     std::fill_n(output, d, 0.0f);
     lse[r] = -INFINITY;
     if (top == -INFINITY) continue;

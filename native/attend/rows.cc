@@ -63,7 +63,7 @@ AttendEnding TaskRows::end(int64_t r, double max, double sum) const {
 }
 
 void TaskRows::add_initial(int64_t r, const AttendEnding& ending) const {
-  if (ending.initial_factor == 0) return;
+  if (run.in.initial_output == nullptr || ending.initial_factor == 0) return;  // the factor is NaN where a score was
   float* to = output(r);
   const float* initial = run.in.initial_output + element(r);
   for (int64_t i = 0; i < run.o.head_dim; ++i) to[i] += initial[i] * ending.initial_factor;
