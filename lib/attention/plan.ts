@@ -61,7 +61,7 @@ export class Plan {
     return this.#handle.live().bytes;
   }
 
-  /** Share of all N x T scores that the lists name; tiles count in full, whatever causality or a window cut off them. */
+  /** Share of all N x T scores that the lists name, whatever causality or a window cut off their tiles. */
   get density(): number {
     const { queryLength, keyLength, batch } = this.pattern;
     const scores = batch * this.heads * queryLength * keyLength;

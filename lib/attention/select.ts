@@ -132,7 +132,7 @@ function prepare(scores: TensorLike, selectOptions: SelectOptions) {
     const wanted = integer(o.gaussianK, 'gaussianK', 1, many);
     amount = new Float32Array(rows).map((_, row) => {
       const n = Math.max(1, (limits?.[row] ?? columns) - first);
-      return wanted >= n ? -1e30 : inverseNormal(1 - wanted / n);
+      return wanted >= n ? Number.NEGATIVE_INFINITY : inverseNormal(1 - wanted / n);
     });
   } else {
     amount = perRow(o[rule], rule, new Float32Array(rows));
@@ -141,7 +141,7 @@ function prepare(scores: TensorLike, selectOptions: SelectOptions) {
     for (let row = 0; row < rows; row++) {
       if ((row % perSlice) + wholeRows < perSlice) continue;
       if (k) k[row] = columns;
-      if (amount) amount[row] = rule === 'topP' ? Number.POSITIVE_INFINITY : rule === 'gaussianK' ? -1e30 : Number.NEGATIVE_INFINITY;
+      if (amount) amount[row] = rule === 'topP' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
     }
   }
 

@@ -118,7 +118,7 @@ class AttendPlan {
   void split();
   int64_t sets() const;
   int64_t stacked() const;
-  int64_t pairs(const AttendTask& task) const;
+  int64_t pairs(const AttendTask& task, bool within) const;
 
   const AttendKernel* kernel_ = nullptr;
   AttendOptions o_ = {};

@@ -67,6 +67,13 @@ Status Lists::copy(const ListsView& view, int64_t rows, int64_t ids, const char*
   return Status();
 }
 
+int64_t KeyLists::length_within(int64_t row, int64_t keys) const {
+  int64_t sum = columns.count(row);
+  for (const Lists* list : {&tiles, &full_tiles})
+    for (int64_t i = 0; i < list->count(row); ++i) sum += std::min(tile_keys, keys - list->row(row)[i] * id_keys);
+  return sum;
+}
+
 Status KeyLists::check_unique(int64_t rows, int64_t keys) const {
   KeySet seen;
   if (!seen.reserve(keys)) return Status(Code::kMemory, "no memory to look for repeated keys");

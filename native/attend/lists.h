@@ -43,6 +43,9 @@ struct KeyLists {
   // Keys of a row, where tiles that reach past the last key count in full.
   int64_t length(int64_t row) const { return (tiles.count(row) + full_tiles.count(row)) * tile_keys + columns.count(row); }
 
+  // Those of them that exist.
+  int64_t length_within(int64_t row, int64_t keys) const;
+
   // Looks for a key that a row lists twice.
   Status check_unique(int64_t rows, int64_t keys) const;
 };

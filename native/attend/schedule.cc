@@ -73,12 +73,12 @@ bool AttendPlan::prefers_walks() const {
   return walks * (o_.batch / o_.lists_batch) >= kEnoughWalks;
 }
 
-// Pairs of query and key that the lists of a task name, for one of its heads.
-int64_t AttendPlan::pairs(const AttendTask& task) const {
+// Pairs of query and key that the lists of a task name, for one of its heads; `within` leaves out keys that do not exist.
+int64_t AttendPlan::pairs(const AttendTask& task, bool within) const {
   int64_t sum = 0;
   for (int64_t query = task.query, row = task.row; query < task.query + task.queries; ++row) {
     const int64_t end = std::min<int64_t>((query / o_.block_queries + 1) * o_.block_queries, task.query + task.queries);
-    sum += lists_.length(row) * (end - query);
+    sum += (within ? lists_.length_within(row, o_.keys) : lists_.length(row)) * (end - query);
     query = end;
   }
   return sum;
@@ -102,10 +102,10 @@ void AttendPlan::schedule() {
         query = end;
       }
     }
-    const auto cost = [&](const AttendTask& t) { return pairs(t) * t.heads; };
+    const auto cost = [&](const AttendTask& t) { return pairs(t, false) * t.heads; };
     std::stable_sort(tasks_.begin() + unit_tasks_.back(), tasks_.end(),
                      [&](const AttendTask& a, const AttendTask& b) { return cost(a) > cost(b); });
-    for (auto task = tasks_.begin() + unit_tasks_.back(); task != tasks_.end(); ++task) listed_ += cost(*task);
+    for (auto task = tasks_.begin() + unit_tasks_.back(); task != tasks_.end(); ++task) listed_ += pairs(*task, true) * task->heads;
   }
   unit_tasks_.push_back(static_cast<int64_t>(tasks_.size()));
   unit_partials_.assign(unit_tasks_.size(), 0);

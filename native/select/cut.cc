@@ -174,8 +174,9 @@ bool threshold(const SelectKernel& kernel, const Middle& m, bool magnitude, cons
   return top_k(kernel, m, magnitude, most, habit, scratch, cut);
 }
 
-// mean + amount * standard deviation of the finite scores, in double.
+// mean + amount * standard deviation of the finite scores, in double; the amount -infinity stands for all scores, spread or not.
 float gaussian_bound(const Middle& m, bool magnitude, double amount) {
+  if (amount == -std::numeric_limits<double>::infinity()) return kLowest;
   double sum = 0, squares = 0;
   int64_t n = 0;
   for (int64_t i = 0; i < m.n; ++i) {

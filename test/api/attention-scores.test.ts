@@ -80,6 +80,14 @@ describe('select', () => {
     expect(count).toBeLessThan(312);
   });
 
+  test('a Gaussian threshold of as many as there are keeps all, be they equal', () => {
+    const rows = { data: Float32Array.of(7, 0, 0, 3, 3, 3, 1, 2, 3), dims: [3, 3] };
+    const { count } = attention.selectSync(rows, { gaussianK: 3, limit: Int32Array.of(1, 3, 3) });
+    expect([...count]).toEqual([1, 3, 3]);
+    const whole = attention.selectSync(rows, { gaussianK: 1, force: { lastRows: 2 } });
+    expect([...whole.count]).toEqual([1, 3, 3]);
+  });
+
   test('ties go to the lower column; -Infinity is never kept', () => {
     const even = { data: new Float32Array(100).fill(1), dims: [1, 100] };
     expect(listOf(attention.selectSync(even, { topK: 3 }))).toEqual([0, 1, 2]);
