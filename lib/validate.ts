@@ -18,6 +18,15 @@ export function integer(value: unknown, name: string, low: number, high: number)
   return value;
 }
 
+/** A number in [low, high], else a TypeError / RangeError that names the option. */
+export function number(value: unknown, name: string, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY): number {
+  if (typeof value !== 'number') throw typeError('ERR_SK_TYPE', `expected ${name} to be a number but received ${describe(value)}`);
+  if (!(value >= low && value <= high)) {
+    throw rangeError('ERR_SK_OPTION', `expected ${name} to be a number from ${low} to ${high} but received ${value}`);
+  }
+  return value;
+}
+
 /** One of the names, else a TypeError / RangeError that lists them. */
 export function oneOf<T extends string>(value: unknown, name: string, names: readonly T[]): T {
   if (typeof value !== 'string') throw typeError('ERR_SK_TYPE', `expected ${name} to be a string but received ${describe(value)}`);

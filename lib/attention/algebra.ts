@@ -1,76 +1,16 @@
 /** Patterns made of patterns. */
-import { rangeError } from '../errors.js';
-import { typedArray } from '../tensor.js';
-import { integer, options } from '../validate.js';
-import { expectSameSize, idsOf, keyBlocks, type PatternSize, RowsBuilder, rowCount, sizeKeys, sizesOf } from './lists.js';
-import type { HeadSets, Pattern, Rows } from './types.js';
-
-/** Options of {@link fromMask}. */
-export interface MaskOptions extends PatternSize {
-  /** Which heads the mask distinguishes; default `'shared'`. */
-  readonly heads?: HeadSets;
-  /** How many head sets; default 1. */
-  readonly sets?: number;
-  /** How many batch entries; default 1. */
-  readonly batch?: number;
-}
-
-/**
- * A pattern of tiles from a mask of blocks.
- *
- * @param mask - uint8 [batch, sets, query blocks, key blocks], not 0 where the tile is wanted
- * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_OPTION` / `ERR_SK_SHAPE`
- * @example
- * ```ts
- * import { attention } from 'sparse-kernels';
- * const pattern = attention.patterns.fromMask(Uint8Array.of(1, 0, 1, 1), { queryLength: 128 });
- * pattern.tiles?.index; // Int32Array [0, 0, 1]
- * ```
- */
-export function fromMask(mask: Uint8Array, maskOptions: MaskOptions): Pattern {
-  const o = options<MaskOptions>(maskOptions, 'options', [...sizeKeys, 'heads', 'sets', 'batch']);
-  const most = 2 ** 20;
-  const sets = integer(o.sets ?? 1, 'sets', 1, most);
-  const base = { ...sizesOf(o), heads: o.heads ?? 'shared', sets, batch: integer(o.batch ?? 1, 'batch', 1, most), unit: 'block' as const };
-  const columns = keyBlocks(base);
-  const rows = rowCount(base);
-  const bytes = typedArray(mask, 'uint8', 'mask', rows * columns);
-  if (bytes.length !== rows * columns) {
-    throw rangeError('ERR_SK_SHAPE', `expected mask to hold ${rows} x ${columns} bytes but received ${bytes.length}`);
-  }
-  const tiles = new RowsBuilder();
-  for (let r = 0; r < rows; r++) {
-    tiles.row();
-    for (let c = 0; c < columns; c++) if (bytes[r * columns + c] !== 0) tiles.push(c);
-  }
-  return { ...base, tiles: tiles.done() };
-}
-
-/**
- * The mask of the blocks that a pattern of block tiles lists, uint8 [batch, sets, query blocks, key blocks]: the inverse of
- * {@link fromMask}. A pattern with tiles that begin between blocks, or with columns, has no such mask.
- *
- * @throws RangeError `ERR_SK_OPTION`
- * @example
- * ```ts
- * import { attention } from 'sparse-kernels';
- * const { dense, toMask } = attention.patterns;
- * toMask(dense({ queryLength: 128, causal: true })); // Uint8Array [1, 0, 1, 1]
- * ```
- */
-export function toMask(pattern: Pattern): Uint8Array {
-  expectBlocks(pattern);
-  const columns = keyBlocks(pattern);
-  const rows = rowCount(pattern);
-  const mask = new Uint8Array(rows * columns);
-  for (let r = 0; r < rows; r++) for (const id of blockIds(pattern, r)) mask[r * columns + id] = 1;
-  return mask;
-}
+import { rangeError, typeError } from '../errors.js';
+import { describe, integer, oneOf } from '../validate.js';
+import { checkLists } from './check.js';
+import { expectSameSize, idsOf, keyBlocks, RowsBuilder, rowCount } from './lists.js';
+import { blockIds, blocksOf } from './masks.js';
+import type { Pattern, Rows } from './types.js';
 
 /**
  * The same pairs seen from the keys: row (b, set, key block) lists query blocks, and queries and keys have changed places.
  *
- * @throws RangeError `ERR_SK_OPTION`
+ * @param blocks - of block tiles, without columns
+ * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_OPTION` / `ERR_SK_SHAPE`, SparseKernelsError `ERR_SK_LISTS`
  * @example
  * ```ts
  * import { attention } from 'sparse-kernels';
@@ -78,8 +18,8 @@ export function toMask(pattern: Pattern): Uint8Array {
  * transpose(dense({ queryLength: 128, causal: true })).tiles?.index; // Int32Array [0, 1, 1]
  * ```
  */
-export function transpose(pattern: Pattern): Pattern {
-  expectBlocks(pattern);
+export function transpose(blocks: Pattern): Pattern {
+  const pattern = blocksOf(blocks);
   const queryBlocks = Math.ceil(pattern.queryLength / pattern.blockSize[0]);
   const columns = keyBlocks(pattern);
   const groups = pattern.batch * pattern.sets;
@@ -115,8 +55,9 @@ export function transpose(pattern: Pattern): Pattern {
 /**
  * The same pairs in smaller blocks, for instance pages of 16 keys instead of blocks of 64, or a row for each query.
  *
+ * @param coarse - lists of any kind
  * @param blockSize - divisors of the pattern's own
- * @throws RangeError `ERR_SK_OPTION`
+ * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_OPTION` / `ERR_SK_SHAPE`, SparseKernelsError `ERR_SK_LISTS`
  * @example
  * ```ts
  * import { attention } from 'sparse-kernels';
@@ -124,7 +65,11 @@ export function transpose(pattern: Pattern): Pattern {
  * expand(dense({ queryLength: 64, keyLength: 128 }), [64, 32]).tiles?.index; // Int32Array [0, 1, 2, 3]
  * ```
  */
-export function expand(pattern: Pattern, blockSize: readonly [queries: number, keys: number]): Pattern {
+export function expand(coarse: Pattern, blockSize: readonly [queries: number, keys: number]): Pattern {
+  const pattern = checkLists(coarse);
+  if (!Array.isArray(blockSize) || blockSize.length !== 2) {
+    throw typeError('ERR_SK_TYPE', `expected blockSize to be [queries, keys] but received ${describe(blockSize)}`);
+  }
   const [bq, bk] = blockSize.map((size, i) => {
     const whole = pattern.blockSize[i] as number;
     if (whole % integer(size, `blockSize[${i}]`, 1, whole) === 0) return size;
@@ -163,7 +108,7 @@ export function expand(pattern: Pattern, blockSize: readonly [queries: number, k
  * What any of several patterns lists, every key once. Tiles that overlap are joined, so tiles that begin between blocks may come to cover
  * up to a tile's length more than their union. `fullTiles` become ordinary tiles.
  *
- * @throws RangeError `ERR_SK_SHAPE`
+ * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_OPTION` / `ERR_SK_SHAPE`, SparseKernelsError `ERR_SK_LISTS`
  * @example
  * ```ts
  * import { attention } from 'sparse-kernels';
@@ -173,6 +118,8 @@ export function expand(pattern: Pattern, blockSize: readonly [queries: number, k
  * ```
  */
 export function union(...patterns: readonly [Pattern, ...Pattern[]]): Pattern {
+  if (patterns.length === 0) throw rangeError('ERR_SK_SHAPE', 'expected at least one pattern');
+  for (const [i, pattern] of patterns.entries()) checkLists(pattern, `patterns[${i}]`);
   expectSameSize(patterns, ['queryLength', 'keyLength', 'blockSize', 'heads', 'sets', 'batch']);
   const [first] = patterns;
   const bk = first.blockSize[1];
@@ -212,7 +159,7 @@ export function union(...patterns: readonly [Pattern, ...Pattern[]]): Pattern {
 /**
  * One pattern for each head: of key-value heads (`'kv'`) or query heads (`'q'`).
  *
- * @throws RangeError `ERR_SK_SHAPE`
+ * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_OPTION` / `ERR_SK_SHAPE`, SparseKernelsError `ERR_SK_LISTS`
  * @example
  * ```ts
  * import { attention } from 'sparse-kernels';
@@ -222,6 +169,9 @@ export function union(...patterns: readonly [Pattern, ...Pattern[]]): Pattern {
  * ```
  */
 export function perHead(patterns: readonly [Pattern, ...Pattern[]] | readonly Pattern[], heads: 'kv' | 'q'): Pattern {
+  if (!Array.isArray(patterns)) throw typeError('ERR_SK_TYPE', `expected patterns to be an array but received ${describe(patterns)}`);
+  for (const [i, pattern] of patterns.entries()) checkLists(pattern, `patterns[${i}]`);
+  oneOf(heads, 'heads', ['kv', 'q']);
   expectSameSize(patterns, ['queryLength', 'keyLength', 'blockSize', 'batch']);
   const [first] = patterns;
   if (first === undefined || patterns.some((p) => p.sets !== 1 || p.batch !== 1)) {
@@ -256,16 +206,4 @@ export function perHead(patterns: readonly [Pattern, ...Pattern[]] | readonly Pa
     ...(fullTiles && { fullTiles }),
     ...(columns && { columns }),
   };
-}
-
-/** Ids of the tiles of one row, full ones included. */
-function* blockIds(pattern: Pattern, row: number): Generator<number> {
-  if (pattern.tiles) yield* idsOf(pattern.tiles, row);
-  if (pattern.fullTiles) yield* idsOf(pattern.fullTiles, row);
-}
-
-function expectBlocks({ unit, columns }: Pattern): void {
-  if (unit !== 'block' || columns?.count.some((n) => n > 0)) {
-    throw rangeError('ERR_SK_OPTION', 'expected a pattern of block tiles but received one with tiles at tokens or with columns');
-  }
 }

@@ -4,6 +4,7 @@ import { guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { allocate, type TensorLike, tensor } from '../tensor.js';
 import { describe, integer, oneOf, options } from '../validate.js';
+import { checkRows } from './check.js';
 import { idsOf, RowsBuilder } from './lists.js';
 import type { Layout, Rows } from './types.js';
 
@@ -199,7 +200,7 @@ export function cache(cacheOptions: CacheOptions): Cache {
  *
  * @param previous - lists of the last step
  * @param next - lists of this step, as many rows
- * @throws RangeError `ERR_SK_SHAPE`
+ * @throws TypeError `ERR_SK_TYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION`, SparseKernelsError `ERR_SK_LISTS`
  * @example
  * ```ts
  * import { attention } from 'sparse-kernels';
@@ -208,6 +209,8 @@ export function cache(cacheOptions: CacheOptions): Cache {
  * ```
  */
 export function newPages(previous: Rows, next: Rows): Rows {
+  checkRows(previous, 'previous');
+  checkRows(next, 'next');
   if (previous.count.length !== next.count.length) {
     throw rangeError('ERR_SK_SHAPE', `expected lists of as many rows but received ${previous.count.length} and ${next.count.length}`);
   }

@@ -1,6 +1,7 @@
 import { rangeError } from '../errors.js';
 import { allocate, type Tensor, type TensorLike } from '../tensor.js';
 import { integer, options } from '../validate.js';
+import { checkRows } from './check.js';
 import { headsOf } from './heads.js';
 import { idsOf } from './lists.js';
 import { score } from './score.js';
@@ -22,7 +23,7 @@ export interface CandidateOptions {
  * @param candidates - keys of each row, as many as `capacity` at most
  * @returns float32 [batch, heads, N, capacity], the longest list's length: entry c belongs to the c-th candidate of the query's row;
  * behind the last one -Infinity
- * @throws (rejects) as {@link score}, and RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION` for lists that do not fit
+ * @throws (rejects) as {@link score}, and RangeError `ERR_SK_SHAPE` or SparseKernelsError `ERR_SK_LISTS` for lists that do not fit
  * @example
  * ```ts
  * import { attention } from 'sparse-kernels';
@@ -46,9 +47,7 @@ export async function scoreCandidates(
   const shared = integer(o.queries ?? 1, 'queries', 1, 2 ** 31 - 1);
   const blocks = Math.ceil(a.tokens / shared);
   const rows = a.batch * a.heads * blocks;
-  if (candidates.count.length !== rows) {
-    throw rangeError('ERR_SK_SHAPE', `expected ${rows} rows of candidates but received ${candidates.count.length}`);
-  }
+  checkRows(candidates, 'candidates', rows, b.tokens);
   const capacity = candidates.count.reduce((most, n) => Math.max(most, n), 0);
   const out = allocate('float32', a.batch * a.heads * a.tokens * capacity, 'the scores').fill(Number.NEGATIVE_INFINITY);
   if (capacity === 0) return { type: 'float32', data: out, dims: [a.batch, a.heads, a.tokens, 0] };
@@ -58,7 +57,6 @@ export async function scoreCandidates(
     const s = Math.floor(r / blocks);
     const kvHead = Math.floor(s / a.heads) * b.heads + Math.floor((s % a.heads) / (a.heads / b.heads));
     for (const [c, id] of idsOf(candidates, r).entries()) {
-      if (id < 0 || id >= b.tokens) throw rangeError('ERR_SK_OPTION', `expected candidates from 0 to ${b.tokens - 1} but received ${id}`);
       const from = (kvHead * b.tokens + id) * a.dim;
       keys.set(b.data.subarray(from, from + a.dim), (r * capacity + c) * a.dim);
     }

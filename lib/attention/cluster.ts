@@ -1,6 +1,6 @@
 import { rangeError } from '../errors.js';
 import { type Tensor, type TensorLike, tensor } from '../tensor.js';
-import { describe, integer, options } from '../validate.js';
+import { describe, integer, number, options } from '../validate.js';
 import { headsOf } from './heads.js';
 import { score } from './score.js';
 import { select } from './select.js';
@@ -91,7 +91,7 @@ export function moveCentroids(centroids: TensorLike, x: TensorLike, nearest: Ten
   if (String(dims) !== String([heads, count, dim]) || assigned.length !== batch * heads * tokens) {
     throw rangeError('ERR_SK_SHAPE', `expected centroids [${heads}, C, ${dim}] and nearest [${batch}, ${heads}, ${tokens}]`);
   }
-  if (!(decay >= 0 && decay <= 1)) throw rangeError('ERR_SK_OPTION', `expected decay from 0 to 1 but received ${describe(decay)}`);
+  number(decay, 'decay', 0, 1);
   const sums = new Float64Array(data.length);
   const members = new Int32Array(heads * count);
   for (let row = 0; row < assigned.length; row++) {

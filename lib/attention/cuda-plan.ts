@@ -6,10 +6,11 @@ import { native } from '../native.js';
 import type { StreamOption } from '../stream.js';
 import { type TensorLike, typedArray } from '../tensor.js';
 import { describe, options } from '../validate.js';
+import { listKinds } from './check.js';
 import { CudaRows } from './cuda-rows.js';
 import { rowCount } from './lists.js';
 import { modifiersOf } from './operands.js';
-import { listKinds, settingsOf } from './settings.js';
+import { settingsOf } from './settings.js';
 import type { AttentionResult, CudaPattern, CudaPlanOptions, Layout, RunOptions } from './types.js';
 
 const runKeys = [

@@ -17,7 +17,7 @@ export interface DecodeOptions extends AttentionRules, Omit<RunOptions, 'keyLeng
   readonly tokens?: Rows;
   /** Which heads have rows of their own; default `'shared'`. */
   readonly heads?: HeadSets;
-  /** A plan to run instead, with a pattern of its own; its keyLength is at least the length of every cache. */
+  /** A plan to run instead of the lists and rules here, with its own; its keyLength is at least the length of every cache. */
   readonly plan?: Plan;
   /** Looks for keys that a row lists twice; default true. */
   readonly validate?: boolean;
@@ -55,6 +55,8 @@ export async function decode(q: TensorLike, caches: Cache | readonly Cache[], de
   const runOptions = pick(o, runKeys);
   if (o.plan !== undefined) {
     if (!(o.plan instanceof Plan)) throw typeError('ERR_SK_TYPE', `expected plan to be a Plan but received ${describe(o.plan)}`);
+    const beside = [...ruleKeys, ...listKeys].find((key) => key !== 'plan' && o[key] !== undefined);
+    if (beside !== undefined) throw rangeError('ERR_SK_OPTION', `expected no ${beside} beside plan, which has its own`);
     return o.plan.runCaches(q, natives, runOptions);
   }
   using plan = planFor(q, list, o);

@@ -46,3 +46,17 @@ export function channelsOf(x: Heads, channels: Int32Array): Heads {
   }
   return headsOf({ data, dims: [batch, heads, tokens, dim] }, 'x', 'BHSD');
 }
+
+/** Some tokens of every head, [batch, heads, tokens, dim]. */
+export function takeTokens(x: Heads, tokens: ArrayLike<number>): Float32Array {
+  const [byBatch, byHead, byToken] = x.strides as unknown as [number, number, number];
+  const taken = new Float32Array(x.batch * x.heads * tokens.length * x.dim);
+  for (let s = 0; s < x.batch * x.heads; s++) {
+    const first = Math.floor(s / x.heads) * byBatch + (s % x.heads) * byHead;
+    for (let i = 0; i < tokens.length; i++) {
+      const from = first + (tokens[i] as number) * byToken;
+      taken.set(x.data.subarray(from, from + x.dim), (s * tokens.length + i) * x.dim);
+    }
+  }
+  return taken;
+}

@@ -1,6 +1,6 @@
 import { rangeError } from '../errors.js';
-import type { TensorLike } from '../tensor.js';
-import { describe } from '../validate.js';
+import { type TensorLike, tensor } from '../tensor.js';
+import { describe, options } from '../validate.js';
 import { idsOf, RowsBuilder } from './lists.js';
 import { type SelectOptions, select } from './select.js';
 import type { Rows } from './types.js';
@@ -32,12 +32,13 @@ export interface LevelOptions extends Pick<SelectOptions, 'limit' | 'force' | 'i
  * ```
  */
 export async function selectLevels(scores: TensorLike, levelOptions: LevelOptions): Promise<Rows[]> {
-  const { quotas, energies, ...rest } = levelOptions;
+  const known = ['quotas', 'energies', 'limit', 'force', 'isa', 'threads'] as const;
+  const { quotas, energies, ...rest } = options<LevelOptions>(levelOptions, 'options', known);
   const shares = quotas ?? energies;
   if ((quotas === undefined) === (energies === undefined) || !Array.isArray(shares) || !ascending(shares)) {
     throw rangeError('ERR_SK_OPTION', `expected quotas or energies, shares that ascend from 0 to 1, but received ${describe(shares)}`);
   }
-  const columns = scores.dims.at(-1) ?? 0;
+  const columns = tensor(scores, 'scores', ['float32']).dims.at(-1) ?? 0;
   const prefixes: Rows[] = [];
   for (const share of shares) {
     const rule = quotas ? { topK: Math.ceil(share * columns - 1e-9) } : { topP: share + 1e-6, relative: true, crossing: 'exceed' as const };

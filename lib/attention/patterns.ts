@@ -1,12 +1,13 @@
 /** Patterns that are known before any score is. The algebra on patterns is in algebra.ts. */
 import { rangeError } from '../errors.js';
 import { typedArray } from '../tensor.js';
-import { integer, options } from '../validate.js';
+import { integer, oneOf, options } from '../validate.js';
 import { type PatternSize, RowsBuilder, sizeKeys, sizesOf } from './lists.js';
 import type { Pattern, Rows } from './types.js';
 
-export { expand, fromMask, type MaskOptions, perHead, toMask, transpose, union } from './algebra.js';
+export { expand, perHead, transpose, union } from './algebra.js';
 export { type PatternSize, rows } from './lists.js';
+export { fromMask, type MaskOptions, toMask } from './masks.js';
 export { type SlashOptions, slashes, type VerticalSlashOptions, verticalSlash } from './slashes.js';
 
 /** Options of {@link dense}. */
@@ -39,7 +40,7 @@ export interface StreamingOptions extends PatternSize {
   readonly local: number;
 }
 
-/** Options of {@link fromCsr} and {@link columns}. */
+/** Options of {@link fromCsr}, {@link tiles} and {@link columns}. */
 export interface ListOptions extends PatternSize {
   /** Which heads have lists of their own; default `'shared'`. */
   readonly heads?: Pattern['heads'];
@@ -48,6 +49,14 @@ export interface ListOptions extends PatternSize {
   /** Batch entries with lists of their own; default 1. */
   readonly batch?: number;
 }
+
+/** Options of {@link tiles}. */
+export interface TileOptions extends ListOptions {
+  /** What ids mean: blocks, or the keys that tiles begin at; default `'block'`. */
+  readonly unit?: Pattern['unit'];
+}
+
+const listOptionKeys = [...sizeKeys, 'heads', 'sets', 'batch'] as const;
 
 /**
  * All tiles: attention as usual.
@@ -150,6 +159,24 @@ export function columns(lists: Rows, listOptions: ListOptions): Pattern {
 }
 
 /**
+ * Tiles for each row (query block) from lists, in place: padded lists and their counts, as FlexAttention, MInference and OpenVINO have them.
+ *
+ * @param lists - ids of blocks of `blockSize[1]` keys, or with `unit: 'token'` the keys that tiles begin at
+ * @throws TypeError `ERR_SK_TYPE`, RangeError `ERR_SK_OPTION`
+ * @example
+ * ```ts
+ * import { attention } from 'sparse-kernels';
+ * const { rows, tiles } = attention.patterns;
+ * // Two blocks of 64 queries; the second attends to both blocks of keys.
+ * tiles(rows([[0], [0, 1]]), { queryLength: 128 });
+ * ```
+ */
+export function tiles(lists: Rows, tileOptions: TileOptions): Pattern {
+  const { unit = 'block', ...rest } = options<TileOptions>(tileOptions, 'options', [...listOptionKeys, 'unit']);
+  return { ...listSizes(rest), unit: oneOf(unit, 'unit', ['block', 'token']), tiles: lists };
+}
+
+/**
  * Tiles from compressed rows of block ids: row r has `indices[indptr[r]]` to `indices[indptr[r + 1] - 1]`, as in FlashInfer, SciPy and
  * onnxruntime. The ids are used in place.
  *
@@ -173,11 +200,11 @@ export function fromCsr(indptr: Int32Array, indices: Int32Array, listOptions: Li
 }
 
 function listSizes(listOptions: ListOptions) {
-  const o = options<ListOptions>(listOptions, 'options', [...sizeKeys, 'heads', 'sets', 'batch']);
+  const o = options<ListOptions>(listOptions, 'options', listOptionKeys);
   const most = 2 ** 20;
   return {
     ...sizesOf(o),
-    heads: o.heads ?? 'shared',
+    heads: oneOf(o.heads ?? 'shared', 'heads', ['shared', 'kv', 'q']),
     sets: integer(o.sets ?? 1, 'sets', 1, most),
     batch: integer(o.batch ?? 1, 'batch', 1, most),
   };

@@ -1,6 +1,6 @@
 import { rangeError } from '../errors.js';
 import { type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
-import { describe, options } from '../validate.js';
+import { describe, number, options } from '../validate.js';
 import { headsOf } from './heads.js';
 import { score } from './score.js';
 
@@ -49,7 +49,14 @@ export async function project(x: TensorLike, weight: TensorLike, projectOptions:
   for (let b = 1; b < input.batch; b++) keys.copyWithin(b * data.length, 0, data.length);
   const result = await score(x, { data: keys, dims: [input.batch, heads, out, inputs] }, { scale: 1 });
   if (o.norm !== undefined) normalise(result.data, typedArray(o.norm, 'float32', 'norm'), out);
-  if (o.positions !== undefined) rotate(result.data, typedArray(o.positions, 'int32', 'positions'), out, o.ropeBase ?? 10000, input.tokens);
+  if (o.positions !== undefined)
+    rotate(
+      result.data,
+      typedArray(o.positions, 'int32', 'positions'),
+      out,
+      number(o.ropeBase ?? 10000, 'ropeBase', Number.MIN_VALUE),
+      input.tokens,
+    );
   return result;
 }
 

@@ -3,7 +3,8 @@ import type { NativeAttendOptions, NativeListCapacity } from '../../types/attent
 import { isaOption } from '../device.js';
 import { rangeError, typeError } from '../errors.js';
 import { describe, integer, oneOf, options } from '../validate.js';
-import type { CudaPattern, CudaPlanOptions, Layout, ListCapacity, Pattern, PlanOptions, Rows } from './types.js';
+import { checkPattern, headSets, type listKinds } from './check.js';
+import type { CudaPattern, CudaPlanOptions, Layout, ListCapacity, PlanOptions, Rows } from './types.js';
 
 const planKeys = [
   'pattern',
@@ -24,11 +25,6 @@ const planKeys = [
   'isa',
   'threads',
 ] as const;
-const headSets = ['shared', 'kv', 'q'] as const;
-
-/** The kinds of lists of a pattern. */
-export const listKinds = ['tiles', 'fullTiles', 'columns'] as const;
-
 /** What a plan says of itself. */
 export interface PlanFields {
   readonly pattern: CudaPattern;
@@ -94,7 +90,7 @@ function capacityOf(pattern: CudaPattern): NativeListCapacity {
 }
 
 function fieldsOf(o: PlanOptions, onCuda: boolean): PlanFields {
-  const pattern = checkPattern(o.pattern, onCuda);
+  const pattern = checkPattern(o.pattern, 'pattern', onCuda);
   const batch = integer(o.batch ?? Math.max(1, pattern.batch), 'batch', 1, 2 ** 20);
   const heads = integer(o.heads, 'heads', 1, 2 ** 20);
   const kvHeads = integer(o.kvHeads ?? heads, 'kvHeads', 1, 2 ** 20);
@@ -115,33 +111,6 @@ function fieldsOf(o: PlanOptions, onCuda: boolean): PlanFields {
   const layout = oneOf(o.layout ?? 'BHSD', 'layout', ['BHSD', 'BSHD']);
   const dtype = oneOf(o.dtype ?? 'float32', 'dtype', ['float32', 'float16', 'bfloat16']);
   return { pattern, batch, heads, kvHeads, headDim, layout, dtype };
-}
-
-/** Every field of a pattern. */
-function checkPattern(value: unknown, onCuda: boolean): CudaPattern {
-  const keys = ['queryLength', 'keyLength', 'batch', 'heads', 'sets', 'blockSize', 'unit', 'tiles', 'fullTiles', 'columns'] as const;
-  const pattern = options<Pattern>(value, 'pattern', keys);
-  integer(pattern.queryLength, 'pattern.queryLength', 1, 2 ** 31 - 1);
-  integer(pattern.keyLength, 'pattern.keyLength', 0, 2 ** 31 - 1);
-  integer(pattern.batch, 'pattern.batch', 1, 2 ** 20);
-  integer(pattern.sets, 'pattern.sets', 1, 2 ** 20);
-  oneOf(pattern.heads, 'pattern.heads', headSets);
-  oneOf(pattern.unit, 'pattern.unit', ['block', 'token']);
-  if (!Array.isArray(pattern.blockSize) || pattern.blockSize.length !== 2) {
-    throw typeError('ERR_SK_TYPE', `expected pattern.blockSize to be [queries, keys] but received ${describe(pattern.blockSize)}`);
-  }
-  for (const i of [0, 1]) integer(pattern.blockSize[i], `pattern.blockSize[${i}]`, 1, 2 ** 31 - 1);
-  for (const key of listKinds) {
-    const list: unknown = pattern[key];
-    if (list === undefined) continue;
-    if (onCuda && typeof list === 'object' && list !== null && 'capacity' in list) {
-      const { capacity } = options<ListCapacity>(list, `pattern.${key}`, ['capacity']);
-      integer(capacity, `pattern.${key}.capacity`, 0, 2 ** 30 - 1);
-    } else {
-      options<Rows>(list, `pattern.${key}`, ['start', 'count', 'index']);
-    }
-  }
-  return pattern;
 }
 
 function flag(value: unknown, name: string): boolean {

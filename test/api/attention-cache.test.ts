@@ -177,6 +177,15 @@ describe('decode', () => {
     ['key lengths', (c) => attention.decode(query(), c, { keyLengths: Int32Array.of(1) } as never), 'ERR_SK_OPTION'],
     ['caches of different pages', (c) => attention.decode(query(1, 2), [c, filled(5, 1, 8).cache]), 'ERR_SK_SHAPE'],
     [
+      'pages beside a plan',
+      (c) =>
+        attention.decode(query(), c, {
+          plan: attention.plan({ pattern: attention.patterns.dense({ queryLength: 1, keyLength: 40 }), heads: 6, kvHeads, headDim }),
+          pages: rows([[0]]),
+        }),
+      'ERR_SK_OPTION',
+    ],
+    [
       'a plan for fewer keys',
       (c) =>
         attention.decode(query(), c, {

@@ -188,7 +188,7 @@ describe('scoreCandidates', () => {
   test('refuses other rows, and keys that do not exist', async () => {
     await expect(attention.scoreCandidates(q, k, patterns.rows([[0]]))).rejects.toMatchObject({ code: 'ERR_SK_SHAPE' });
     const beyond = patterns.rows(range(heads * queries).map(() => [keys]));
-    await expect(attention.scoreCandidates(q, k, beyond)).rejects.toMatchObject({ code: 'ERR_SK_OPTION' });
+    await expect(attention.scoreCandidates(q, k, beyond)).rejects.toMatchObject({ code: 'ERR_SK_LISTS' });
   });
 });
 

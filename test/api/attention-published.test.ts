@@ -30,7 +30,9 @@ describe('pbsAttn', () => {
 
   test('a prompt of one segment is dense', async () => {
     const x = input(60, 60, 2, 1);
-    expectAttention(await methods.pbsAttn().prefill(...x.tensors), x, (_, i, j) => j <= i);
+    const result = await methods.pbsAttn().prefill(...x.tensors);
+    expectAttention(result, x, (_, i, j) => j <= i);
+    expect([...result.permutation.data]).toEqual(Array.from({ length: 60 }, (_, j) => j)); // the pattern is of keys as they lie
   });
 });
 
@@ -96,6 +98,9 @@ test('nosa: the query chooses some blocks, the keys the others, and bias the log
     rowsOf(x.v, g, tokens, dim).map((v) => (a[g] as number) * Math.log1p(Math.exp(dot(v, [...delta.subarray(g * dim, (g + 1) * dim)])))),
   );
   expectRows(result.importance, c, 1e-5);
+  const { coveredMass } = await result.report(tokens); // of dense attention with the same biases
+  expect(coveredMass).toBeGreaterThan(0.2);
+  expect(coveredMass).toBeLessThan(1 + 1e-5);
   const windows = Math.floor((tokens - 32) / 16) + 1;
   const expected = range(heads).flatMap((h) => {
     const g = kvHead(x.all, h);

@@ -202,8 +202,10 @@ describe('infllmV2', () => {
     await expectPattern(result, x);
   });
 
-  test('is dense up to denseLength', async () => {
-    const result = await methods.infllmV2().prefill(...x.tensors);
+  test('is dense below denseLength', async () => {
+    const chosen = await methods.infllmV2({ blocks: 3, local: 1, denseLength: 320 }).prefill(...x.tensors);
+    expect((await chosen.report()).leastCoveredMass).toBeLessThan(0.9);
+    const result = await methods.infllmV2({ blocks: 3, local: 1, denseLength: 321 }).prefill(...x.tensors);
     expect((await result.report()).leastCoveredMass).toBeCloseTo(1, 5);
   });
 });

@@ -45,6 +45,8 @@ export async function expectPattern(result: attention.methods.MethodResult, x: R
   expectAttention(result, x, (h, i, j) => pairs[(set(h) * queries + i) * keys + j] !== 0 && (!causal || j <= i + keys - queries));
   const { density, coveredMass, leastCoveredMass } = await result.report();
   expect(density).toBe(result.density);
+  const listed = pairs.reduce((sum, n) => sum + n, 0) / (pairs.length / (queries * keys));
+  expect(density).toBeCloseTo(listed / (queries * keys), 10);
   expect(coveredMass).toBeGreaterThan(0);
   expect(coveredMass).toBeLessThan(1 + 1e-5);
   expect(leastCoveredMass).toBeLessThanOrEqual(coveredMass + 1e-6);

@@ -1,10 +1,11 @@
-import { rangeError } from '../../errors.js';
-import { integer } from '../../validate.js';
+import { rangeError, typeError } from '../../errors.js';
+import { describe, integer } from '../../validate.js';
 import { select } from '../select.js';
 import type { Pattern } from '../types.js';
-import { attend, blockLimits, listPattern, type MethodOptions, methodOptions, passedTo, shapeOf } from './common.js';
+import { attend, listPattern } from './common.js';
 import { denseStep } from './dense.js';
 import { chosenBefore, type DenoisingMethod, dimsOf, massOf } from './diffusion.js';
+import { blockLimits, type MethodOptions, methodOptions, passedTo, shapeOf } from './shape.js';
 
 /** Options of {@link adaSpa}. */
 export interface AdaSpaOptions extends MethodOptions {
@@ -40,16 +41,19 @@ export function adaSpa(adaOptions: AdaSpaOptions): DenoisingMethod {
   const text = Math.ceil(integer(o.textTokens ?? 0, 'textTokens', 0, 2 ** 30) / block);
   const { sparsity = 0.8, searchSteps } = o;
   if (!Array.isArray(searchSteps) || !searchSteps.includes(0)) {
-    throw rangeError('ERR_SK_OPTION', `expected searchSteps to be a list with step 0 but received ${String(searchSteps)}`);
+    throw rangeError('ERR_SK_OPTION', `expected searchSteps to be a list with step 0 but received ${describe(searchSteps)}`);
+  }
+  if (typeof sparsity !== 'number' && !Array.isArray(sparsity)) {
+    throw typeError('ERR_SK_TYPE', `expected sparsity to be a number or a list of numbers but received ${describe(sparsity)}`);
   }
   let choice: { pattern: Pattern; dims: string } | undefined;
   return {
     attend: async (step, q, k, v) => {
-      if (!searchSteps.includes(step)) return attend(q, k, v, chosenBefore(choice, step, q, k).pattern, o);
+      if (!searchSteps.includes(integer(step, 'step', 0, 2 ** 31 - 1))) return attend(q, k, v, chosenBefore(choice, step, q, k).pattern, o);
       const s = shapeOf(q, k, o.layout);
       const perHead = typeof sparsity === 'number' ? Array.from({ length: s.heads }, () => sparsity) : sparsity;
       if (perHead.length !== s.heads || !perHead.every((x) => x >= 0 && x <= 1)) {
-        throw rangeError('ERR_SK_OPTION', `expected sparsity from 0 to 1, one or ${s.heads} of them, but received ${String(sparsity)}`);
+        throw rangeError('ERR_SK_OPTION', `expected sparsity from 0 to 1, one or ${s.heads} of them, but received ${describe(sparsity)}`);
       }
       const result = await denseStep(q, k, v, o);
       const mass = await massOf(q, k, result.lse, [block, block], o);

@@ -1,22 +1,14 @@
 import type { TensorLike } from '../../tensor.js';
-import { integer } from '../../validate.js';
+import { integer, number } from '../../validate.js';
+import { idsOf } from '../lists.js';
 import { plan } from '../plan.js';
 import { pool } from '../pool.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
 import type { AttentionResult, Pattern } from '../types.js';
-import {
-  idsOf,
-  listPattern,
-  type MethodOptions,
-  type MethodResult,
-  methodOptions,
-  passed,
-  reported,
-  rowsFrom,
-  type Shape,
-  shapeOf,
-} from './common.js';
+import { listPattern, rowsFrom } from './common.js';
+import { type MethodResult, reported } from './report.js';
+import { type MethodOptions, methodOptions, passed, type Shape, shapeOf } from './shape.js';
 
 /** Options of {@link anchorAttention}. Attention is causal. */
 export interface AnchorAttentionOptions extends Omit<MethodOptions, 'causal'> {
@@ -52,7 +44,7 @@ export interface AnchorAttention {
 export function anchorAttention(anchorOptions: AnchorAttentionOptions = {}): AnchorAttention {
   const o = methodOptions<AnchorAttentionOptions & { causal?: never }>(anchorOptions, ['theta', 'block', 'step']);
   const [block, step] = [integer(o.block ?? 128, 'block', 1, 2 ** 20), integer(o.step ?? 16, 'step', 1, 2 ** 20)];
-  const theta = o.theta ?? 12;
+  const theta = number(o.theta ?? 12, 'theta');
   return {
     prefill: async (q, k, v) => {
       const s = shapeOf(q, k, o.layout);
@@ -68,7 +60,7 @@ export function anchorAttention(anchorOptions: AnchorAttentionOptions = {}): Anc
       const columns = await stripes(q, k, s, anchors, theta, block, step, o);
       const whole = await run(columns, { output: first.result.output, lse: first.result.lse });
       const { output, lse } = whole.result;
-      return { output, lse, ...reported(q, k, lse.data, first.density + whole.density, columns, o) };
+      return { output, lse, ...reported({ q, k, lse: lse.data, density: first.density + whole.density, pattern: columns }, o) };
     },
   };
 }

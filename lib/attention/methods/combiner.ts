@@ -6,18 +6,9 @@ import { dense } from '../patterns.js';
 import { plan } from '../plan.js';
 import { pool } from '../pool.js';
 import type { Pattern } from '../types.js';
-import {
-  attend,
-  listPattern,
-  type MethodOptions,
-  type MethodResult,
-  methodOptions,
-  passed,
-  passedTo,
-  rowsFrom,
-  type Shape,
-  shapeOf,
-} from './common.js';
+import { attend, listPattern, rowsFrom } from './common.js';
+import type { MethodResult } from './report.js';
+import { type MethodOptions, methodOptions, passed, passedTo, type Shape, shapeOf } from './shape.js';
 
 /** Options of {@link combiner}. Attention is causal. */
 export interface CombinerOptions extends Omit<MethodOptions, 'causal' | 'layout'> {

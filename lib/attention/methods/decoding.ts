@@ -4,7 +4,9 @@ import type { TensorLike } from '../../tensor.js';
 import { type Heads, headsOf } from '../heads.js';
 import { poolSync } from '../pool.js';
 import type { Pattern, Rows } from '../types.js';
-import { attend, listPattern, type MethodOptions, type MethodResult } from './common.js';
+import { attend, listPattern } from './common.js';
+import type { MethodResult } from './report.js';
+import type { MethodOptions } from './shape.js';
 import { RowStore } from './store.js';
 
 /** Options of methods that decode: the query is the last token, so there is nothing to mask. */
@@ -37,7 +39,7 @@ export function queryOf(q: TensorLike, store: RowStore | undefined): Heads {
 export function decodeWith(choose: (q: TensorLike) => Pattern, length: () => number, o: DecodeOptions): DecodeMethod['decode'] {
   return async (q, k, v) => {
     const pattern = choose(q);
-    if (k.dims[2] !== length()) {
+    if (headsOf(k, 'k', 'BHSD').tokens !== length()) {
       throw rangeError('ERR_SK_SHAPE', `expected k of the ${length()} tokens appended but received dims [${k.dims}]`);
     }
     return attend(q, k, v, pattern, { ...o, causal: true });

@@ -2,7 +2,9 @@
 import type { TensorLike } from '../../tensor.js';
 import { dense } from '../patterns.js';
 import type { AttentionResult } from '../types.js';
-import { attend, type MethodOptions, type MethodResult, shapeOf } from './common.js';
+import { attend } from './common.js';
+import type { MethodResult } from './report.js';
+import { type MethodOptions, shapeOf } from './shape.js';
 
 /** Dense attention as a result of a method. */
 export async function denseStep(q: TensorLike, k: TensorLike, v: TensorLike, o: MethodOptions): Promise<MethodResult> {

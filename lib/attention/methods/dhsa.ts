@@ -1,19 +1,11 @@
 import { rangeError } from '../../errors.js';
-import { allocate, type TensorLike } from '../../tensor.js';
+import { allocate, type TensorLike, typedArray } from '../../tensor.js';
 import { integer } from '../../validate.js';
 import { pool } from '../pool.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
-import {
-  listPattern,
-  type MethodOptions,
-  methodOptions,
-  type PrefillMethod,
-  passed,
-  passedTo,
-  prefillMethod,
-  type Shape,
-} from './common.js';
+import { listPattern, type PrefillMethod, prefillMethod } from './common.js';
+import { type MethodOptions, methodOptions, passed, passedTo, type Shape } from './shape.js';
 
 /** Options of {@link dhsa}. Attention is causal. */
 export interface DhsaOptions extends Omit<MethodOptions, 'causal'> {
@@ -52,8 +44,9 @@ export function dhsa(dhsaOptions: DhsaOptions): PrefillMethod {
   // The first query of a block must find its recent tokens before the limit of the last one.
   const force = { sink: integer(o.global ?? 128, 'global', 0, 2 ** 30), local: integer(o.recent ?? 128, 'recent', 1, 2 ** 30) + block - 1 };
   const denseQueries = integer(o.denseQueries ?? block, 'denseQueries', 0, 2 ** 31 - 1);
+  const boundaries = o.boundaries === undefined ? undefined : typedArray(o.boundaries, 'int32', 'boundaries');
   return prefillMethod(o, async (q, k, s) => {
-    const offsets = o.boundaries ?? Int32Array.from({ length: Math.ceil(s.keys / block) + 1 }, (_, c) => Math.min(c * block, s.keys));
+    const offsets = boundaries ?? Int32Array.from({ length: Math.ceil(s.keys / block) + 1 }, (_, c) => Math.min(c * block, s.keys));
     if (offsets[0] !== 0 || offsets.at(-1) !== s.keys) {
       throw rangeError('ERR_SK_OPTION', `expected boundaries from 0 to ${s.keys} but received ${offsets[0]} to ${offsets.at(-1)}`);
     }

@@ -1,10 +1,9 @@
 /** What methods for diffusion models share: choices that are made at some denoising steps and used at the others. */
 import { rangeError } from '../../errors.js';
 import type { Tensor, TensorLike } from '../../tensor.js';
-import { integer } from '../../validate.js';
 import { score } from '../score.js';
-import type { MethodOptions, MethodResult } from './common.js';
-import { passed } from './common.js';
+import type { MethodResult } from './report.js';
+import { type MethodOptions, passed } from './shape.js';
 
 /** A method for one attention layer of a denoising loop; attention is not causal unless asked for. */
 export interface DenoisingMethod {
@@ -19,7 +18,6 @@ export function massOf(q: TensorLike, k: TensorLike, lse: Tensor, blockSize: rea
 
 /** The choice of an earlier step, which must be there and fit. */
 export function chosenBefore<T extends { readonly dims: string }>(choice: T | undefined, step: number, q: TensorLike, k: TensorLike): T {
-  integer(step, 'step', 0, 2 ** 31 - 1);
   if (choice === undefined) throw rangeError('ERR_SK_OPTION', `expected an earlier step that chooses, before step ${step}`);
   if (choice.dims !== dimsOf(q, k)) {
     throw rangeError('ERR_SK_SHAPE', `expected the shapes of the step that chose, ${choice.dims}, but received ${dimsOf(q, k)}`);

@@ -4,8 +4,8 @@ import { integer, options } from '../../validate.js';
 import { headsOf } from '../heads.js';
 import { scoreSync } from '../score.js';
 import { selectSync } from '../select.js';
-import { passedTo } from './common.js';
 import { type DecodeMethod, type DecodeOptions, decodeKeys, decodeWith, queryOf, queryPattern } from './decoding.js';
+import { passedTo } from './shape.js';
 import { RowStore } from './store.js';
 
 /** Options of {@link doubleSparsity}. */

@@ -1,26 +1,15 @@
 import type { TensorLike } from '../../tensor.js';
-import { integer } from '../../validate.js';
-import { headsOf } from '../heads.js';
+import { integer, number } from '../../validate.js';
+import { headsOf, takeTokens } from '../heads.js';
 import { lines } from '../lines.js';
+import { idsOf } from '../lists.js';
 import { dense } from '../patterns.js';
 import { pool } from '../pool.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
 import type { Rows } from '../types.js';
-import {
-  blockLimits,
-  idsOf,
-  listPattern,
-  type MethodOptions,
-  methodOptions,
-  type PrefillMethod,
-  passed,
-  passedTo,
-  prefillMethod,
-  rowsFrom,
-  type Shape,
-  takeTokens,
-} from './common.js';
+import { listPattern, type PrefillMethod, prefillMethod, rowsFrom } from './common.js';
+import { blockLimits, type MethodOptions, methodOptions, passed, passedTo, type Shape } from './shape.js';
 
 /** Options of {@link flexPrefill}. Attention is causal. */
 export interface FlexPrefillOptions extends Omit<MethodOptions, 'causal'> {
@@ -53,8 +42,10 @@ export interface FlexPrefillOptions extends Omit<MethodOptions, 'causal'> {
 export function flexPrefill(flexOptions: FlexPrefillOptions = {}): PrefillMethod {
   const o = methodOptions<FlexPrefillOptions & { causal?: never }>(flexOptions, ['gamma', 'tau', 'block', 'minBlocks', 'maxBlocks']);
   const block = integer(o.block ?? 128, 'block', 1, 2 ** 20);
-  const { gamma = 0.9, tau = 0.1 } = o;
+  const gamma = number(o.gamma ?? 0.9, 'gamma', 0, 1);
+  const tau = number(o.tau ?? 0.1, 'tau', 0);
   const least = integer(o.minBlocks ?? 1, 'minBlocks', 1, 2 ** 20);
+  const most = integer(o.maxBlocks ?? 2 ** 31 - 1, 'maxBlocks', 1, 2 ** 31 - 1);
   return prefillMethod(o, async (q, k, s) => {
     if (s.queries <= Math.max(2, least) * block) {
       return dense({ queryLength: s.queries, keyLength: s.keys, blockSize: [block, block], causal: true });
@@ -72,7 +63,7 @@ export function flexPrefill(flexOptions: FlexPrefillOptions = {}): PrefillMethod
         const cover = await select(line, { topP: gamma, relative: true, crossing: 'exceed', ...passedTo(o) });
         const topK = aware.map((is, row) => {
           const wanted = is ? least : Math.floor((cover.count[row] as number) / block) + 1;
-          return Math.min(Math.max(wanted, least), o.maxBlocks ?? keyBlocks, keyBlocks);
+          return Math.min(Math.max(wanted, least), most, keyBlocks);
         });
         // The first vertical block and the main diagonal are forced.
         return select({ data: sums[which] as Float32Array, dims: [rows, keyBlocks] }, { topK, force: { sink: 1 }, ...passedTo(o) });

@@ -4,7 +4,7 @@ export { type AdaSpaOptions, adaSpa } from './adaspa.js';
 export { type AnchorAttention, type AnchorAttentionOptions, anchorAttention } from './anchor.js';
 export { type BlockTopKOptions, blockTopK } from './blocktopk.js';
 export { type Combiner, type CombinerOptions, combiner } from './combiner.js';
-export type { MethodOptions, MethodReport, MethodResult, PrefillMethod } from './common.js';
+export type { PrefillMethod } from './common.js';
 export type { DecodeMethod, DecodeOptions } from './decoding.js';
 export { type DhsaOptions, dhsa } from './dhsa.js';
 export type { DenoisingMethod } from './diffusion.js';
@@ -21,18 +21,13 @@ export { type PowerAttentionOptions, powerAttention } from './power.js';
 export { type ProxyAttnOptions, proxyAttn } from './proxyattn.js';
 export { type Psa, type PsaOptions, type PsaResult, psa } from './psa.js';
 export { type QuestOptions, quest } from './quest.js';
+export type { MethodReport, MethodResult } from './report.js';
 export { type ReTtentionOptions, reTtention } from './rettention.js';
 export { type RoutingResult, type RoutingTransformer, type RoutingTransformerOptions, routingTransformer } from './routing.js';
-export {
-  type GateInput,
-  type SeerAttention,
-  type SeerAttentionOptions,
-  type SeerAttentionR,
-  type SeerAttentionROptions,
-  type SeerGate,
-  seerAttention,
-  seerAttentionR,
-} from './seerattention.js';
+export { type GateInput, type SeerAttention, type SeerAttentionOptions, seerAttention } from './seerattention.js';
+export { type SeerAttentionR, type SeerAttentionROptions, seerAttentionR } from './seerattentionr.js';
+export type { SeerGate } from './seergate.js';
+export type { MethodOptions } from './shape.js';
 export { type SpargeAttnOptions, spargeAttn } from './sparge.js';
 export { type SparkAttentionOptions, sparkAttention } from './spark.js';
 export { type SparseDOptions, sparseD } from './sparsed.js';

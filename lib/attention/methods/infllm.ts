@@ -4,7 +4,8 @@ import { pool } from '../pool.js';
 import { poolScores } from '../poolscores.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
-import { listPattern, type MethodOptions, methodOptions, type PrefillMethod, passed, passedTo, prefillMethod } from './common.js';
+import { listPattern, type PrefillMethod, prefillMethod } from './common.js';
+import { type MethodOptions, methodOptions, passed, passedTo } from './shape.js';
 import { blocksSeen, overlapping, windowLimits } from './windows.js';
 
 /** Options of {@link infllmV2}. Attention is causal. */
@@ -15,7 +16,7 @@ export interface InfllmV2Options extends Omit<MethodOptions, 'causal'> {
   readonly initial?: number;
   /** The last so many blocks are forced; default 32, a window of 2048 tokens. */
   readonly local?: number;
-  /** Up to so many tokens attention is dense; default 8192. */
+  /** Attention to fewer tokens than these is dense; default 8192. */
   readonly denseLength?: number;
 }
 
@@ -40,7 +41,7 @@ export function infllmV2(infllmOptions: InfllmV2Options = {}): PrefillMethod {
   const denseLength = integer(o.denseLength ?? 8192, 'denseLength', 0, 2 ** 31 - 1);
   const w = { length: 32, stride: 16, block: 64 };
   return prefillMethod(o, async (q, k, s) => {
-    if (s.keys <= denseLength) return dense({ queryLength: s.queries, keyLength: s.keys, causal: true });
+    if (s.keys < denseLength) return dense({ queryLength: s.queries, keyLength: s.keys, causal: true });
     const { scale, ...rest } = passed(o);
     const { pooled } = await pool(k, { kind: 'mean', block: w.length, stride: w.stride, ...rest });
     const queries = o.layout === 'BSHD' ? (await pool(q, { kind: 'sum', block: 1, ...rest })).pooled : q;

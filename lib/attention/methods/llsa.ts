@@ -1,6 +1,7 @@
 import type { Tensor, TensorLike } from '../../tensor.js';
 import { integer } from '../../validate.js';
 import { scoreCandidates } from '../candidates.js';
+import { idsOf } from '../lists.js';
 import { merge } from '../merge.js';
 import { dense } from '../patterns.js';
 import { plan } from '../plan.js';
@@ -8,19 +9,9 @@ import { pool } from '../pool.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
 import type { AttentionResult, Pattern, Rows } from '../types.js';
-import {
-  idsOf,
-  listPattern,
-  type MethodOptions,
-  type MethodResult,
-  methodOptions,
-  passed,
-  passedTo,
-  reported,
-  rowsFrom,
-  type Shape,
-  shapeOf,
-} from './common.js';
+import { listPattern, rowsFrom } from './common.js';
+import { type MethodResult, reported } from './report.js';
+import { type MethodOptions, methodOptions, passed, passedTo, type Shape, shapeOf } from './shape.js';
 
 /** Options of {@link llsa}. Attention is not causal. */
 export interface LlsaOptions extends Omit<MethodOptions, 'causal' | 'layout'> {
@@ -79,7 +70,7 @@ export function llsa(llsaOptions: LlsaOptions = {}): Llsa {
       const all = dense({ queryLength: s.queries, keyLength: k2.count.length });
       const whole = await run(all, k2.pooled, v2.pooled, Float32Array.from(k2.count, Math.log));
       const result: AttentionResult = await merge(fine, middle, whole);
-      return { ...result, ...reported(q, k, fine.lse.data, fine.density, pattern, o) };
+      return { ...result, ...reported({ q, k, lse: fine.lse.data, density: fine.density, pattern }, o) };
     },
   };
 }

@@ -3,25 +3,14 @@ import { rangeError, typeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
 import { describe, integer } from '../../validate.js';
 import { lines } from '../lines.js';
+import { idsOf } from '../lists.js';
 import { band, expand, verticalSlash } from '../patterns.js';
 import { pool } from '../pool.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
 import type { Pattern, Rows } from '../types.js';
-import {
-  blockLimits,
-  idsOf,
-  joined,
-  listPattern,
-  type MethodOptions,
-  methodOptions,
-  type PrefillMethod,
-  passed,
-  passedTo,
-  prefillMethod,
-  type Shape,
-  sliceRows,
-} from './common.js';
+import { joined, listPattern, type PrefillMethod, prefillMethod, sliceRows } from './common.js';
+import { blockLimits, type MethodOptions, methodOptions, passed, passedTo, type Shape } from './shape.js';
 
 /** Which pattern a head has: its name, two sizes, and the score of the search, which is not used. */
 export type MInferenceHead = readonly [type: 'vertical_and_slash' | 'block_sparse' | 'stream_llm', v: number, s: number, score?: number];
@@ -69,6 +58,8 @@ const missing: MInferenceHead = ['vertical_and_slash', 1000, 6096];
 export function minference(minferenceOptions: MInferenceOptions = {}): PrefillMethod {
   const known = ['heads', 'lastQueries', 'forcedVerticals', 'forcedSlashes', 'blocks', 'tile'] as const;
   const o = methodOptions<MInferenceOptions>(minferenceOptions, known);
+  for (const key of ['lastQueries', 'blocks'] as const) if (o[key] !== undefined) integer(o[key], key, 1, 2 ** 20);
+  for (const key of ['forcedVerticals', 'forcedSlashes'] as const) if (o[key] !== undefined) integer(o[key], key, 0, 2 ** 31 - 1);
   const tile = tileOf(o.tile ?? [panelOf(o.isa), 16]);
   return prefillMethod(o, async (q, k, s) => {
     const table = Array.from({ length: s.heads }, (_, head) => headOf(o.heads, head));

@@ -1,6 +1,7 @@
 import { rangeError } from '../../errors.js';
 import { integer } from '../../validate.js';
-import { blockLimits, listPattern, type MethodOptions, methodOptions, type PrefillMethod, prefillMethod, rowsFrom } from './common.js';
+import { listPattern, type PrefillMethod, prefillMethod, rowsFrom } from './common.js';
+import { blockLimits, type MethodOptions, methodOptions } from './shape.js';
 
 /** Options of {@link moa}. Attention is causal. */
 export interface MoaOptions extends Omit<MethodOptions, 'causal'> {

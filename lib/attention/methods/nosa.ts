@@ -2,22 +2,14 @@ import { rangeError } from '../../errors.js';
 import { type Tensor, type TensorLike, tensor, typedArray } from '../../tensor.js';
 import { integer } from '../../validate.js';
 import { headsOf } from '../heads.js';
+import { idsOf } from '../lists.js';
 import { pool } from '../pool.js';
 import { poolScores } from '../poolscores.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
-import {
-  attend,
-  idsOf,
-  listPattern,
-  type MethodOptions,
-  type MethodResult,
-  methodOptions,
-  passedTo,
-  rowsFrom,
-  type Shape,
-  shapeOf,
-} from './common.js';
+import { attend, listPattern, rowsFrom } from './common.js';
+import type { MethodResult } from './report.js';
+import { type MethodOptions, methodOptions, passedTo, type Shape, shapeOf } from './shape.js';
 import { blocksSeen, overlapping, windowLimits } from './windows.js';
 
 /** Options of {@link nosa}. Attention is causal. */
@@ -90,7 +82,7 @@ export function nosa(nosaOptions: NosaOptions): Nosa {
       const seen = blocksSeen(s, w);
       const chosen = await select(ranked, { topK: Math.min(topK, total), limit: seen, force, ...passedTo(o) });
       const pattern = listPattern(s, filled(chosen, blockRanks(importance, s), seen, total), [1, w.block], 'kv', s.kvHeads);
-      const result = await attend(q, k, v, pattern, { ...o, causal: true }, {}, { keyBias: importance });
+      const result = await attend(q, k, v, pattern, { ...o, causal: true }, {}, importance.data);
       return { ...result, importance };
     },
   };

@@ -9,7 +9,9 @@ import { project } from '../project.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
 import type { AttentionResult } from '../types.js';
-import { attend, listPattern, type MethodOptions, type MethodResult, methodOptions, passedTo, type Shape, shapeOf } from './common.js';
+import { attend, listPattern } from './common.js';
+import type { MethodResult } from './report.js';
+import { type MethodOptions, methodOptions, passedTo, type Shape, shapeOf } from './shape.js';
 import { blocksSeen, overlapping, positionsOf, type Windows, windowLimits } from './windows.js';
 
 /** Options of {@link nsa}. Attention is causal, layout `'BHSD'`. */

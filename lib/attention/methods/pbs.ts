@@ -1,6 +1,8 @@
+import { rangeError } from '../../errors.js';
 import type { Tensor, TensorLike } from '../../tensor.js';
-import { integer } from '../../validate.js';
+import { integer, number } from '../../validate.js';
 import { lines } from '../lines.js';
+import { idsOf } from '../lists.js';
 import { segments } from '../orders.js';
 import { dense } from '../patterns.js';
 import { permute } from '../permute.js';
@@ -8,20 +10,9 @@ import { plan } from '../plan.js';
 import { pool } from '../pool.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
-import {
-  attend,
-  idsOf,
-  listPattern,
-  type MethodOptions,
-  type MethodResult,
-  methodOptions,
-  passed,
-  passedTo,
-  reported,
-  rowsFrom,
-  type Shape,
-  shapeOf,
-} from './common.js';
+import { attend, listPattern, rowsFrom } from './common.js';
+import { type MethodResult, reported } from './report.js';
+import { type MethodOptions, methodOptions, passed, passedTo, type Shape, shapeOf } from './shape.js';
 
 /** Options of {@link pbsAttn}. Attention is causal. */
 export interface PbsAttnOptions extends Omit<MethodOptions, 'causal' | 'layout'> {
@@ -63,17 +54,18 @@ export interface PbsAttn {
 export function pbsAttn(pbsOptions: PbsAttnOptions = {}): PbsAttn {
   const o = methodOptions<PbsAttnOptions & { causal?: never; layout?: never }>(pbsOptions, ['block', 'segment', 'threshold']);
   const block = integer(o.block ?? 128, 'block', 1, 2 ** 20);
-  const segment = block * integer((o.segment ?? 256) / block, 'segment / block', 1, 2 ** 20);
+  const segment = integer(o.segment ?? 256, 'segment', block, 2 ** 30);
+  if (segment % block !== 0) {
+    throw rangeError('ERR_SK_OPTION', `expected segment to be a multiple of block but received ${segment} and ${block}`);
+  }
+  const threshold = number(o.threshold ?? 0.9, 'threshold', 0, 1);
   return {
     prefill: async (q, k, v) => {
       const s = shapeOf(q, k);
+      if (s.keys <= segment) return denseSegment(q, k, v, s, o);
       const permutation = await orderOf(q, k, s, block, segment, o);
-      if (s.keys <= segment) {
-        const all = dense({ queryLength: s.queries, keyLength: s.keys, causal: true });
-        return { ...(await attend(q, k, v, all, o)), permutation };
-      }
       const [keys, values] = [permute(k, permutation), permute(v, permutation)];
-      const lists = await blocksOf(q, keys, permutation, s, block, segment, o);
+      const lists = await blocksOf(q, keys, permutation, s, block, segment, { ...o, threshold });
       // A key-value head and its queries are a batch entry of their own: each has its own positions of keys.
       const units = s.batch * s.kvHeads;
       const group = s.heads / s.kvHeads;
@@ -93,9 +85,16 @@ export function pbsAttn(pbsOptions: PbsAttnOptions = {}): PbsAttn {
         keyPositions: permutation.data,
       });
       const result = { output: { ...output, dims: q.dims }, lse: { ...lse, dims: [s.batch, s.heads, s.queries] } };
-      return { ...result, ...reported(q, k, lse.data, attention.density, pattern, o), permutation };
+      return { ...result, ...reported({ q, k, lse: lse.data, density: attention.density, pattern }, o), permutation };
     },
   };
+}
+
+/** A prompt of one segment: everything, with the keys where they are. */
+async function denseSegment(q: TensorLike, k: TensorLike, v: TensorLike, s: Shape, o: MethodOptions): Promise<PbsAttnResult> {
+  const result = await attend(q, k, v, dense({ queryLength: s.queries, keyLength: s.keys, causal: true }), o);
+  const data = Int32Array.from({ length: s.batch * s.kvHeads * s.keys }, (_, i) => i % s.keys);
+  return { ...result, permutation: { type: 'int32', data, dims: [s.batch, s.kvHeads, s.keys] } };
 }
 
 /** Which key comes where: segments sorted by the attention of the last block of queries, [batch, kvHeads, keys]. */
@@ -116,7 +115,15 @@ async function orderOf(q: TensorLike, k: TensorLike, s: Shape, block: number, se
 }
 
 /** Blocks of permuted keys for each query head and block: chosen ones of earlier segments, the one with token 0, all of the own segment. */
-async function blocksOf(q: TensorLike, keys: Tensor, order: Tensor<'int32'>, s: Shape, block: number, segment: number, o: PbsAttnOptions) {
+async function blocksOf(
+  q: TensorLike,
+  keys: Tensor,
+  order: Tensor<'int32'>,
+  s: Shape,
+  block: number,
+  segment: number,
+  o: MethodOptions & { threshold: number },
+) {
   const means = async (x: TensorLike) => (await pool(x, { kind: 'mean', block, ...passedTo(o) })).pooled;
   const shift = s.keys - s.queries;
   const blocks = Math.ceil(s.queries / block);
@@ -128,7 +135,7 @@ async function blocksOf(q: TensorLike, keys: Tensor, order: Tensor<'int32'>, s: 
     scale: o.scale ?? 1 / Math.sqrt(s.dim),
     ...passedTo(o),
   });
-  const chosen = await select(scores, { topP: o.threshold ?? 0.9, needsReach: true, limit: earlier, ...passedTo(o) });
+  const chosen = await select(scores, { topP: o.threshold, needsReach: true, limit: earlier, ...passedTo(o) });
   const group = s.heads / s.kvHeads;
   return rowsFrom(
     Array.from({ length: s.batch * s.heads * blocks }, (_, row) => {

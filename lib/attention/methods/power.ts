@@ -1,5 +1,6 @@
 import { integer } from '../../validate.js';
-import { blockLimits, listPattern, type MethodOptions, methodOptions, type PrefillMethod, prefillMethod, rowsFrom } from './common.js';
+import { listPattern, type PrefillMethod, prefillMethod, rowsFrom } from './common.js';
+import { blockLimits, type MethodOptions, methodOptions } from './shape.js';
 
 /** Options of {@link powerAttention}. Attention is causal. The authors' sizes are not public: what has no default here must be chosen. */
 export interface PowerAttentionOptions extends Omit<MethodOptions, 'causal'> {
@@ -7,8 +8,8 @@ export interface PowerAttentionOptions extends Omit<MethodOptions, 'causal'> {
   readonly window: number;
   /** The first so many tokens, rounded up to blocks. */
   readonly sink: number;
-  /** Tokens of a block; default 64. */
-  readonly block?: number;
+  /** Tokens of a block. */
+  readonly block: number;
 }
 
 /**
@@ -21,12 +22,12 @@ export interface PowerAttentionOptions extends Omit<MethodOptions, 'causal'> {
  * ```ts
  * import { attention } from 'sparse-kernels';
  * const x = { data: new Float32Array(1024 * 8), dims: [1, 1, 1024, 8] };
- * const { density } = await attention.methods.powerAttention({ window: 64, sink: 64 }).prefill(x, x, x);
+ * const { density } = await attention.methods.powerAttention({ window: 64, sink: 64, block: 64 }).prefill(x, x, x);
  * ```
  */
 export function powerAttention(powerOptions: PowerAttentionOptions): PrefillMethod {
   const o = methodOptions<PowerAttentionOptions & { causal?: never }>(powerOptions, ['window', 'sink', 'block']);
-  const block = integer(o.block ?? 64, 'block', 1, 2 ** 20);
+  const block = integer(o.block, 'block', 1, 2 ** 20);
   const local = Math.ceil(integer(o.window, 'window', 1, 2 ** 31 - 1) / block);
   const sink = Math.ceil(integer(o.sink, 'sink', 0, 2 ** 31 - 1) / block);
   return prefillMethod(o, async (_q, _k, s) => {

@@ -1,22 +1,12 @@
 import { rangeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
-import { integer } from '../../validate.js';
-import { headsOf } from '../heads.js';
+import { integer, number } from '../../validate.js';
+import { headsOf, takeTokens } from '../heads.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
-import {
-  blockLimits,
-  listPattern,
-  type MethodOptions,
-  methodOptions,
-  type PrefillMethod,
-  passed,
-  passedTo,
-  prefillMethod,
-  type Shape,
-  takeTokens,
-} from './common.js';
+import { listPattern, type PrefillMethod, prefillMethod } from './common.js';
 import { denseLse } from './dense.js';
+import { blockLimits, type MethodOptions, methodOptions, passed, passedTo, type Shape } from './shape.js';
 
 /** Options of {@link proxyAttn}. The authors' constants are not public: what has no default here must be chosen. */
 export interface ProxyAttnOptions extends Omit<MethodOptions, 'layout'> {
@@ -24,8 +14,8 @@ export interface ProxyAttnOptions extends Omit<MethodOptions, 'layout'> {
   readonly proxies: number;
   /** Share of the last queries' attention that a head's number of blocks must reach. */
   readonly threshold: number;
-  /** Tokens of a block; default 64. */
-  readonly block?: number;
+  /** Tokens of a block. */
+  readonly block: number;
 }
 
 /**
@@ -40,15 +30,14 @@ export interface ProxyAttnOptions extends Omit<MethodOptions, 'layout'> {
  * ```ts
  * import { attention } from 'sparse-kernels';
  * const x = { data: new Float32Array(4 * 256 * 16).map(Math.sin), dims: [1, 4, 256, 16] };
- * const { density } = await attention.methods.proxyAttn({ proxies: 2, threshold: 0.9 }).prefill(x, x, x);
+ * const { density } = await attention.methods.proxyAttn({ proxies: 2, threshold: 0.9, block: 64 }).prefill(x, x, x);
  * ```
  */
 export function proxyAttn(proxyOptions: ProxyAttnOptions): PrefillMethod {
   const o = methodOptions<ProxyAttnOptions & { layout?: never }>(proxyOptions, ['proxies', 'threshold', 'block']);
   const proxies = integer(o.proxies, 'proxies', 1, 2 ** 20);
-  const block = integer(o.block ?? 64, 'block', 1, 2 ** 20);
-  if (!(o.threshold > 0 && o.threshold <= 1))
-    throw rangeError('ERR_SK_OPTION', `expected threshold from 0 to 1 but received ${o.threshold}`);
+  const block = integer(o.block, 'block', 1, 2 ** 20);
+  number(o.threshold, 'threshold', Number.MIN_VALUE, 1);
   const causal = o.causal ?? true;
   return prefillMethod(o, async (q, k, s) => {
     if (s.heads % proxies !== 0) throw rangeError('ERR_SK_OPTION', `expected proxies to divide ${s.heads} but received ${proxies}`);

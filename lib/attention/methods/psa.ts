@@ -1,25 +1,16 @@
 import { rangeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
 import { integer } from '../../validate.js';
-import { headsOf } from '../heads.js';
+import { headsOf, takeTokens } from '../heads.js';
 import { selectLevels } from '../levels.js';
 import { merge } from '../merge.js';
 import { plan } from '../plan.js';
 import { pool } from '../pool.js';
 import { score } from '../score.js';
 import type { AttentionResult, Rows } from '../types.js';
-import {
-  listPattern,
-  type MethodOptions,
-  type MethodResult,
-  methodOptions,
-  passed,
-  passedTo,
-  reported,
-  type Shape,
-  shapeOf,
-  takeTokens,
-} from './common.js';
+import { listPattern } from './common.js';
+import { type MethodResult, reported } from './report.js';
+import { type MethodOptions, methodOptions, passed, passedTo, type Shape, shapeOf } from './shape.js';
 
 /** Options of {@link psa}. Attention is not causal. */
 export interface PsaOptions extends Omit<MethodOptions, 'causal' | 'layout'> {
@@ -86,7 +77,7 @@ export function psa(psaOptions: PsaOptions = {}): Psa {
       const density = parts.reduce((sum, part) => sum + part.density, 0);
       const pattern = listPattern(s, levels[0] as Rows, [bq, bk], 'q', s.heads);
       const result = await merge(...parts);
-      return { ...result, ...reported(q, k, full.lse.data, density, pattern, o), levels };
+      return { ...result, ...reported({ q, k, lse: full.lse.data, density, pattern }, o), levels };
     },
   };
 }

@@ -1,8 +1,8 @@
 import { integer, options } from '../../validate.js';
 import { scoreSync } from '../score.js';
 import { selectSync } from '../select.js';
-import { passedTo } from './common.js';
 import { type DecodeMethod, type DecodeOptions, decodeKeys, decodeWith, PageStore, queryOf, queryPattern } from './decoding.js';
+import { passedTo } from './shape.js';
 
 /** Options of {@link quest}. */
 export interface QuestOptions extends DecodeOptions {

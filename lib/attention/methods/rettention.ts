@@ -1,9 +1,10 @@
 import { rangeError } from '../../errors.js';
-import { describe } from '../../validate.js';
+import { describe, integer } from '../../validate.js';
 import type { Pattern } from '../types.js';
-import { attend, type MethodOptions, methodOptions } from './common.js';
+import { attend } from './common.js';
 import { denseStep } from './dense.js';
 import { chosenBefore, type DenoisingMethod, dimsOf } from './diffusion.js';
+import { type MethodOptions, methodOptions } from './shape.js';
 
 /** Options of {@link reTtention}. */
 export interface ReTtentionOptions extends MethodOptions {
@@ -42,7 +43,9 @@ export function reTtention(rettentionOptions: ReTtentionOptions): DenoisingMetho
   let cached: { rho: Float32Array; residual: Float32Array; dims: string } | undefined;
   return {
     attend: async (step, q, k, v) => {
-      const { rho, residual } = fullSteps.includes(step) ? { rho: undefined, residual: undefined } : chosenBefore(cached, step, q, k);
+      const { rho, residual } = fullSteps.includes(integer(step, 'step', 0, 2 ** 31 - 1))
+        ? { rho: undefined, residual: undefined }
+        : chosenBefore(cached, step, q, k);
       const sparse = await attend(q, k, v, pattern, o);
       const dim = q.dims[3] as number;
       if (rho === undefined) {

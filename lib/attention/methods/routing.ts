@@ -7,7 +7,8 @@ import { dense } from '../patterns.js';
 import { permute } from '../permute.js';
 import { plan } from '../plan.js';
 import type { AttentionResult, Rows } from '../types.js';
-import { type MethodOptions, type MethodResult, methodOptions, passed, reported, shapeOf } from './common.js';
+import { type MethodResult, reported } from './report.js';
+import { type MethodOptions, methodOptions, passed, shapeOf } from './shape.js';
 
 /** Options of {@link routingTransformer}. */
 export interface RoutingTransformerOptions extends Omit<MethodOptions, 'layout'> {
@@ -65,7 +66,7 @@ export function routingTransformer(routingOptions: RoutingTransformerOptions): R
       const inside = await attention.run(gathered(q), gathered(k), gathered(v), positions);
       const { output, lse } = scattered(inside, members.index, s.batch * s.heads, s.queries, s.dim);
       const density = (count * window * window) / (s.queries * s.keys);
-      const { report } = reported(q, k, lse, density, pattern, o);
+      const { report } = reported({ q, k, lse, density, pattern }, o);
       return {
         output: { type: 'float32', data: output, dims: q.dims },
         lse: { type: 'float32', data: lse, dims: [s.batch, s.heads, s.queries] },

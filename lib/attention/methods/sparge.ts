@@ -1,21 +1,12 @@
+import { rangeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
-import { integer } from '../../validate.js';
+import { number } from '../../validate.js';
+import { idsOf, sizesOf } from '../lists.js';
 import { pool } from '../pool.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
-import {
-  blockLimits,
-  idsOf,
-  listPattern,
-  type MethodOptions,
-  methodOptions,
-  type PrefillMethod,
-  passed,
-  passedTo,
-  prefillMethod,
-  rowsFrom,
-  type Shape,
-} from './common.js';
+import { listPattern, type PrefillMethod, prefillMethod, rowsFrom } from './common.js';
+import { blockLimits, type MethodOptions, methodOptions, passed, passedTo, type Shape } from './shape.js';
 
 /** Options of {@link spargeAttn}. */
 export interface SpargeAttnOptions extends MethodOptions {
@@ -27,7 +18,7 @@ export interface SpargeAttnOptions extends MethodOptions {
   readonly topK?: number;
   /** Whether the first key block is always kept; default false. */
   readonly sink?: boolean;
-  /** Skips values whose weights would be below exp(-pvSkip), as {@link PlanOptions.pvSkip}; the authors take 50. Default: none. */
+  /** Skips values whose weights would be below exp(-pvSkip), as {@link PlanOptions.pvSkip}; default 50, which nobody sees in float32. */
   readonly pvSkip?: number;
   /** Tokens of a query and of a key block; default [128, 64]. */
   readonly blockSize?: readonly [queries: number, keys: number];
@@ -49,8 +40,11 @@ export interface SpargeAttnOptions extends MethodOptions {
  */
 export function spargeAttn(spargeOptions: SpargeAttnOptions = {}): PrefillMethod {
   const o = methodOptions<SpargeAttnOptions>(spargeOptions, ['similarity', 'topP', 'topK', 'sink', 'pvSkip', 'blockSize']);
-  const size = (o.blockSize ?? [128, 64]).map((n, i) => integer(n, `blockSize[${i}]`, 1, 2 ** 20)) as [number, number];
-  const similarity = o.similarity ?? (o.topK === undefined ? 0.6 : -0.1);
+  const { blockSize: size } = sizesOf({ queryLength: 1, blockSize: o.blockSize ?? [128, 64] });
+  const similarity = number(o.similarity ?? (o.topK === undefined ? 0.6 : -0.1), 'similarity');
+  if (o.topK !== undefined && o.topP !== undefined) throw rangeError('ERR_SK_OPTION', 'expected one of topP and topK');
+  if (o.topK !== undefined) number(o.topK, 'topK', 0, 1);
+  if (o.topP !== undefined) number(o.topP, 'topP', 0, 1);
   const causal = o.causal ?? true;
   const choose = async (q: TensorLike, k: TensorLike, s: Shape) => {
     const { scale, ...rest } = passed(o);
@@ -79,7 +73,7 @@ export function spargeAttn(spargeOptions: SpargeAttnOptions = {}): PrefillMethod
     });
     return listPattern(s, rowsFrom(lists), size, 'q', s.heads);
   };
-  return prefillMethod(o, choose, o.pvSkip === undefined ? {} : { pvSkip: o.pvSkip });
+  return prefillMethod(o, choose, { pvSkip: number(o.pvSkip ?? 50, 'pvSkip', Number.MIN_VALUE, Number.MAX_VALUE) });
 }
 
 /** In place; a row of nothing but -Infinity becomes zeros. */

@@ -1,16 +1,8 @@
 import { integer } from '../../validate.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
-import {
-  listPattern,
-  type MethodOptions,
-  methodOptions,
-  type PrefillMethod,
-  passed,
-  passedTo,
-  positionsSeen,
-  prefillMethod,
-} from './common.js';
+import { listPattern, type PrefillMethod, prefillMethod } from './common.js';
+import { type MethodOptions, methodOptions, passed, passedTo, positionsSeen } from './shape.js';
 
 /** Options of {@link sparkAttention}. */
 export interface SparkAttentionOptions extends MethodOptions {

@@ -1,11 +1,11 @@
-import { rangeError } from '../../errors.js';
-import { integer } from '../../validate.js';
+import { integer, number } from '../../validate.js';
 import { union } from '../patterns.js';
 import { select } from '../select.js';
 import type { Pattern } from '../types.js';
-import { attend, listPattern, type MethodOptions, methodOptions, passedTo, shapeOf } from './common.js';
+import { attend, listPattern } from './common.js';
 import { denseStep } from './dense.js';
 import { chosenBefore, type DenoisingMethod, dimsOf, massOf } from './diffusion.js';
+import { type MethodOptions, methodOptions, passedTo, shapeOf } from './shape.js';
 
 /** Options of {@link sparseD}. Attention is not causal. */
 export interface SparseDOptions extends Omit<MethodOptions, 'causal'> {
@@ -42,12 +42,11 @@ export function sparseD(sparseDOptions: SparseDOptions): DenoisingMethod {
   const block = integer(o.block ?? 128, 'block', 1, 2 ** 20);
   const choosing = Math.floor(integer(o.steps, 'steps', 1, 2 ** 31 - 1) / 5);
   const prompt = Math.round(integer(o.promptLength, 'promptLength', 0, 2 ** 31 - 1) / block);
-  const keep = o.keep ?? (block === 128 ? 0.3 : 0.5);
-  if (!(keep > 0 && keep <= 1)) throw rangeError('ERR_SK_OPTION', `expected keep from 0 to 1 but received ${keep}`);
+  const keep = number(o.keep ?? (block === 128 ? 0.3 : 0.5), 'keep', Number.MIN_VALUE, 1);
   let choice: { pattern: Pattern; dims: string } | undefined;
   return {
     attend: async (step, q, k, v) => {
-      if (step > choosing) return attend(q, k, v, chosenBefore(choice, step, q, k).pattern, o);
+      if (integer(step, 'step', 0, 2 ** 31 - 1) > choosing) return attend(q, k, v, chosenBefore(choice, step, q, k).pattern, o);
       const result = await denseStep(q, k, v, o);
       if (step < choosing) return result;
       const s = shapeOf(q, k, o.layout);

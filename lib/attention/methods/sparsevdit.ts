@@ -2,7 +2,8 @@ import { rangeError } from '../../errors.js';
 import { describe, integer, oneOf } from '../../validate.js';
 import { band, dense, fromMask } from '../patterns.js';
 import type { Pattern } from '../types.js';
-import { joined, type MethodOptions, methodOptions, type PrefillMethod, prefillMethod, rowsFrom, type Shape } from './common.js';
+import { joined, type PrefillMethod, prefillMethod, rowsFrom } from './common.js';
+import { type MethodOptions, methodOptions, type Shape } from './shape.js';
 
 /** The mode of a head. */
 export interface VditHead {

@@ -1,9 +1,11 @@
 import { rangeError } from '../../errors.js';
 import { type TensorLike, tensor } from '../../tensor.js';
+import { number } from '../../validate.js';
 import { project } from '../project.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
-import { listPattern, type MethodOptions, methodOptions, type PrefillMethod, passedTo, prefillMethod, type Shape } from './common.js';
+import { listPattern, type PrefillMethod, prefillMethod } from './common.js';
+import { type MethodOptions, methodOptions, passedTo, type Shape } from './shape.js';
 
 /** Options of {@link sparsifiner}. Attention is not causal. */
 export interface SparsifinerOptions extends Omit<MethodOptions, 'causal' | 'layout'> {
@@ -39,8 +41,8 @@ export function sparsifiner(sparsifinerOptions: SparsifinerOptions): PrefillMeth
   const known = ['query', 'key', 'basis', 'keep', 'sparsify'] as const;
   const given = methodOptions<SparsifinerOptions & { causal?: never; layout?: never }>(sparsifinerOptions, known);
   const o = { ...given, causal: false };
-  const { keep = 0.25, sparsify = 0 } = o;
-  if (!(keep > 0 && keep <= 1)) throw rangeError('ERR_SK_OPTION', `expected keep from 0 to 1 but received ${keep}`);
+  const keep = number(o.keep ?? 0.25, 'keep', Number.MIN_VALUE, 1);
+  const sparsify = number(o.sparsify ?? 0, 'sparsify');
   return prefillMethod(o, async (q, k, s) => {
     const basis = tensor(o.basis, 'basis', ['float32']);
     const rank = basis.dims[0] as number;

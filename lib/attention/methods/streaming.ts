@@ -1,7 +1,8 @@
 import { integer } from '../../validate.js';
 import { band, streaming, union } from '../patterns.js';
 import type { Pattern } from '../types.js';
-import { blockLimits, listPattern, type MethodOptions, methodOptions, type PrefillMethod, prefillMethod, rowsFrom } from './common.js';
+import { listPattern, type PrefillMethod, prefillMethod, rowsFrom } from './common.js';
+import { blockLimits, type MethodOptions, methodOptions } from './shape.js';
 
 /** Options of {@link streamingLlm}. */
 export interface StreamingLlmOptions extends MethodOptions {

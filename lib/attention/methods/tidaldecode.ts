@@ -1,12 +1,14 @@
-import { rangeError } from '../../errors.js';
+import { rangeError, typeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
-import { integer, options } from '../../validate.js';
+import { describe, integer, options } from '../../validate.js';
 import { dense } from '../patterns.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
 import type { Pattern } from '../types.js';
-import { attend, listPattern, type MethodResult, passedTo, shapeOf } from './common.js';
+import { attend, listPattern } from './common.js';
 import { type DecodeOptions, decodeKeys } from './decoding.js';
+import type { MethodResult } from './report.js';
+import { passedTo, shapeOf } from './shape.js';
 
 /** Options of {@link tidalDecode}. */
 export interface TidalDecodeOptions extends DecodeOptions {
@@ -44,9 +46,13 @@ export function tidalDecode(tidalOptions: TidalDecodeOptions): TidalDecode {
   const o = options<TidalDecodeOptions>(tidalOptions, 'options', [...decodeKeys, 'tokens', 'denseLayers', 'selectionLayers']);
   const topK = integer(o.tokens, 'tokens', 1, 2 ** 31 - 1);
   const { denseLayers = [0, 1], selectionLayers = [2] } = o;
+  for (const [name, layers] of Object.entries({ denseLayers, selectionLayers })) {
+    if (!Array.isArray(layers)) throw typeError('ERR_SK_TYPE', `expected ${name} to be a list of layers but received ${describe(layers)}`);
+  }
   let chosen: Pattern | undefined;
   return {
     decode: async (layer, q, k, v) => {
+      integer(layer, 'layer', 0, 2 ** 31 - 1);
       const s = shapeOf(q, k);
       if (s.queries !== 1) throw rangeError('ERR_SK_SHAPE', `expected q of one token but received dims [${q.dims}]`);
       const rules = { ...o, causal: true };

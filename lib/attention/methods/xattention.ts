@@ -1,17 +1,9 @@
-import { rangeError } from '../../errors.js';
-import { integer } from '../../validate.js';
+import { rangeError, typeError } from '../../errors.js';
+import { describe, integer, number } from '../../validate.js';
 import { antidiagonal } from '../antidiagonal.js';
 import { select } from '../select.js';
-import {
-  blockLimits,
-  listPattern,
-  type MethodOptions,
-  methodOptions,
-  type PrefillMethod,
-  passed,
-  passedTo,
-  prefillMethod,
-} from './common.js';
+import { listPattern, type PrefillMethod, prefillMethod } from './common.js';
+import { blockLimits, type MethodOptions, methodOptions, passed, passedTo } from './shape.js';
 
 /** Options of {@link xattention}. */
 export interface XAttentionOptions extends MethodOptions {
@@ -41,10 +33,14 @@ export function xattention(xOptions: XAttentionOptions = {}): PrefillMethod {
   const o = methodOptions<XAttentionOptions>(xOptions, ['stride', 'threshold', 'block']);
   const block = integer(o.block ?? 128, 'block', 1, 2 ** 20);
   const causal = o.causal ?? true;
+  const { threshold = 0.9 } = o;
+  if (typeof threshold !== 'number' && !Array.isArray(threshold)) {
+    throw typeError('ERR_SK_TYPE', `expected threshold to be a number or a list of numbers but received ${describe(threshold)}`);
+  }
+  for (const share of typeof threshold === 'number' ? [threshold] : threshold) number(share, 'threshold', 0, 1);
   return prefillMethod(o, async (q, k, s) => {
     const scores = await antidiagonal(q, k, { ...passed(o), stride: o.stride ?? 8, block, causal });
     const rows = s.batch * s.heads * Math.ceil(s.queries / block);
-    const { threshold = 0.9 } = o;
     if (typeof threshold !== 'number' && threshold.length !== s.heads) {
       throw rangeError('ERR_SK_SHAPE', `expected threshold to hold ${s.heads} numbers, one a head, but received ${threshold.length}`);
     }

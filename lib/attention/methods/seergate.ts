@@ -1,0 +1,63 @@
+/** The trained gate of SeerAttention: projections of pooled keys, and of queries. */
+import { typeError } from '../../errors.js';
+import { type Tensor, type TensorLike, tensor } from '../../tensor.js';
+import { describe, options } from '../../validate.js';
+import { type PoolOptions, pool } from '../pool.js';
+import { project } from '../project.js';
+
+/** A learned gate: what ranks blocks instead of the keys themselves. */
+export interface SeerGate {
+  /** Projection of queries, float32 [heads, dim, gateDim]. */
+  readonly query: TensorLike;
+  /** Projection of the greatest, the least and the mean of each block of keys, in this order, float32 [kvHeads, 3 dim, gateDim]. */
+  readonly key: TensorLike;
+  /** Weights of an RMS norm of projected queries, float32 [gateDim]; default: none. */
+  readonly queryNorm?: Float32Array;
+  /** Weights of an RMS norm of projected keys, float32 [gateDim]; default: none. */
+  readonly keyNorm?: Float32Array;
+  /** Base of the rotary embedding at the first position of each block; default: none. */
+  readonly ropeBase?: number;
+}
+
+/** Checks a gate's fields; what they hold is checked where it is used. */
+export function gateOf(value: unknown): SeerGate {
+  const gate = options<SeerGate>(value, 'gate', ['query', 'key', 'queryNorm', 'keyNorm', 'ropeBase']);
+  for (const key of ['query', 'key'] as const) {
+    if (tensor(gate[key], `gate.${key}`, ['float32']).dims.length !== 3) {
+      throw typeError('ERR_SK_TYPE', `expected gate.${key} to be [heads, in, gateDim] but received dims ${describe(gate[key].dims)}`);
+    }
+  }
+  return gate;
+}
+
+/** What the gate makes of queries, pooled or not, at these positions. */
+export function gateQueries(gate: SeerGate, q: TensorLike, positions: Int32Array): Promise<Tensor> {
+  return project(q, gate.query, { ...(gate.queryNorm && { norm: gate.queryNorm }), ...rotation(gate, positions) });
+}
+
+/** What the gate makes of blocks of keys, the first of which begins at `first`. */
+export async function gateKeys(gate: SeerGate, k: TensorLike, poolOptions: Omit<PoolOptions, 'kind'>, first: number): Promise<Tensor> {
+  const parts = await Promise.all((['max', 'min', 'mean'] as const).map((kind) => pool(k, { kind, ...poolOptions })));
+  const [{ pooled, start }] = parts as [(typeof parts)[0]];
+  const [batch, heads, blocks, dim] = pooled.dims as [number, number, number, number];
+  const rows = concatenated(
+    parts.map((part) => part.pooled.data),
+    dim,
+  );
+  const starts = start.map((token) => first + token);
+  const joined = { data: rows, dims: [batch, heads, blocks, 3 * dim] };
+  return project(joined, gate.key, { ...(gate.keyNorm && { norm: gate.keyNorm }), ...rotation(gate, starts) });
+}
+
+const rotation = (gate: SeerGate, positions: Int32Array) => (gate.ropeBase === undefined ? {} : { positions, ropeBase: gate.ropeBase });
+
+/** Rows of several arrays side by side. */
+function concatenated(parts: readonly Float32Array[], dim: number): Float32Array {
+  const width = parts.length * dim;
+  const rows = (parts[0]?.length ?? 0) / dim;
+  const joined = new Float32Array(rows * width);
+  for (const [i, part] of parts.entries()) {
+    for (let row = 0; row < rows; row++) joined.set(part.subarray(row * dim, (row + 1) * dim), row * width + i * dim);
+  }
+  return joined;
+}
