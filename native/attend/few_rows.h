@@ -8,9 +8,10 @@
 //   output   O[row] += P[key][row] V[key]
 //
 // The order in which the products read (a line of several keys each) is nothing that the hardware could foresee, so lines are fetched
-// ahead. Keys that lie one behind the other: two phases ahead, a line of K and one of V in turn, in their order, two streams that the
-// hardware joins. Scattered ones (columns): each line that is read fetches the same line of the key a phase ahead; in order, the hardware
-// would fetch what lies behind each key as well.
+// ahead, one at a time between the products: a core keeps some 20 lines on their way and drops requests that come in bursts. Keys that lie
+// one behind the other: two phases ahead, a line of K and one of V in turn, in their order, two streams that the hardware joins. Scattered
+// ones (columns): each line that is read fetches the same line of the key a phase ahead; in order, the hardware would fetch what lies
+// behind each key as well.
 #pragma once
 
 #include "tile.h"
@@ -29,50 +30,40 @@ struct FewRows {
   static_assert(kPhase % kKeys == 0 && 3 * kPhase <= kAttendKeyPadding, "a phase is whole steps, and two more are within reach");
   static constexpr int kLine = 64 / static_cast<int>(sizeof(T));  // elements
 
-  // What is fetched during a phase. Of keys that lie one behind the other: lines of K and V in their order, half of them due while the
-  // phase scores, half while it adds up values. Four rows leave no registers for it in the products: there it comes in bursts between them.
-  static constexpr bool kBursts = kRows == 4;
-  struct Ahead {
-    const void* const* k;  // a phase ahead
-    const void* const* v;
-    const T *next_k, *next_v;  // the next lines of keys that lie together: from two phases ahead on
-    int d;
-    bool together;
+  // Lines of keys and of values that lie one behind the other, in turn.
+  struct Streams {
+    const T *next, *other;
 
-    Ahead(const void* const* keys, const void* const* values, int dims)
-        : k(keys + kPhase),
-          v(values + kPhase),
-          next_k(static_cast<const T*>(k[kPhase])),
-          next_v(static_cast<const T*>(v[kPhase])),
-          d(dims),
-          together(static_cast<const T*>(k[2 * kPhase - 1]) == next_k + (kPhase - 1) * dims) {}
-
-    inline void fetch_next(int lines) {
-      for (; lines > 0; --lines, next_k += kLine, next_v += kLine) V::prefetch(next_k), V::prefetch(next_v);
-    }
-    // While line i of keys [j, j + kKeys) is scored.
-    inline void with_keys(int j, int i) {
-      if (together) return fetch_next(kKeys < 2 ? 1 : kKeys / 2);
-#pragma GCC unroll 16
-      for (int c = 0; c < kKeys; ++c) V::prefetch(static_cast<const T*>(k[j + c]) + i);
-    }
-    // While elements [i, i + n) of value j of a phase are added up.
-    inline void with_value(int j, int i, int n) {
-      if (together) return j % 2 == 0 ? fetch_next(n < kLine ? 1 : n / kLine) : void();
-#pragma GCC unroll 8
-      for (int l = 0; l < n; l += kLine) V::prefetch(static_cast<const T*>(v[j]) + i + l);
+    inline void fetch() {
+      V::prefetch(next);
+      const T* after = next + kLine;
+      next = other, other = after;
     }
   };
 
-  static inline void score(const void* const* keys, int n, const float* queries, int d, float* scores, Ahead& ahead) {
+  // Half of the lines of a phase to come are fetched while keys are scored, half while values are added up.
+  template <bool kTogether>
+  static inline void score(const void* const* keys, int n, const float* queries, int d, float* scores, Streams* ahead) {
     for (int j = 0; j < n; j += kKeys) {
       F32 acc[L];
-      const T* k[kKeys];
+      const T *k[kKeys], *later[kKeys];
 #pragma GCC unroll 16
       for (int c = 0; c < L; ++c) acc[c] = V::zero();
 #pragma GCC unroll 16
-      for (int c = 0; c < kKeys; ++c) k[c] = static_cast<const T*>(keys[j + c]);
+      for (int c = 0; c < kKeys; ++c) k[c] = static_cast<const T*>(keys[j + c]), later[c] = static_cast<const T*>(keys[j + c + kPhase]);
       const auto step = [&](int i) {
+        if (kKeys < kRows) {  // the fewer of the two stay in registers
+          F32 key[kKeys];
+#pragma GCC unroll 4
+          for (int c = 0; c < kKeys; ++c) key[c] = E::load(k[c] + i);
+#pragma GCC unroll 4
+          for (int r = 0; r < kRows; ++r) {
+            const F32 q = V::load(queries + r * d + i);
+#pragma GCC unroll 4
+            for (int c = 0; c < kKeys; ++c) acc[c * kRows + r] = V::fma(key[c], q, acc[c * kRows + r]);
+          }
+          return;
+        }
         F32 q[kRows];
 #pragma GCC unroll 4
         for (int r = 0; r < kRows; ++r) q[r] = V::load(queries + r * d + i);
@@ -83,11 +74,10 @@ struct FewRows {
           for (int r = 0; r < kRows; ++r) acc[c * kRows + r] = V::fma(key, q[r], acc[c * kRows + r]);
         }
       };
-      if (kBursts)
-        for (int i = 0; i + kLine <= d; i += kLine) ahead.with_keys(j, i);
       int i = 0;
       for (; i + kLine <= d; i += kLine) {
-        if (!kBursts) ahead.with_keys(j, i);
+#pragma GCC unroll 16
+        for (int c = 0; c < kKeys; ++c) kTogether ? ahead->fetch() : V::prefetch(later[c] + i);
 #pragma GCC unroll 4
         for (int l = 0; l < kLine; l += L) step(i + l);
       }
@@ -96,18 +86,20 @@ struct FewRows {
     }
   }
 
-  template <int kV>
-  static inline void value_group(const void* const* values, int i, const float* weights, int n, int d, float* output, Ahead& ahead) {
+  template <int kV, bool kTogether>
+  static inline void value_group(const void* const* values, int i, const float* weights, int n, int d, float* output, Streams* ahead) {
+    constexpr int kStep = kV * L;  // elements
     F32 acc[kRows][kV];
-    if (kBursts)
-      for (int j = 0; j < n; ++j) ahead.with_value(j, i, kV * L);
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
       for (int v = 0; v < kV; ++v) acc[r][v] = V::load(output + r * d + i + v * L);
+#pragma GCC unroll 1  // GCC would unroll a whole phase, with addresses in memory
     for (int j = 0; j < n; ++j) {
+      if (!kTogether || kStep >= kLine || j % (kLine / kStep) == 0)
+#pragma GCC unroll 8
+        for (int l = 0; l < kStep; l += kLine) kTogether ? ahead->fetch() : V::prefetch(static_cast<const T*>(values[j + kPhase]) + i + l);
       const T* value = static_cast<const T*>(values[j]) + i;
-      if (!kBursts) ahead.with_value(j, i, kV * L);
       F32 x[kV];
 #pragma GCC unroll 8
       for (int v = 0; v < kV; ++v) x[v] = E::load(value + v * L);
@@ -133,8 +125,10 @@ struct FewRows {
     return some;
   }
 
-  // Soft cap and bias for keys [first, first + n), -infinity where a row does not see a key and behind the last key.
-  static void apply_rules(const AttendBlock& b, const AttendKeys& keys, bool cut, int first, int n, int row, float* scores) {
+  // Soft cap and bias for keys [first, first + n), -infinity where a row does not see a key and behind the last key. Called, as is
+  // softmax(): once a phase costs nothing, and phases are compiled twice.
+  __attribute__((noinline)) static void apply_rules(const AttendBlock& b, const AttendKeys& keys, bool cut, int first, int n, int row,
+                                                    float* scores) {
     const int padded = round_up_int(n, kKeys);
     if (b.softcap > 0) cap_scores<V>(scores, padded * kRows, b.softcap);
     if (keys.bias != nullptr)
@@ -172,7 +166,7 @@ struct FewRows {
   }
 
   // Scores to weights, n of them (a multiple of L).
-  static inline void softmax(float* scores, int n, State* state, float* max, float* sum, float* output, int d) {
+  __attribute__((noinline)) static void softmax(float* scores, int n, State* state, float* max, float* sum, float* output, int d) {
     F32 most = state->max;
     for (int i = 0; i < n; i += L) most = V::max(most, V::load(scores + i));
     if (V::lanes_greater(most, state->max) != 0) grow(most, state, max, sum, output, d);
@@ -183,26 +177,43 @@ struct FewRows {
     }
   }
 
+  // A chunk and its rows [row, row + kRows).
+  struct Pass {
+    const float* queries;
+    float *output, *max, *sum, *scores;
+    int row, d;
+    bool cut;
+    State state;
+  };
+
+  // Keys [first, first + n) of the chunk.
+  template <bool kTogether>
+  static void phase(const AttendBlock& b, const AttendKeys& keys, int first, int n, Pass* p, Streams ahead) {
+    const int d = p->d;
+    score<kTogether>(keys.k + first, n, p->queries, d, p->scores, &ahead);
+    apply_rules(b, keys, p->cut, first, n, p->row, p->scores);
+    softmax(p->scores, round_up_int(n, kKeys) * kRows, &p->state, p->max, p->sum, p->output, d);
+    int i = 0;
+    for (; i + kVectors * L <= d; i += kVectors * L)
+      value_group<kVectors, kTogether>(keys.v + first, i, p->scores, n, d, p->output, &ahead);
+    for (; i < d; i += L) value_group<1, kTogether>(keys.v + first, i, p->scores, n, d, p->output, &ahead);
+  }
+
   // Rows [row, row + kRows) of the block; d is a multiple of L.
   static void chunk(const AttendBlock& b, const AttendKeys& keys, int row, int d) {
-    const float* queries = b.queries + row * d;
-    float *scores = b.scores, *output = b.output + row * d, *max = b.max + row, *sum = b.sum + row;
     alignas(64) float lanes[L];
-    for (int l = 0; l < L; ++l) lanes[l] = max[l % kRows];
-    State state = {V::load(lanes), V::zero()};
-    const bool cut = keys.cut && is_cut(b, keys, row);
+    for (int l = 0; l < L; ++l) lanes[l] = b.max[row + l % kRows];
+    Pass pass = {
+        b.queries + row * d,        b.output + row * d, b.max + row, b.sum + row, b.scores, row, d, keys.cut && is_cut(b, keys, row),
+        {V::load(lanes), V::zero()}};
     for (int first = 0; first < keys.count; first += kPhase) {
-      const int n = keys.count - first < kPhase ? keys.count - first : kPhase;
-      Ahead ahead(keys.k + first, keys.v + first, d);
-      score(keys.k + first, n, queries, d, scores, ahead);
-      apply_rules(b, keys, cut, first, n, row, scores);
-      softmax(scores, round_up_int(n, kKeys) * kRows, &state, max, sum, output, d);
-      int i = 0;
-      for (; i + kVectors * L <= d; i += kVectors * L) value_group<kVectors>(keys.v + first, i, scores, n, d, output, ahead);
-      for (; i < d; i += L) value_group<1>(keys.v + first, i, scores, n, d, output, ahead);
+      const int n = keys.count - first < kPhase ? keys.count - first : kPhase, later = first + 2 * kPhase;
+      const Streams ahead = {static_cast<const T*>(keys.k[later]), static_cast<const T*>(keys.v[later])};
+      const bool together = static_cast<const T*>(keys.k[later + kPhase - 1]) == ahead.next + (kPhase - 1) * d;
+      together ? phase<true>(b, keys, first, n, &pass, ahead) : phase<false>(b, keys, first, n, &pass, ahead);
     }
-    V::store(lanes, state.sum);
-    for (int l = 0; l < L; ++l) sum[l % kRows] += lanes[l];
+    V::store(lanes, pass.state.sum);
+    for (int l = 0; l < L; ++l) pass.sum[l % kRows] += lanes[l];
   }
 };
 
