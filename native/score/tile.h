@@ -16,7 +16,12 @@ struct Scores {
   using F32 = typename V::F32;
   static constexpr int kLanes = V::kLanes, kPanel = 2 * kLanes;
 
+  // Short keys come from memory faster than packing alone would ask for them: a page of them is on its way.
+  static constexpr int64_t kShort = 16, kShortAhead = 1024;
+
   static void pack(const float* k, int64_t stride, int64_t keys, int64_t d, float* panel) {
+    if (stride == d && d <= kShort)
+      for (int64_t i = 0; i < kPanel * d; i += kLine) V::prefetch(k + kShortAhead + i);
     for (int half = 0; half < 2; ++half, k += kLanes * stride, keys -= kLanes) {
       float* to = panel + half * kLanes;
       int64_t c = 0;
