@@ -8,7 +8,9 @@
 //   store   acc                                               per k block; after the last one finish.h makes y of it
 //
 // Floor: one FMA per kept weight and token vector. Every FMA loads its own row of the panel, so at two loads a cycle there is no slot
-// for broadcast loads: one quad load serves four weights, and the broadcasts are shuffles on a port that FMA does not need.
+// for broadcast loads: one quad load serves four weights, and the broadcasts are shuffles on a port that FMA does not need. A k block of
+// full length is written out: of Zen 3's 0.53 cycles for such an FMA in L1, loops over words and quads made 0.60 (2:4) and 0.74 (1:8);
+// written out they are 0.57 and 0.65, and the loads and stores of the accumulators add 0.04.
 #pragma once
 
 #include "tile.h"
@@ -32,15 +34,33 @@ struct ManyTokens {
     int seen, n;         // kept weights of it behind us, of n (only where kN is 0)
   };
 
-  // Kept weight kI of the quad, for kRows rows.
+  // Words of a k block of full length (pack.cc: nm_layout) that is written out without a loop; 0: none. Only for panels of full width.
+  static constexpr bool kSparse = 4 * kN <= kM;
+  static constexpr int kFullWords = kN == 0 || kVectors < (kSparse ? 4 : 6) ? 0 : (kSparse ? 128 : 64) / kM * kN / kFields;
+
+  // A panel row is kOdd << kShift bytes long, and the field at `bit` of the word is its number: where a rotation puts it, it counts bytes.
+  static constexpr int kOdd = kVectors == 6 ? 3 : 1;
+  static constexpr int kShift = __builtin_ctz(kWidth * sizeof(float));
+  static_assert(kOdd << kShift == kWidth * static_cast<int>(sizeof(float)), "1 or 3 times a power of two");
+  static inline const float* named_row(const float* group, uint32_t word, int bit) {
+    const int right = (bit - kShift) & 31;
+    const uint32_t bytes = (word >> right | word << (-right & 31)) & static_cast<uint32_t>(kM - 1) << kShift;
+    return reinterpret_cast<const float*>(reinterpret_cast<const char*>(group) + uint64_t{bytes} * kOdd);
+  }
+
+  // Kept weight kI of a quad, whose fields begin at `bit` of the word, for kRows rows.
   template <int kI>
-  static inline void step(F32 (&acc)[kRows][kVectors], const typename V::Quad (&quad)[kRows], const uint32_t (&word)[kRows], Cursor& at) {
+  static inline void step(F32 (&acc)[kRows][kVectors], const typename V::Quad (&quad)[kRows], const uint32_t (&word)[kRows], int bit,
+                          Cursor& at) {
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) {
-      const float* x = at.group + ((word[r] >> (kBits * kI)) & (kM - 1)) * kWidth;
+      // The middle of the row in a register: the vectors around it are one byte of displacement away, else four, and the instructions of
+      // a k block would not fit in the cache of decoded ones.
+      const float* middle = named_row(at.group, word[r], bit + kBits * kI) + kWidth / 2;
+      __asm__("" : "+r"(middle));
       const F32 w = V::template splat<kI>(quad[r]);
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) acc[r][v] = V::fma(w, V::load(x + v * kLanes), acc[r][v]);
+      for (int v = 0; v < kVectors; ++v) acc[r][v] = V::fma(w, V::load(middle + v * kLanes - kWidth / 2), acc[r][v]);
     }
     if (kN == 0 ? ++at.seen == at.n : (kI + 1) % (kN ? kN : 1) == 0) {
       at.seen = 0;
@@ -48,10 +68,30 @@ struct ManyTokens {
     }
   }
 
+  // The kept weights of kRows rows that the fields of one word each belong to.
+  static inline void multiply_word(F32 (&acc)[kRows][kVectors], const float* quads, const uint32_t* fields, int64_t q, Cursor& at) {
+    uint32_t word[kRows];
+#pragma GCC unroll 4
+    for (int i = 0; i < kRows; ++i) word[i] = fields[row_of_quad<kLanes>(q + i)];
+#pragma GCC unroll 4
+    for (int j = 0; j < kFields / 4; ++j, quads += kLanes * 4) {
+      typename V::Quad quad[kRows];
+#pragma GCC unroll 4
+      for (int i = 0; i < kRows; ++i) quad[i] = V::load_quad(quads + i * 4);
+      step<0>(acc, quad, word, j * 4 * kBits, at);
+      step<1>(acc, quad, word, j * 4 * kBits, at);
+      step<2>(acc, quad, word, j * 4 * kBits, at);
+      step<3>(acc, quad, word, j * 4 * kBits, at);
+    }
+  }
+
   // One row group of one k block: acc[quads][kWidth] += S[rows, k block] * panel[k block][kWidth], where the first block starts from 0. The
-  // accumulators are in the order of the quads. Not inlined: kernels of all value types share it.
+  // accumulators are in the order of the quads. kFull: the block has kFullWords words. Not inlined: kernels of all value types share it.
+  template <bool kFull>
   __attribute__((noinline)) static void row_group(const float* panel, const float* values, const uint32_t* fields, int64_t words, int n,
                                                   bool first, float* acc_quads) {
+    constexpr int64_t kQuads = kFields / 4 * kLanes * 4;  // floats of the quads of a word of fields
+#pragma GCC unroll 1
     for (int64_t q = 0; q < kLanes; q += kRows) {
       float* acc_quad = acc_quads + q * kWidth;
       F32 acc[kRows][kVectors];
@@ -61,23 +101,11 @@ struct ManyTokens {
         for (int v = 0; v < kVectors; ++v) acc[i][v] = first ? V::zero() : V::load(acc_quad + i * kWidth + v * kLanes);
       Cursor at = {panel, 0, n};
       const float* quads = values + q * 4;
-      const uint32_t* row_fields = fields + row_of_quad<kLanes>(q);
-      for (int64_t w = 0; w < words; ++w, row_fields += kLanes) {
-        uint32_t word[kRows];
-#pragma GCC unroll 4
-        for (int i = 0; i < kRows; ++i) word[i] = row_fields[row_of_quad<kLanes>(q + i) - row_of_quad<kLanes>(q)];
-        for (int j = 0; j < kFields / 4; ++j, quads += kLanes * 4) {
-          typename V::Quad quad[kRows];
-#pragma GCC unroll 4
-          for (int i = 0; i < kRows; ++i) quad[i] = V::load_quad(quads + i * 4);
-          step<0>(acc, quad, word, at);
-          step<1>(acc, quad, word, at);
-          step<2>(acc, quad, word, at);
-          step<3>(acc, quad, word, at);
-          if (kFields > 4)  // else the word held one quad
-#pragma GCC unroll 4
-            for (int i = 0; i < kRows; ++i) word[i] >>= 4 * kBits % 32;
-        }
+      if (kFull) {
+#pragma GCC unroll 8
+        for (int w = 0; w < kFullWords; ++w) multiply_word(acc, quads + w * kQuads, fields + w * kLanes, q, at);
+      } else {
+        for (int64_t w = 0; w < words; ++w) multiply_word(acc, quads + w * kQuads, fields + w * kLanes, q, at);
       }
 #pragma GCC unroll 4
       for (int i = 0; i < kRows; ++i)
@@ -98,7 +126,8 @@ struct ManyTokens {
       const float* next_panel = t.x + (k + inputs) * kWidth;  // is on its way from L3 while this one is used
       for (int64_t g = 0; g < t.rows; g += kLanes, fields += words * kLanes, next_panel += fetch) {
         for (int64_t i = 0; i < fetch; i += 16) V::prefetch(next_panel + i);
-        row_group(t.x + k * kWidth, next_quads(inputs), fields, words, n, k == 0, t.acc + g * kWidth);
+        const auto multiply = words == kFullWords ? &row_group<kFullWords != 0> : &row_group<false>;
+        multiply(t.x + k * kWidth, next_quads(inputs), fields, words, n, k == 0, t.acc + g * kWidth);
       }
     }
   }
@@ -118,13 +147,13 @@ struct ManyTokens {
   }
 };
 
-// Panels are as wide as the kernel likes best, or 6, 4 or 2 vectors.
+// Panels are as wide as the kernel likes best, 4 or 2 vectors; where the pattern is known at run time only, 6 too.
 template <class V, class T, int kM, int kN, int kWidest>
 static void many_tokens(const SpmmTile& tile, int vectors) {
   if (vectors == kWidest)
     ManyTokens<V, kM, kN, kWidest>::template run<T>(tile);
-  else if (vectors == 6)
-    ManyTokens<V, kM, kN, 6>::template run<T>(tile);
+  else if (kN == 0 && vectors == 6)
+    ManyTokens<V, kM, kN, kN == 0 ? 6 : kWidest>::template run<T>(tile);
   else if (vectors == 4)
     ManyTokens<V, kM, kN, 4>::template run<T>(tile);
   else

@@ -135,7 +135,7 @@ bool nm_known(int n, int m) { return (m == 4 || m == 8 || m == 16 || m == 32) &&
 int nm_field_bits(int m) { return m == 4 ? 2 : m <= 16 ? 4 : 8; }
 
 // Rows that keep few weights spend their time on loading and storing accumulators, once per k block. Narrower panels allow k blocks of
-// twice the length in 24 KB of L1. Two rows of six vectors load least for each multiply-add.
+// twice the length in 16 or 24 KB of L1. Two rows of six vectors load least for each multiply-add, where the pattern is known at run time.
 int nm_panel_vectors(int n, int m, int most, int lanes) { return 4 * n <= m ? std::min(lanes > 8 ? 4 : 6, most) : most; }
 
 void nm_layout(int n, int m, const WeightRows& rows, int panel_vectors, int64_t row_block, PackedNm* packed, const SpmmQuantise* quantise,

@@ -9,8 +9,9 @@ namespace {
 
 constexpr int field_bits(int m) { return m == 4 ? 2 : m <= 16 ? 4 : 8; }
 
-// Widest panel of a kernel of so many kept weights (N = 0: any), see nm_panel_vectors().
-constexpr int widest_panel(int n, int m, int widest) { return n > 0 && 4 * n <= m && widest > 6 ? 6 : widest; }
+// Widest panel of a kernel of so many kept weights (N = 0: any), see nm_panel_vectors(). A row of four vectors is a power of two of bytes,
+// and 128 inputs of it are 16 KB.
+constexpr int widest_panel(int n, int m, int widest) { return n > 0 && 4 * n <= m && widest > 4 ? 4 : widest; }
 
 // Rows that share the registers: independent accumulator chains hide the latency of the FMA (4 cycles, 2 a cycle: 8 chains).
 constexpr int rows_in_registers(int vectors) { return vectors >= 7 ? 1 : vectors >= 3 ? 2 : 4; }
