@@ -22,10 +22,13 @@ struct CsrTokens {
   static constexpr int kLanes = V::kLanes;
   static constexpr int kWidth = kVectors * kLanes;
   static constexpr int kRows = kVectors == 1 ? 8 : rows_in_registers(kVectors);
+  static constexpr int kAhead = kRows > 1 ? kRows : 2;  // rows
 
   static inline void step(F32 (&acc)[kVectors], F32 w, const float* x) {
+    const float* middle = x + kWidth / 2;
+    __asm__("" : "+r"(middle));  // as in many_tokens.h: one byte of displacement
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) acc[v] = V::fma(w, V::load(x + v * kLanes), acc[v]);
+    for (int v = 0; v < kVectors; ++v) acc[v] = V::fma(w, V::load(middle + v * kLanes - kWidth / 2), acc[v]);
   }
   static inline uint32_t load_indices(const uint8_t* p) {
     uint32_t word;
@@ -34,7 +37,7 @@ struct CsrTokens {
   }
   template <int kI>
   static inline const float* row_of(const float* panel, uint32_t word) {
-    return panel + (word >> (8 * kI) & 255) * kWidth;
+    return named_row<kWidth, 255>(panel, word, 8 * kI);
   }
   static inline void quad(F32 (&acc)[kVectors], const float* panel, const float* values, const uint8_t* indices) {
     const typename V::Quad w = V::load_quad(values);
@@ -77,6 +80,11 @@ struct CsrTokens {
       for (int v = 0; v < kVectors; ++v) V::store(acc_rows + slots[r] * kWidth + v * kLanes, acc[r][v]);
   }
 
+  static inline void fetch_row(const float* acc_row) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kWidth; i += 16) V::prefetch(acc_row + i);
+  }
+
   template <class T>
   static void run(const SpmmTile& t) {
     const PackedCsr& s = *static_cast<const PackedCsr*>(t.weight);
@@ -86,6 +94,9 @@ struct CsrTokens {
     for (int64_t k = 0; k < k_blocks; ++k, ++cell) {
       int64_t v = cell->values, r = cell->rows;
       while (r < cell[1].rows) {
+        // Rows lie in the order of their counts, which no prefetcher of the hardware foresees.
+        if (r + kAhead + kRows <= cell[1].rows)
+          for (int i = 0; i < kRows; ++i) fetch_row(t.acc + s.rows[r + kAhead + i] * kWidth);
         const int together = r + kRows <= cell[1].rows ? kRows : 1;
         int64_t count = 0;
         for (int i = 0; i < together; ++i) count += s.counts[r + i];

@@ -38,16 +38,6 @@ struct ManyTokens {
   static constexpr bool kSparse = 4 * kN <= kM;
   static constexpr int kFullWords = kN == 0 || kVectors < (kSparse ? 4 : 6) ? 0 : (kSparse ? 128 : 64) / kM * kN / kFields;
 
-  // A panel row is kOdd << kShift bytes long, and the field at `bit` of the word is its number: where a rotation puts it, it counts bytes.
-  static constexpr int kOdd = kVectors == 6 ? 3 : 1;
-  static constexpr int kShift = __builtin_ctz(kWidth * sizeof(float));
-  static_assert(kOdd << kShift == kWidth * static_cast<int>(sizeof(float)), "1 or 3 times a power of two");
-  static inline const float* named_row(const float* group, uint32_t word, int bit) {
-    const int right = (bit - kShift) & 31;
-    const uint32_t bytes = (word >> right | word << (-right & 31)) & static_cast<uint32_t>(kM - 1) << kShift;
-    return reinterpret_cast<const float*>(reinterpret_cast<const char*>(group) + uint64_t{bytes} * kOdd);
-  }
-
   // Kept weight kI of a quad, whose fields begin at `bit` of the word, for kRows rows.
   template <int kI>
   static inline void step(F32 (&acc)[kRows][kVectors], const typename V::Quad (&quad)[kRows], const uint32_t (&word)[kRows], int bit,
@@ -56,7 +46,7 @@ struct ManyTokens {
     for (int r = 0; r < kRows; ++r) {
       // The middle of the row in a register: the vectors around it are one byte of displacement away, else four, and the instructions of
       // a k block would not fit in the cache of decoded ones.
-      const float* middle = named_row(at.group, word[r], bit + kBits * kI) + kWidth / 2;
+      const float* middle = named_row<kWidth, kM - 1>(at.group, word[r], bit + kBits * kI) + kWidth / 2;
       __asm__("" : "+r"(middle));
       const F32 w = V::template splat<kI>(quad[r]);
 #pragma GCC unroll 8

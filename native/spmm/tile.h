@@ -16,6 +16,17 @@ constexpr int widest_panel(int n, int m, int widest) { return n > 0 && 4 * n <= 
 // Rows that share the registers: independent accumulator chains hide the latency of the FMA (4 cycles, 2 a cycle: 8 chains).
 constexpr int rows_in_registers(int vectors) { return vectors >= 7 ? 1 : vectors >= 3 ? 2 : 4; }
 
+// The row of a panel of kWidth tokens whose number is the field at `bit` of the word, a bit field of the form kField. A row is 1, 3 or 5
+// times a power of two of bytes: a rotation puts the field where it counts them.
+template <int kWidth, uint32_t kField>
+inline const float* named_row(const float* panel, uint32_t word, int bit) {
+  constexpr int kShift = __builtin_ctz(kWidth * sizeof(float));
+  constexpr uint64_t kOdd = kWidth * sizeof(float) >> kShift;
+  const int right = (bit - kShift) & 31;
+  const uint32_t bytes = (word >> right | word << (-right & 31)) & kField << kShift;
+  return reinterpret_cast<const float*>(reinterpret_cast<const char*>(panel) + bytes * kOdd);
+}
+
 // Where in its row group the quad of row r lies.
 template <int kLanes>
 constexpr int64_t quad_of_row(int64_t r) {
