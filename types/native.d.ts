@@ -123,6 +123,8 @@ export interface NativeKHotOptions {
   out: number;
   in: number;
   bias: Float32Array | undefined;
+  /** As that of NativeSpmmOptions. */
+  activation: number;
   isa: string;
   /** 0: all threads of the pool. */
   threads: number;
@@ -130,19 +132,33 @@ export interface NativeKHotOptions {
 
 export interface NativeKHotPlan {
   /**
-   * The list of token t is [offsets[t], offsets[t + 1]) of indices and values; without indices and offsets `values` is x [tokens, in]. All are
-   * read before the call returns. y [tokens, out]: as that of NativeSpmmPlan.
+   * The list of token t is [offsets[t], offsets[t + 1]) of indices and values (float32); without indices and offsets `values` is x
+   * [tokens, in] of a DType 0, 1 or 2. All are read before the call returns. y and residual [tokens, out] of yType: as those of NativeSpmmPlan.
    */
   run(
-    values: Float32Array,
+    values: NativeElements,
+    type: number,
     tokens: number,
-    y: Float32Array,
+    y: NativeElements,
+    yType: number,
     indices: Int32Array | undefined,
     offsets: Int32Array | undefined,
     privateY: boolean,
     cancel: NativeCancelToken | undefined,
+    residual: NativeElements | undefined,
   ): Promise<void>;
-  runSync(values: Float32Array, tokens: number, y: Float32Array, indices: Int32Array | undefined, offsets: Int32Array | undefined): void;
+  runSync(
+    values: NativeElements,
+    type: number,
+    tokens: number,
+    y: NativeElements,
+    yType: number,
+    indices: Int32Array | undefined,
+    offsets: Int32Array | undefined,
+    residual: NativeElements | undefined,
+  ): void;
+  /** dense [out, in]. */
+  toDense(dense: Float32Array): void;
   dispose(): void;
   readonly kernel: string;
   readonly bytes: number;

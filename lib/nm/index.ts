@@ -3,7 +3,8 @@
 export { planTransposed, type TransposedOptions, type ValueGradientOptions, valueGradient } from './backward.js';
 export type { CudaOutputOf, CudaPlan, CudaRunOptions } from './cuda-plan.js';
 export type { GroupSize } from './int4.js';
-export { type KHotLists, type KHotOptions, type KHotPlan, type KHotRunOptions, planKHot } from './khot.js';
+export { deserializeKHot, type KHotOptions, type KHotPlan, type KHotRunOptions, planKHot } from './khot.js';
+export type { KHotLists } from './khot-operands.js';
 export { type MatmulOptions, matmul } from './matmul.js';
 export type { ActivationType, OutputOf, WeightType } from './operands.js';
 export type { Pattern, PlanPattern } from './pattern.js';

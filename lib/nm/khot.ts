@@ -3,9 +3,13 @@ import { type Isa, isaOption } from '../device.js';
 import { rangeError } from '../errors.js';
 import { cancellable, guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
-import { allocate, overlaps, type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
+import { allocate, type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
 import { describe, integer, oneOf, options } from '../validate.js';
-import { type ActivationType, activationTypes, dtypeNumber, inputOperand, rowVector } from './operands.js';
+import { type KHotLists, khotOperands } from './khot-operands.js';
+import { type ActivationType, activationTypes, dtypeNumber, type OutputOf, rowVector } from './operands.js';
+import { fromBytes } from './saved.js';
+import { readKHot, type SavedKHot, writeKHot } from './saved-khot.js';
+import { type Activation, activationNumber } from './settings.js';
 
 /** Options of {@link planKHot}. */
 export interface KHotOptions {
@@ -13,30 +17,22 @@ export interface KHotOptions {
   readonly weight: TensorLike;
   /** What the plan stores the weight as, rounded to nearest even. Default: the type of `weight`. */
   readonly dtype?: ActivationType;
-  /** float32 [out]. Default: none. */
+  /** float32 [out]: added before the activation. Default: none. */
   readonly bias?: TensorLike | Float32Array;
+  /** Default `'none'`. */
+  readonly activation?: Activation;
   /** Forces the kernels of one instruction set. Default: `SK_ISA` from the environment, else the best that the machine has. */
   readonly isa?: Isa;
   /** Most threads of one run. Default: all that `getNumThreads()` allows. */
   readonly threads?: number;
 }
 
-/** The inputs that each token keeps, and their numbers; an input that a list names twice counts twice. */
-export interface KHotLists {
-  /** Inputs, the lists of all tokens one after the other. */
-  readonly indices: Int32Array;
-  /** A number for each index. */
-  readonly values: Float32Array;
-  /** Every list is so long (top-k). Either this or `offsets`. */
-  readonly k?: number;
-  /** One more than there are tokens: the list of token t is from `offsets[t]` to before `offsets[t + 1]` (CSR). */
-  readonly offsets?: Int32Array;
-}
-
 /** Options of {@link KHotPlan.run}. */
 export interface KHotRunOptions {
-  /** Where to write the result; it must not overlap what is read. Default: a new array. */
+  /** Where to write the result: float32, float16 or bfloat16; it must not overlap x or the lists. Default: a new array. */
   readonly out?: TensorLike | Float32Array;
+  /** Added after the activation: of the type and size of the result; it may be `out` itself. Default: none. */
+  readonly residual?: TensorLike | Float32Array;
   /** Aborts the run between tiles: the promise then rejects with the signal's `reason`. */
   readonly signal?: AbortSignal;
 }
@@ -55,10 +51,12 @@ export class KHotPlan {
   /** Size of the output axis. */
   readonly outFeatures: number;
   readonly #handle: NativeHandle<NativeKHotPlan>;
+  readonly #saved: SavedKHot;
+  readonly #bias: Float32Array | undefined;
 
   /** @internal */
   constructor(khotOptions: KHotOptions) {
-    const o = options<KHotOptions>(khotOptions, 'options', ['weight', 'dtype', 'bias', 'isa', 'threads']);
+    const o = options<KHotOptions>(khotOptions, 'options', ['weight', 'dtype', 'bias', 'activation', 'isa', 'threads']);
     const { data, dims, type } = tensor(o.weight, 'weight', activationTypes);
     const [out = 0, inputs = 0] = dims;
     if (dims.length !== 2 || data.length === 0) {
@@ -66,16 +64,20 @@ export class KHotPlan {
     }
     this.inFeatures = inputs;
     this.outFeatures = out;
+    const dtype = o.dtype === undefined ? type : oneOf(o.dtype, 'dtype', activationTypes);
     const settings = {
       weight: data,
       type: dtypeNumber(type),
-      values: dtypeNumber(o.dtype === undefined ? type : oneOf(o.dtype, 'dtype', activationTypes)),
+      values: dtypeNumber(dtype),
       out,
       in: inputs,
       bias: o.bias === undefined ? undefined : rowVector(o.bias, 'bias', out),
+      activation: activationNumber(o.activation),
       isa: isaOption(o.isa),
       threads: o.threads === undefined ? 0 : integer(o.threads, 'threads', 1, 1024),
     };
+    this.#saved = { dtype, activation: o.activation ?? 'none' };
+    this.#bias = settings.bias?.slice();
     this.#handle = new NativeHandle('the plan', () => new native.KHotPlan(settings));
   }
 
@@ -90,11 +92,11 @@ export class KHotPlan {
   }
 
   /**
-   * `y = x Wᵀ + b` off the event loop. Lists are read before the call returns; x is read in slices while the run goes on, so it must not change
+   * `y = activation(x Wᵀ + b) + residual` off the event loop. Lists are read before the call returns; x is read in slices while the run goes on, so it must not change
    * until the promise settles.
    *
-   * @param x - lists, or float32 [..., in] whose zeros are skipped, or a bare Float32Array of tokens x in
-   * @returns float32 [tokens, out], or [..., out]
+   * @param x - lists, or float32, float16 or bfloat16 [..., in] whose zeros are skipped, or a bare Float32Array of tokens x in
+   * @returns [tokens, out], or [..., out], of the type of x (or of `out`); of lists float32
    * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE` / `ERR_SK_OPTION` / `ERR_SK_OVERLAP`,
    * SparseKernelsError `ERR_SK_LISTS` (an index that is no input, offsets that do not ascend) / `ERR_SK_DISPOSED` / `ERR_SK_MEMORY`, or the
    * reason of `signal`
@@ -106,22 +108,25 @@ export class KHotPlan {
    * y.data; // Float32Array [31, 64]
    * ```
    */
-  async run(x: KHotLists | TensorLike | Float32Array, runOptions: KHotRunOptions = {}): Promise<Tensor> {
-    const { out, signal } = options<KHotRunOptions>(runOptions, 'options', ['out', 'signal']);
+  async run<X extends KHotLists | TensorLike | Float32Array>(x: X, runOptions: KHotRunOptions = {}): Promise<OutputOf<X>> {
+    const { out, residual, signal } = options<KHotRunOptions>(runOptions, 'options', ['out', 'residual', 'signal']);
     return cancellable(signal, (token) =>
       this.#handle.use(async (plan) => {
-        const { values, indices, offsets, tokens, y, dims } = this.#operands(x, out);
         const { inFeatures, outFeatures } = this;
-        const slice = indices ? tokens : Math.max(1, Math.floor(sliceBytes / 4 / inFeatures));
+        const { input, lists, tokens, output, residual: added } = khotOperands(x, out, residual, inFeatures, outFeatures);
+        const [xType, yType] = [dtypeNumber(input.type), dtypeNumber(output.type)];
+        const slice = lists ? tokens : Math.max(1, Math.floor(sliceBytes / 4 / inFeatures));
         for (let first = 0; first < Math.max(tokens, 1); first += Math.max(slice, 1)) {
           const end = Math.min(first + slice, tokens);
-          typedArray(values, 'float32', 'x', tokens); // it may have been transferred away since the last slice
-          typedArray(y, 'float32', 'out', tokens);
-          const from = indices ? values : values.subarray(first * inFeatures, end * inFeatures);
-          const to = y.subarray(first * outFeatures, end * outFeatures);
-          await plan.run(from, end - first, to, indices, offsets, out === undefined, token);
+          typedArray(input.data, input.type, 'x', tokens); // it may have been transferred away since the last slice
+          typedArray(output.data, output.type, 'out', tokens);
+          if (added) typedArray(added, output.type, 'residual', tokens);
+          const from = lists ? input.data : input.data.subarray(first * inFeatures, end * inFeatures);
+          const to = output.data.subarray(first * outFeatures, end * outFeatures);
+          const plus = added?.subarray(first * outFeatures, end * outFeatures);
+          await plan.run(from, xType, end - first, to, yType, lists?.indices, lists?.offsets, out === undefined, token, plus);
         }
-        return { type: 'float32', data: y, dims } as Tensor;
+        return output as OutputOf<X>;
       }),
     );
   }
@@ -137,11 +142,37 @@ export class KHotPlan {
    * layer.runSync(Float32Array.of(0, 0, 2, 0, 1, 0)).data; // Float32Array [16, 12]
    * ```
    */
-  runSync(x: KHotLists | TensorLike | Float32Array, runOptions: Pick<KHotRunOptions, 'out'> = {}): Tensor {
-    const { out } = options<Pick<KHotRunOptions, 'out'>>(runOptions, 'options', ['out']);
-    const { values, indices, offsets, tokens, y, dims } = this.#operands(x, out);
-    guarded(() => this.#handle.live().runSync(values, tokens, y, indices, offsets));
-    return { type: 'float32', data: y, dims };
+  runSync<X extends KHotLists | TensorLike | Float32Array>(x: X, runOptions: Omit<KHotRunOptions, 'signal'> = {}): OutputOf<X> {
+    const { out, residual } = options<KHotRunOptions>(runOptions, 'options', ['out', 'residual']);
+    const { input, lists, tokens, output, residual: added } = khotOperands(x, out, residual, this.inFeatures, this.outFeatures);
+    const [xType, yType] = [dtypeNumber(input.type), dtypeNumber(output.type)];
+    const live = this.#handle.live();
+    guarded(() => live.runSync(input.data, xType, tokens, output.data, yType, lists?.indices, lists?.offsets, added));
+    return output as OutputOf<X>;
+  }
+
+  /** The weight as the plan holds it, rounded, float32 [out, in]. */
+  toDense(): Tensor {
+    const live = this.#handle.live();
+    const data = allocate('float32', this.outFeatures * this.inFeatures, 'the dense weight');
+    live.toDense(data);
+    return { type: 'float32', data, dims: [this.outFeatures, this.inFeatures] };
+  }
+
+  /**
+   * The plan as bytes, for {@link deserializeKHot}: a safetensors file of the weight with a version and a checksum. Of the options, `isa` and
+   * `threads` stay behind.
+   *
+   * @throws SparseKernelsError `ERR_SK_DISPOSED` / `ERR_SK_MEMORY`
+   * @example
+   * ```ts
+   * import { nm } from 'sparse-kernels';
+   * const bytes = nm.planKHot({ weight: { data: Float32Array.of(1, 2, 3), dims: [1, 3] } }).serialize();
+   * nm.deserializeKHot(bytes).runSync({ indices: Int32Array.of(2), values: Float32Array.of(10), k: 1 }).data; // Float32Array [30]
+   * ```
+   */
+  serialize(): Uint8Array<ArrayBuffer> {
+    return writeKHot(this.#saved, this.toDense(), this.#bias);
   }
 
   /** Frees the packed weight as soon as no run is under way; later use throws `ERR_SK_DISPOSED`. Calling it twice is fine. */
@@ -153,55 +184,6 @@ export class KHotPlan {
   [Symbol.dispose](): void {
     this.dispose();
   }
-
-  #operands(x: unknown, out: TensorLike | Float32Array | undefined) {
-    const isLists = typeof x === 'object' && x !== null && 'indices' in x;
-    const operand = isLists ? listOperand(x as KHotLists) : { ...denseOperand(x, this.inFeatures), indices: undefined, offsets: undefined };
-    const dims = [...operand.dims, this.outFeatures];
-    const y = this.#output(out, operand.tokens);
-    for (const read of [operand.values, operand.indices, operand.offsets]) {
-      if (read && overlaps(read, y)) throw rangeError('ERR_SK_OVERLAP', 'expected out not to share memory with what is read');
-    }
-    return { ...operand, y, dims };
-  }
-
-  #output(out: TensorLike | Float32Array | undefined, tokens: number): Float32Array {
-    const length = tokens * this.outFeatures;
-    if (out === undefined) return allocate('float32', length, 'the output');
-    const isTensor = typeof out === 'object' && out !== null && 'dims' in out;
-    const data = isTensor ? tensor(out, 'out', ['float32']).data : typedArray(out, 'float32', 'out', length);
-    if (data.length === length) return data;
-    throw rangeError('ERR_SK_SHAPE', `expected out to hold ${tokens} x ${this.outFeatures} elements but received ${data.length}`);
-  }
-}
-
-function denseOperand(x: unknown, inFeatures: number) {
-  const { data, dims } = inputOperand(x, inFeatures);
-  const values = typedArray(data, 'float32', 'x');
-  return { values, tokens: values.length / inFeatures, dims: dims.slice(0, -1) };
-}
-
-function listOperand(x: KHotLists) {
-  const lists = options<KHotLists>(x, 'lists', ['indices', 'values', 'k', 'offsets']);
-  const indices = typedArray(lists.indices, 'int32', 'indices');
-  const values = typedArray(lists.values, 'float32', 'values');
-  if (values.length !== indices.length) {
-    throw rangeError('ERR_SK_SHAPE', `expected a value for each of the ${indices.length} indices but received ${values.length}`);
-  }
-  if ((lists.k === undefined) === (lists.offsets === undefined)) {
-    throw rangeError('ERR_SK_OPTION', 'expected either k or offsets beside indices and values');
-  }
-  const offsets = lists.offsets === undefined ? everyK(lists.k, indices.length) : typedArray(lists.offsets, 'int32', 'offsets');
-  if (offsets.length === 0) throw rangeError('ERR_SK_SHAPE', 'expected offsets to hold one more than there are tokens but received none');
-  return { indices, values, offsets, tokens: offsets.length - 1, dims: [offsets.length - 1] };
-}
-
-function everyK(asked: unknown, length: number): Int32Array {
-  const k = integer(asked, 'k', 1, 2 ** 31 - 1);
-  if (length % k !== 0 || length > 2 ** 31 - 1) {
-    throw rangeError('ERR_SK_SHAPE', `expected a multiple of k = ${k} indices but received ${length}`);
-  }
-  return Int32Array.from({ length: length / k + 1 }, (_, t) => t * k);
 }
 
 /**
@@ -222,4 +204,23 @@ function everyK(asked: unknown, length: number): Int32Array {
  */
 export function planKHot(khotOptions: KHotOptions): KHotPlan {
   return new KHotPlan(khotOptions);
+}
+
+/**
+ * The plan that {@link KHotPlan.serialize} wrote, on this machine's best kernel.
+ *
+ * @throws as {@link deserialize}
+ * @example
+ * ```ts
+ * import { nm } from 'sparse-kernels';
+ * const layer = nm.planKHot({ weight: { data: Float32Array.of(1, 2, 3), dims: [1, 3] }, activation: 'relu' });
+ * const again = nm.deserializeKHot(layer.serialize(), { threads: 1 });
+ * ```
+ */
+export function deserializeKHot(bytes: Uint8Array, deserializeOptions: Pick<KHotOptions, 'isa' | 'threads'> = {}): KHotPlan {
+  const given = options<Pick<KHotOptions, 'isa' | 'threads'>>(deserializeOptions, 'options', ['isa', 'threads']);
+  const read = readKHot(bytes);
+  // What the caller asks for is checked by itself: all else that is wrong is wrong with the bytes.
+  new KHotPlan({ weight: { data: new Float32Array(1), dims: [1, 1] }, ...given }).dispose();
+  return fromBytes(() => new KHotPlan({ ...read, ...given }));
 }

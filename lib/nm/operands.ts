@@ -92,7 +92,8 @@ export function hostOperands(x: unknown, residual: unknown, inFeatures: number, 
   return { x: input, residual: { type: input.type, data: residualData(residual, input.type, length), dims } };
 }
 
-function residualOperand(residual: unknown, { type, data: out }: RunOperands['output']) {
+/** What is added last: of the type and size of the output, or the output itself. */
+export function residualOperand(residual: unknown, { type, data: out }: RunOperands['output']) {
   const data = residualData(residual, type, out.length);
   if (overlaps(data, out) && data.byteOffset !== out.byteOffset) {
     throw rangeError('ERR_SK_OVERLAP', 'expected residual to be out itself or not to share memory with it');
@@ -107,7 +108,8 @@ function residualData(residual: unknown, type: ActivationType, length: number) {
   throw rangeError('ERR_SK_SHAPE', `expected residual to hold the ${length} elements of the output but received ${data.length}`);
 }
 
-function outputOperand(input: RunOperands['input'], tokens: number, out: unknown, outFeatures: number): RunOperands['output'] {
+/** Where a run writes: `out`, or a new array of the type of x. */
+export function outputOperand(input: RunOperands['input'], tokens: number, out: unknown, outFeatures: number): RunOperands['output'] {
   const dims = [...input.dims.slice(0, -1), outFeatures];
   const length = tokens * outFeatures;
   if (out === undefined) {

@@ -1,5 +1,4 @@
 import type { NativeCancelToken, NativeSpmmPlan } from '../../types/native.js';
-import { SparseKernelsError } from '../errors.js';
 import { cancellable, guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { allocate, type Tensor, type TensorLike, typedArray } from '../tensor.js';
@@ -7,7 +6,7 @@ import { options } from '../validate.js';
 import { CudaPlan } from './cuda-plan.js';
 import { dtypeNumber, type OutputOf, type RunOperands, runOperands } from './operands.js';
 import type { PlanPattern } from './pattern.js';
-import { readPlan, writePlan } from './saved.js';
+import { fromBytes, readPlan, writePlan } from './saved.js';
 import { type CudaPlanOptions, type PlanOptions, planSettings, type SavedOptions } from './settings.js';
 
 /** Options of {@link Plan.run}. */
@@ -226,11 +225,5 @@ export function deserialize(bytes: Uint8Array, deserializeOptions: DeserializeOp
   const read = readPlan(bytes);
   // What the caller asks for is checked by itself: all else that is wrong is wrong with the bytes.
   planSettings({ weight: { data: new Float32Array(4), dims: [1, 4] }, pattern: '2:4', ...given });
-  try {
-    return new Plan({ ...read, ...given });
-  } catch (cause) {
-    const code = (cause as { code?: string }).code;
-    if (code === 'ERR_SK_ISA' || code === 'ERR_SK_MEMORY') throw cause;
-    throw new SparseKernelsError('ERR_SK_FILE', `the bytes of a plan: ${(cause as Error).message}`, { cause });
-  }
+  return fromBytes(() => new Plan({ ...read, ...given }));
 }

@@ -38,19 +38,13 @@ export function writePlan(saved: SavedOptions, dims: readonly [number, number], 
     }
     if (bias) tensors[`${prefix}.bias`] = { type: 'float32', data: bias, dims: [dims[0]] };
   });
-  return writeSafetensors(tensors, { metadata: { [KEY]: JSON.stringify({ version: VERSION, ...saved }) }, checksum: true });
+  return writeSafetensors(tensors, { metadata: { [KEY]: description(saved) }, checksum: true });
 }
 
 /** The options that make the plan again. What they mean is checked by the plan itself. */
 export function readPlan(bytes: Uint8Array): PlanOptions {
   const { tensors, metadata } = readChecked(bytes, true);
-  const { version, ...saved } = parse(metadata[KEY]);
-  if (version !== VERSION) {
-    throw new SparseKernelsError(
-      'ERR_SK_VERSION',
-      `expected a plan of version ${VERSION} but received ${describe(version)}: update sparse-kernels`,
-    );
-  }
+  const saved = described(metadata[KEY]);
   const dense = (name: string) => {
     const tensor = tensors.get(name);
     if (!tensor || !('parts' in tensor)) return tensor && float32(tensor);
@@ -68,6 +62,32 @@ export function readPlan(bytes: Uint8Array): PlanOptions {
   };
   const given = Object.fromEntries(Object.entries(parts).filter(([, tensor]) => tensor));
   return { ...saved, ...(given as Record<string, TensorLike>), weight } as unknown as PlanOptions;
+}
+
+/** The plan that `make` makes of what was read: where that fails, the bytes are wrong, unless the machine is. */
+export function fromBytes<P>(make: () => P): P {
+  try {
+    return make();
+  } catch (cause) {
+    const code = (cause as { code?: string }).code;
+    if (code === 'ERR_SK_ISA' || code === 'ERR_SK_MEMORY') throw cause;
+    throw new SparseKernelsError('ERR_SK_FILE', `the bytes of a plan: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** What the JSON in the metadata of a plan says, but for its version, which is checked. */
+export function described(json: string | undefined): Record<string, unknown> {
+  const { version, ...saved } = parse(json);
+  if (version === VERSION) return saved;
+  throw new SparseKernelsError(
+    'ERR_SK_VERSION',
+    `expected a plan of version ${VERSION} but received ${describe(version)}: update sparse-kernels`,
+  );
+}
+
+/** The JSON that {@link described} reads. */
+export function description(saved: object): string {
+  return JSON.stringify({ version: VERSION, ...saved });
 }
 
 function parse(json: string | undefined): Record<string, unknown> {
@@ -98,7 +118,7 @@ function formatOf({ pattern, rows = 1, venom, block }: SavedOptions): PackFormat
 }
 
 /** Numbers that the type can hold, in that type. */
-function narrowed(dense: Float32Array, type: WeightType) {
+export function narrowed(dense: Float32Array, type: WeightType) {
   if (type === 'float32') return dense;
   const bits = new Uint32Array(dense.buffer, dense.byteOffset, dense.length);
   const narrow = type === 'bfloat16' ? (b: number) => b >>> 16 : halfBits;

@@ -13,8 +13,13 @@ import { type PlanPattern, parseSparsity, type Sparsity } from './pattern.js';
  */
 export type Activation = 'none' | 'relu' | 'gelu' | 'gelu-tanh' | 'silu';
 
-/** In the order of enum Activation in native/spmm/kernel.h. */
+/** In the order of enum Activation in native/simd/activation.h. */
 const activations: readonly Activation[] = ['none', 'relu', 'gelu', 'gelu-tanh', 'silu'];
+
+/** The number that the addon has for an activation. */
+export function activationNumber(activation: Activation = 'none'): number {
+  return activations.indexOf(oneOf(activation, 'activation', activations));
+}
 
 /** Options of `nm.plan`. */
 export interface PlanOptions {
@@ -178,7 +183,7 @@ export function planSettings(planOptions: PlanOptions | CudaPlanOptions): {
     allowTf32,
     bias: o.bias === undefined ? undefined : rowVector(o.bias, 'bias', out),
     ...gateOperand({ gate: o.gate, gateBias: o.gateBias, gateScale: o.gateScale }, weight, scales),
-    activation: activations.indexOf(oneOf(o.activation ?? 'none', 'activation', activations)),
+    activation: activationNumber(o.activation),
     isa: onCuda ? '' : isaOption(o.isa),
     tokens: integer(o.tokens ?? 64, 'tokens', 1, 2 ** 31),
     threads: o.threads === undefined ? 0 : integer(o.threads, 'threads', 1, 1024),

@@ -3,11 +3,14 @@
 //
 //   start   the sums: the bias
 //   fma     sum += value * w, input after input
+//   store   activation, residual, the element type of y
 //
 // Floor: the bytes of the columns that the list names. From a cache: per vector of outputs one load of weights and one FMA for each input,
 // and a load and a store of the sums for four of them.
 #pragma once
 
+#include "../simd/activate.h"
+#include "../simd/element.h"
 #include "kernel.h"
 
 namespace sk {
@@ -48,9 +51,25 @@ static void khot_columns(const KHotTile& tile) {
   for (; j < t.count; ++j) add_inputs<V, T, 1>(t, t.inputs + j, t.values + j, t.inputs + j);
 }
 
+template <class V, class Y>
+static void khot_finish(const KHotOutputs& o) {
+  constexpr int kLanes = V::kLanes;
+  activate<V>(o.sums, (o.count + kLanes - 1) / kLanes, o.activation);
+  const Y* residual = static_cast<const Y*>(o.residual);
+  Y* y = static_cast<Y*>(o.y);
+  int64_t i = 0;
+  for (; i + kLanes <= o.count; i += kLanes) {
+    const auto sum = V::load(o.sums + i);
+    store_any<V>(y + i, residual ? sum + load_any<V>(residual + i) : sum);
+  }
+  if (i == o.count) return;
+  const auto sum = V::load(o.sums + i);
+  store_some<V>(y + i, residual ? sum + load_some<V>(residual + i, o.count - i) : sum, o.count - i);
+}
+
 template <class V, class T>
 constexpr KHotKernel khot_kernel(const char* name) {
-  return {name, V::kLanes, &khot_columns<V, T>};
+  return {name, V::kLanes, &khot_columns<V, T>, {&khot_finish<V, float>, &khot_finish<V, Half>, &khot_finish<V, BHalf>}};
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What khot.cc and the ISA files share: the packed weight and the move that one kernel row offers. Plain data, no inline code.
+// What khot.cc and the ISA files share: the packed weight and the moves that one kernel row offers. Plain data, no inline code.
 //
 // Packed weight: W^T [in][stride], what an input adds to all outputs: `out` rounded up to kKHotUnit, filled up with zeros. bias [stride].
 #pragma once
@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../simd/activation.h"
 #include "../simd/half.h"
 
 namespace sk {
@@ -24,10 +25,20 @@ struct KHotTile {
   float* sums;  // 64-byte aligned, [width]
 };
 
+// What becomes of the sums of a tile: y = act(sum) + residual.
+struct KHotOutputs {
+  float* sums;    // those of the tile, and overwritten
+  int64_t count;  // of outputs: what the last line was filled up with is none
+  Activation activation;
+  const void* residual;  // [count] of the type of y, or null
+  void* y;               // [count]
+};
+
 struct KHotKernel {
   const char* name;  // khot_f32_lists_avx2
   int lanes;
   void (*run)(const KHotTile& tile);
+  void (*finish[3])(const KHotOutputs& outputs);  // y of float32, float16, bfloat16
 };
 
 }  // namespace sk

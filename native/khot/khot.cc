@@ -33,11 +33,11 @@ const Row kRows[] = {
 
 bool is_float(DType type) { return type == DType::kFloat32 || type == DType::kFloat16 || type == DType::kBFloat16; }
 
-float read(const MatrixView& weight, int64_t at) {
-  switch (weight.type) {
-    case DType::kFloat16: return widen(static_cast<const Half*>(weight.data)[at]);
-    case DType::kBFloat16: return widen(static_cast<const BHalf*>(weight.data)[at]);
-    default: return static_cast<const float*>(weight.data)[at];
+float read(const void* data, DType type, int64_t at) {
+  switch (type) {
+    case DType::kFloat16: return widen(static_cast<const Half*>(data)[at]);
+    case DType::kBFloat16: return widen(static_cast<const BHalf*>(data)[at]);
+    default: return static_cast<const float*>(data)[at];
   }
 }
 
@@ -50,12 +50,25 @@ bool transpose(const MatrixView& weight, int64_t first, int64_t end, int64_t str
   bool fits = true;
   for (int64_t o = 0; o < weight.rows; ++o)
     for (int64_t i = first; i < end; ++i) {
-      const float x = read(weight, o * weight.columns + i);
+      const float x = read(weight.data, weight.type, o * weight.columns + i);
       narrow(x, to + i * stride + o);
       fits &= !std::isfinite(x) || std::isfinite(widen(to[i * stride + o]));
     }
   return fits;
 }
+
+// Appends the inputs of a token that are not 0; returns how many there are then. No branch: what is 0 is written over.
+template <class X>
+int32_t keep(const X* x, int64_t in, int32_t kept, int32_t* input, float* value) {
+  for (int64_t i = 0; i < in; ++i) {
+    input[kept] = static_cast<int32_t>(i);
+    value[kept] = widen(x[i]);
+    kept += value[kept] != 0;
+  }
+  return kept;
+}
+
+constexpr int64_t kTransposeBlock = 64;  // inputs: whole lines of the rows of the weight
 
 }  // namespace
 
@@ -74,6 +87,7 @@ Status KHotPlan::create(const KHotOptions& options, std::shared_ptr<const KHotPl
   plan->stride_ = round_up(plan->out_, kKHotUnit);
   plan->threads_ = options.threads > 0 ? options.threads : 1024;
   plan->values_ = options.values;
+  plan->activation_ = options.activation;
   if (Status status = plan->pack(options); !status.ok()) return status;
   *result = std::move(plan);
   return Status();
@@ -90,10 +104,9 @@ Status KHotPlan::pack(const KHotOptions& options) {
   bytes_ = weight_bytes + bias_bytes;
   std::memset(bias_.as<char>(), 0, bias_bytes);
   if (options.bias) std::memcpy(bias_.as<char>(), options.bias, static_cast<size_t>(out_) * sizeof(float));
-  constexpr int64_t kBlock = 64;  // inputs: whole lines of the rows of the weight
   std::atomic<bool> fits{true};
-  parallel_for(ceil_div(in_, kBlock), threads_, [&](int64_t block, int) {
-    const int64_t first = block * kBlock, end = std::min(in_, first + kBlock);
+  parallel_for(ceil_div(in_, kTransposeBlock), threads_, [&](int64_t block, int) {
+    const int64_t first = block * kTransposeBlock, end = std::min(in_, first + kTransposeBlock);
     for (int64_t i = first; i < end; ++i)
       std::memset(weight_.as<char>() + (i * stride_ + out_) * each, 0, static_cast<size_t>((stride_ - out_) * each));
     const auto to = values_ == DType::kFloat16 ? &transpose<Half> : values_ == DType::kBFloat16 ? &transpose<BHalf> : &transpose<float>;
@@ -115,12 +128,12 @@ Status KHotPlan::check(const KHotLists& lists) const {
   return Status();
 }
 
-Status KHotPlan::run(const KHotLists& lists, float* y, const std::atomic<bool>* cancel) const {
+Status KHotPlan::run(const KHotLists& lists, const KHotOutput& output, const std::atomic<bool>* cancel) const {
   if (Status status = check(lists); !status.ok()) return status;
-  return multiply(lists, y, cancel);
+  return multiply(lists, output, cancel);
 }
 
-Status KHotPlan::run(const float* x, int64_t tokens, float* y, const std::atomic<bool>* cancel) const {
+Status KHotPlan::run(const void* x, DType type, int64_t tokens, const KHotOutput& output, const std::atomic<bool>* cancel) const {
   int64_t most;
   if (!checked_multiply(tokens, in_, &most) || most > INT32_MAX)
     return Status(Code::kShape,
@@ -135,17 +148,24 @@ Status KHotPlan::run(const float* x, int64_t tokens, float* y, const std::atomic
   int32_t kept = 0;
   offset[0] = 0;
   for (int64_t t = 0; t < tokens; ++t) {
-    for (int64_t i = 0; i < in_; ++i, ++x) {  // no branch: what is 0 is written over
-      input[kept] = static_cast<int32_t>(i);
-      value[kept] = *x;
-      kept += *x != 0;
+    switch (type) {
+      case DType::kFloat16: kept = keep(static_cast<const Half*>(x) + t * in_, in_, kept, input, value); break;
+      case DType::kBFloat16: kept = keep(static_cast<const BHalf*>(x) + t * in_, in_, kept, input, value); break;
+      default: kept = keep(static_cast<const float*>(x) + t * in_, in_, kept, input, value);
     }
     offset[t + 1] = kept;
   }
-  return multiply({tokens, offset, input, value, kept}, y, cancel);
+  return multiply({tokens, offset, input, value, kept}, output, cancel);
 }
 
-Status KHotPlan::multiply(const KHotLists& lists, float* y, const std::atomic<bool>* cancel) const {
+void KHotPlan::to_dense(float* dense) const {
+  for (int64_t first = 0; first < in_; first += kTransposeBlock)
+    for (int64_t o = 0; o < out_; ++o)
+      for (int64_t i = first; i < std::min(in_, first + kTransposeBlock); ++i)
+        dense[o * in_ + i] = read(weight_.as<void>(), values_, i * stride_ + o);
+}
+
+Status KHotPlan::multiply(const KHotLists& lists, const KHotOutput& output, const std::atomic<bool>* cancel) const {
   const int slots = std::min(threads_, ThreadPool::instance().threads());
   const int64_t tiles = ceil_div(stride_, kKHotWidth);
   const auto cancelled = [cancel] { return cancel && cancel->load(std::memory_order_relaxed); };
@@ -156,7 +176,10 @@ Status KHotPlan::multiply(const KHotLists& lists, float* y, const std::atomic<bo
     alignas(64) float sums[kKHotWidth];
     kernel_->run(
         {weight_.as<void>(), stride_, first, width, bias_.as<float>(), lists.inputs + begin, lists.values + begin, end - begin, sums});
-    std::memcpy(y + token * out_ + first, sums, static_cast<size_t>(std::min(width, out_ - first)) * sizeof(float));
+    const auto bytes = (token * out_ + first) * static_cast<int64_t>(size_of(output.type));
+    const auto* residual = static_cast<const char*>(output.residual);
+    kernel_->finish[static_cast<int>(output.type)](
+        {sums, std::min(width, out_ - first), activation_, residual ? residual + bytes : nullptr, static_cast<char*>(output.y) + bytes});
   });
   return cancelled() ? Status(Code::kAborted, "the run was aborted") : Status();
 }

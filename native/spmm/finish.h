@@ -2,8 +2,8 @@
 // tokens, which stay in L1.
 #pragma once
 
-#include "activate.h"
-#include "element.h"
+#include "../simd/activate.h"
+#include "../simd/element.h"
 #include "tile.h"
 
 namespace sk {

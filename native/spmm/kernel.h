@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../simd/activation.h"
 #include "../simd/half.h"
 
 namespace sk {
@@ -101,9 +102,6 @@ struct PackedBands : PackedWeight {
   const uint8_t *counts, *indices;
   const void* values;  // of the kernel's value type
 };
-
-// Activations of the fused epilogue. kGelu is exact (erf), kGeluTanh its approximation by tanh.
-enum class Activation : int { kNone, kRelu, kGelu, kGeluTanh, kSilu };
 
 // One row block times a few or a panel of tokens.
 struct SpmmTile {

@@ -1,7 +1,7 @@
 // Before the loop nests: x, in any of its element types, becomes float32 in the shape that they read.
 #pragma once
 
-#include "element.h"
+#include "../simd/element.h"
 
 namespace sk {
 namespace {

@@ -2,6 +2,7 @@
 import { nm } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
 import { native } from '../../lib/native.js';
+import { halfBits, halfValues } from '../reference/round.js';
 import { uniform } from '../support/random.js';
 
 const [out, inputs] = [3, 5];
@@ -44,6 +45,42 @@ describe('runs', () => {
     expect(half.bytes).toBeLessThan(nm.planKHot({ weight: third }).bytes);
     expect(half.runSync(Float32Array.of(1, 0, 0, 0)).data[0]).toBe(1365 / 4096);
   });
+  test('activation, then a residual, which may be out itself', async () => {
+    const relu = nm.planKHot({ weight, activation: 'relu' });
+    const x = Float32Array.of(-1, 0, 0, 0, 0, 0, 1, 0, 0, 0); // W x = -0, -5, -10 and 1, 6, 11
+    const out = Float32Array.of(1, 2, 3, 4, 5, 6);
+    relu.runSync(x, { out, residual: out });
+    expect(out).toEqual(Float32Array.of(1, 2, 3, 5, 11, 17));
+    expect((await relu.run(x, { residual: Float32Array.of(1, 1, 1, 1, 1, 1) })).data).toEqual(Float32Array.of(1, 1, 1, 2, 7, 12));
+  });
+  test('y has the type of x, or of out', async () => {
+    const x = { data: halfBits('float16', Float32Array.of(0, 1, 0, 0, 0)), dims: [1, inputs], type: 'float16' };
+    const y = await layer.run(x);
+    expect([y.type, [...halfValues('float16', y.data)]]).toEqual(['float16', [1, 6, 11]]);
+    const wide = new Float32Array(3);
+    expect(layer.runSync(x, { out: wide }).type).toBe('float32');
+    expect(wide).toEqual(Float32Array.of(1, 6, 11));
+    const narrow = { data: new Uint16Array(9), dims: [3, 3], type: 'bfloat16' };
+    expect(layer.runSync(lists, { out: narrow }).type).toBe('bfloat16');
+    expect([...halfValues('bfloat16', narrow.data)]).toEqual([4, 59, 114, 0, 0, 0, 8, 18, 28]);
+  });
+  test('a plan as bytes', () => {
+    const options = { bias: Float32Array.of(1, 2, 3), activation: 'silu', dtype: 'bfloat16' } as const;
+    const silu = nm.planKHot({ weight, ...options });
+    const bytes = silu.serialize();
+    const again = nm.deserializeKHot(bytes);
+    expect([again.kernel, again.bytes, again.toDense()]).toEqual([silu.kernel, silu.bytes, { type: 'float32', ...weight }]);
+    expect(again.runSync(lists)).toEqual(silu.runSync(lists));
+    expect(again.serialize()).toEqual(bytes);
+    expect(nm.deserializeKHot(bytes, { isa: 'scalar' }).kernel).toMatch(/scalar$/);
+    expect(() => nm.deserializeKHot(bytes, { threads: 0 })).toThrow(expect.objectContaining({ code: 'ERR_SK_OPTION' }));
+    expect(() => nm.deserialize(bytes)).toThrow(expect.objectContaining({ code: 'ERR_SK_FILE' }));
+    for (let length = 0; length < bytes.length; length++) {
+      expect(() => nm.deserializeKHot(bytes.subarray(0, length))).toThrow(expect.objectContaining({ code: 'ERR_SK_FILE' }));
+    }
+    const other = nm.plan({ weight: { data: new Float32Array(4), dims: [1, 4] }, pattern: '2:4' }).serialize();
+    expect(() => nm.deserializeKHot(other)).toThrow(expect.objectContaining({ code: 'ERR_SK_FILE' }));
+  });
   test('abort, dispose', async () => {
     await expect(layer.run(lists, { signal: AbortSignal.abort('enough') })).rejects.toBe('enough');
     const gone = nm.planKHot({ weight });
@@ -52,7 +89,11 @@ describe('runs', () => {
   });
 });
 
-const run = (o: object) => () => layer.runSync({ ...lists, ...o });
+const shared = new ArrayBuffer(64);
+const run =
+  (o: object, options = {}) =>
+  () =>
+    layer.runSync({ ...lists, ...o }, options);
 const plan = (o: object) => () => nm.planKHot({ weight, ...o });
 test.each<[string, () => unknown, string, RegExp]>([
   ['the first index that is no input', run({ indices: Int32Array.of(4, 5, 0) }), 'ERR_SK_LISTS', /below the 5 inputs but index 1 is 5/],
@@ -69,8 +110,16 @@ test.each<[string, () => unknown, string, RegExp]>([
   ['indices of another type', run({ indices: [4, 0, 4] }), 'ERR_SK_TYPE', /indices/],
   ['an unknown list', run({ index: 1 }), 'ERR_SK_OPTION', /'index'/],
   ['x too wide', () => layer.runSync({ data: new Float32Array(6), dims: [1, 6] }), 'ERR_SK_SHAPE', /\[\.\.\., 5\]/],
-  ['x of another type', () => layer.runSync({ data: new Uint16Array(5), dims: [1, 5] }), 'ERR_SK_TYPE', /x/],
+  ['x of another type', () => layer.runSync({ data: new Int8Array(5), dims: [1, 5] }), 'ERR_SK_DTYPE', /x .* int8/],
   ['out too short', () => layer.runSync(lists, { out: new Float32Array(8) }), 'ERR_SK_SHAPE', /3 x 3 elements but received 8/],
+  [
+    'out is indices',
+    run({ indices: new Int32Array(shared, 0, 3) }, { out: new Float32Array(shared, 0, 9) }),
+    'ERR_SK_OVERLAP',
+    /the lists/,
+  ],
+  ['a residual too short', () => layer.runSync(lists, { residual: new Float32Array(8) }), 'ERR_SK_SHAPE', /residual to hold the 9/],
+  ['an unknown activation', plan({ activation: 'tanh' }), 'ERR_SK_OPTION', /none, relu/],
   ['out is values', () => layer.runSync({ ...lists, offsets: Int32Array.of(0, 3) }, { out: lists.values }), 'ERR_SK_OVERLAP', /share/],
   ['a weight of one axis', plan({ weight: { data: new Float32Array(4), dims: [4] } }), 'ERR_SK_SHAPE', /\[out, in\]/],
   ['an int8 weight', plan({ weight: { data: new Int8Array(4), dims: [2, 2] } }), 'ERR_SK_DTYPE', /int8/],
@@ -82,14 +131,19 @@ test.each<[string, () => unknown, string, RegExp]>([
 });
 
 test('the raw addon checks lengths and lists again', () => {
-  const raw = new native.KHotPlan({ weight: weight.data, type: 0, values: 0, out, in: inputs, bias: undefined, isa: '', threads: 0 });
+  const settings = { weight: weight.data, type: 0, values: 0, out, in: inputs, bias: undefined, activation: 0, isa: '', threads: 0 };
+  const raw = new native.KHotPlan(settings);
+  const run = (values: Float32Array | Uint16Array, type: number, tokens: number, to: Float32Array, ...rest: unknown[]) =>
+    raw.runSync(values, type, tokens, to, 0, rest[0] as Int32Array, rest[1] as Int32Array, rest[2] as Float32Array);
   const y = new Float32Array(out);
   const [index, value, offsets] = [Int32Array.of(0), Float32Array.of(1), Int32Array.of(0, 1)];
-  raw.runSync(value, 1, y, index, offsets);
-  expect(() => raw.runSync(value, 2, y, index, offsets)).toThrow();
-  expect(() => raw.runSync(value, 1, y, Int32Array.of(inputs), offsets)).toThrow(expect.objectContaining({ code: 'ERR_SK_LISTS' }));
-  expect(() => raw.runSync(value, 1, y, index, Int32Array.of(0))).toThrow();
-  expect(() => raw.runSync(value, 1, y, new Int32Array(2), offsets)).toThrow();
-  expect(() => raw.runSync(new Float32Array(inputs - 1), 1, y, undefined, undefined)).toThrow();
-  expect(() => raw.runSync(new Float32Array(inputs), 1, y.subarray(1), undefined, undefined)).toThrow();
+  run(value, 0, 1, y, index, offsets);
+  expect(() => run(value, 0, 2, y, index, offsets)).toThrow();
+  expect(() => run(value, 0, 1, y, Int32Array.of(inputs), offsets)).toThrow(expect.objectContaining({ code: 'ERR_SK_LISTS' }));
+  expect(() => run(value, 0, 1, y, index, Int32Array.of(0))).toThrow();
+  expect(() => run(value, 0, 1, y, new Int32Array(2), offsets)).toThrow();
+  expect(() => run(new Uint16Array(1), 1, 1, y, index, offsets)).toThrow(/float32/);
+  expect(() => run(value, 0, 1, y, index, offsets, new Float32Array(out - 1))).toThrow(/residual/);
+  expect(() => run(new Float32Array(inputs - 1), 0, 1, y)).toThrow();
+  expect(() => run(new Float32Array(inputs), 0, 1, y.subarray(1))).toThrow();
 });

@@ -1,7 +1,7 @@
 import { type KernelInfo, nm } from 'sparse-kernels';
 import { dotTolerance, firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
 import { denseLinear } from '../reference/nm.js';
-import { type HalfType, halfBits, roundTo } from '../reference/round.js';
+import { type HalfType, halfBits, halfValues, roundTo } from '../reference/round.js';
 import { misaligned, smallIntegers, uniform } from '../support/random.js';
 import type { Check } from './check.js';
 
@@ -17,12 +17,19 @@ const cases = [
 ];
 type Case = (typeof cases)[0];
 
-/** Every case as lists of different lengths, with inputs twice, and as x with zeros. */
+const activations = ['none', 'relu', 'gelu', 'gelu-tanh', 'silu'] as const;
+
+/** Every case as lists of different lengths, with inputs twice, and as x with zeros; x and y in every type. */
 export function* khotChecks(row: KernelInfo): Iterable<Check> {
-  for (const c of cases) {
-    for (const form of ['lists', 'k', 'zeros'] as const) {
-      const run = (exact: boolean) => compareWithOracle(c, form, row, exact);
-      yield { name: `${form}, ${c.name}`, run: () => run(true) ?? run(false) };
+  for (const [i, c] of cases.entries()) {
+    for (const [j, form] of (['lists', 'k', 'zeros'] as const).entries()) {
+      const [activation, residual] = [activations[(i + j) % 5] ?? 'none', (i + j) % 2 === 1];
+      const run = (exact: boolean, type?: HalfType) =>
+        compareWithOracle(c, form, row, exact, { activation: exact && activation !== 'none' ? 'relu' : activation, residual }, type);
+      yield { name: `${form}, ${activation}, ${c.name}`, run: () => run(true) ?? run(false) };
+      for (const type of ['float16', 'bfloat16'] as const) {
+        yield { name: `${form}, ${activation}, ${c.name}, ${type} x and y`, run: () => run(true, type) ?? run(false, type) };
+      }
     }
   }
 }
@@ -32,13 +39,21 @@ function compareWithOracle(
   form: 'lists' | 'k' | 'zeros',
   row: KernelInfo,
   exact: boolean,
+  { activation, residual }: { activation: (typeof activations)[number]; residual: boolean },
+  half?: HalfType,
 ): Mismatch | null {
   const fill = exact ? smallIntegers : uniform;
+  const rounded = (values: Float32Array) => (half ? values.map((v) => roundTo(half, v)) : values);
   const type = row.dtype as 'float32' | HalfType;
   const weight = fill(outputs * inputs, 1).map((w) => (type === 'float32' ? w : roundTo(type, w)));
   const bias = kept % 2 ? fill(outputs, 2) : undefined;
   const data = type === 'float32' ? misaligned(weight) : halfBits(type, weight);
-  using layer = nm.planKHot({ weight: { data, dims: [outputs, inputs], type }, isa: row.isa, ...(bias && { bias: misaligned(bias) }) });
+  using layer = nm.planKHot({
+    weight: { data, dims: [outputs, inputs], type },
+    isa: row.isa,
+    activation,
+    ...(bias && { bias: misaligned(bias) }),
+  });
   if (layer.kernel !== row.name) throw new Error(`expected kernel ${row.name} but ${layer.kernel} was chosen`);
 
   const lengths = Array.from({ length: tokens }, (_, t) => (form === 'lists' ? Math.max(0, kept - (t % 3)) : kept));
@@ -52,13 +67,28 @@ function compareWithOracle(
       x[at] = (x[at] as number) + (values[j] as number);
     }
   }
-  const dense = Float32Array.from(x);
-  const out = misaligned(new Float32Array(tokens * outputs).fill(Number.NaN)); // an element that is not written fails
-  if (form === 'zeros') layer.runSync({ data: misaligned(dense), dims: [tokens, inputs] }, { out });
-  else if (form === 'lists') layer.runSync({ indices, values: misaligned(values), offsets }, { out });
+  const dense = rounded(Float32Array.from(x));
+  const added = residual ? rounded(fill(tokens * outputs, 5)) : undefined;
+  const stored = (values: Float32Array, dims: number[]) => ({
+    data: half ? halfBits(half, values) : misaligned(values),
+    dims,
+    type: half ?? 'float32',
+  });
+  const out = stored(new Float32Array(tokens * outputs).fill(Number.NaN), [tokens, outputs]); // an element that is not written fails
+  const options = { out, ...(added && { residual: stored(added, [tokens, outputs]) }) };
+  if (form === 'zeros') layer.runSync(stored(dense, [tokens, inputs]), options);
+  else if (form === 'lists') layer.runSync({ indices, values: misaligned(values), offsets }, options);
   else if (kept === 0) return null;
-  else layer.runSync({ indices, values: misaligned(values), k: kept }, { out });
-  const expected = denseLinear({ x: form === 'zeros' ? dense : (x as unknown as Float32Array), weight, bias, tokens, inputs, outputs });
-  const tolerance = exact ? 0 : dotTolerance(kept + 1, 2 * maxAbs(values), maxAbs(weight), bias ? maxAbs(bias) : 0);
-  return firstMismatch(out, expected, tolerance);
+  else layer.runSync({ indices, values: misaligned(values), k: kept }, options);
+  const met = form === 'zeros' ? dense : x;
+  const linear = denseLinear({ x: met, weight, bias, tokens, inputs, outputs, activation });
+  const expected = linear.map((y, i) => {
+    const sum = y + (added?.[i] ?? 0);
+    return exact && half ? roundTo(half, sum) : sum;
+  });
+  const y = half ? halfValues(half, out.data as Uint16Array) : (out.data as Float32Array);
+  if (exact) return firstMismatch(y, expected, 0);
+  const ulp = half === 'float16' ? 2 ** -10 : half ? 2 ** -7 : 0;
+  const sums = dotTolerance(kept + 1, 2 * maxAbs(values), maxAbs(weight), bias ? maxAbs(bias) : 0) + 4e-7 * maxAbs(expected);
+  return firstMismatch(y, expected, sums + (ulp / 2) * maxAbs(expected) + (half ? 2 ** -24 : 0));
 }

@@ -49,8 +49,9 @@ std::string multiply(Random& random, const char* isa, sk::DType values, std::str
   const Guarded<float> guarded_numbers(numbers, edge), guarded_x(x, edge), of_lists(y.size(), edge), of_zeros(y.size(), edge);
   const sk::KHotLists lists = {tokens, guarded_offsets.data(), guarded_inputs.data(), guarded_numbers.data(),
                                static_cast<int64_t>(inputs.size())};
-  if (const sk::Status status = plan->run(lists, of_lists.data(), nullptr); !status.ok()) return status.message();
-  if (const sk::Status status = plan->run(guarded_x.data(), tokens, of_zeros.data(), nullptr); !status.ok()) return status.message();
+  if (const sk::Status status = plan->run(lists, {of_lists.data()}, nullptr); !status.ok()) return status.message();
+  if (const sk::Status status = plan->run(guarded_x.data(), sk::DType::kFloat32, tokens, {of_zeros.data()}, nullptr); !status.ok())
+    return status.message();
   if (!of_lists.slack_untouched() || !of_zeros.slack_untouched()) return "run() wrote beside y";
   if (first_difference(of_lists.data(), y, 0) >= 0) return "y of lists differs";
   return first_difference(of_zeros.data(), y, 0) < 0 ? "" : "y of x with zeros differs";
@@ -65,7 +66,7 @@ void no_lists() {
   const auto refused = [&](std::vector<int32_t> offsets, std::vector<int32_t> inputs) {
     float y[2] = {-7, -7};
     const sk::Status status = plan->run(
-        {static_cast<int64_t>(offsets.size()) - 1, offsets.data(), inputs.data(), one, static_cast<int64_t>(inputs.size())}, y, nullptr);
+        {static_cast<int64_t>(offsets.size()) - 1, offsets.data(), inputs.data(), one, static_cast<int64_t>(inputs.size())}, {y}, nullptr);
     return status.code() == sk::Code::kLists && y[0] == -7 && y[1] == -7;
   };
   check(refused({0, 1}, {2}) && refused({0, 2}, {0, -1}), "khot: inputs that are none are refused before anything is written");

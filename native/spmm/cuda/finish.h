@@ -7,7 +7,7 @@
 
 namespace sk {
 
-// x P(X <= x) of the normal distribution. The tail P(X > |x|) by Abramowitz and Stegun 26.2.17, as on the CPU (spmm/activate.h): within
+// x P(X <= x) of the normal distribution. The tail P(X > |x|) by Abramowitz and Stegun 26.2.17, as on the CPU (simd/activate.h): within
 // 7.5e-8, nothing cancels for negative x, and a quarter of the code of erfcf().
 __device__ inline float gelu(float x) {
   const float a = fabsf(x), t = __fdividef(1, fmaf(0.2316419f, a, 1));

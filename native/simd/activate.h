@@ -1,8 +1,10 @@
-// The activations of the epilogue, on vectors. All keep NaN.
+// The activations of an epilogue, on vectors. All keep NaN.
 #pragma once
 
-#include "../simd/exp.h"
-#include "kernel.h"
+#include <cstdint>
+
+#include "activation.h"
+#include "exp.h"
 
 namespace sk {
 namespace {

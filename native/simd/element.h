@@ -1,7 +1,9 @@
 // Elements of x, y and the residual: float32, float16 or bfloat16 in memory, float32 in registers.
 #pragma once
 
-#include "kernel.h"
+#include <cstdint>
+
+#include "half.h"
 
 namespace sk {
 namespace {
