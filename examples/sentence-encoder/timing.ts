@@ -53,9 +53,9 @@ export async function timeLayers(plans: Plans, sessions: Sessions, inputs: Input
 }
 
 /** Median milliseconds of each; they take turns at going first, and the first pair only warms up. */
-async function timePairs(a: () => Promise<unknown>, b: () => Promise<unknown>): Promise<[number, number]> {
+export async function timePairs(a: () => Promise<unknown>, b: () => Promise<unknown>, pairs = PAIRS): Promise<[number, number]> {
   const times: [number[], number[]] = [[], []];
-  for (let pair = 0; pair <= PAIRS; pair++) {
+  for (let pair = 0; pair <= pairs; pair++) {
     for (const side of pair % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
       await sleep(PAUSE_MS);
       const start = performance.now();

@@ -2,12 +2,12 @@
 import { mean, sampleCorrelation, sum } from 'simple-statistics';
 import { cpu, getNumThreads, type nm, type prune } from 'sparse-kernels';
 import { mobyDick } from '../sentence-encoder/corpus.js';
-import { encode } from '../sentence-encoder/encoder.js';
+import { encode, type Linear } from '../sentence-encoder/encoder.js';
 import { type LinearLayer, loadEncoder, type SentenceEncoder } from '../sentence-encoder/model.js';
 import { createSessions, onnxLinear, type Sessions } from '../sentence-encoder/onnxruntime.js';
 import { cosine, type Embedding, maxError, sameNearest } from '../sentence-encoder/similarity.js';
 import { planLayers, sparseLinear } from '../sentence-encoder/sparse.js';
-import { recording, timeLayers } from '../sentence-encoder/timing.js';
+import { recording, timeLayers, timePairs } from '../sentence-encoder/timing.js';
 import { Tokenizer } from '../sentence-encoder/tokenizer.js';
 import type { Method } from './methods.js';
 import { pruneNetwork } from './prune.js';
@@ -40,10 +40,16 @@ export interface Quality {
 export interface Cost {
   readonly pattern: string;
   readonly bytes: number;
-  /** through all linear layers */
-  readonly tokensPerSecond: number;
-  /** the dense network on onnxruntime, timed in turns with the plans */
-  readonly denseTokensPerSecond: number;
+  /** through all linear layers, and dense ones on onnxruntime */
+  readonly layers: TokensPerSecond;
+  /** through the whole network, whose attention and norms are the same plain loops on both sides */
+  readonly network: TokensPerSecond;
+}
+
+/** Timed in turns. */
+export interface TokensPerSecond {
+  readonly sparse: number;
+  readonly dense: number;
 }
 
 export interface Results {
@@ -65,7 +71,8 @@ export async function experiment(options: Options, step: (doing: string) => void
   const { evaluation, calibration } = split(options, (sentence) => tokenizer.encode(sentence));
   const threads = getNumThreads();
   const denseSessions = await createSessions(model.linears, threads);
-  const before = await encode(model, evaluation, onnxLinear(model.linears, denseSessions));
+  const onnx = { sessions: denseSessions, linear: onnxLinear(model.linears, denseSessions) };
+  const before = await encode(model, evaluation, onnx.linear);
 
   const quality: Quality[] = [];
   const costs: Cost[] = [];
@@ -75,7 +82,7 @@ export async function experiment(options: Options, step: (doing: string) => void
       const pruned = await pruneNetwork(model, calibration, method, scopeOf(pattern), threads);
       step(`evaluating ${pattern} by ${method}`);
       const timed = method === options.methods.at(-1); // speed depends on the pattern, not on the method
-      const run = await runPruned(model, pruned, pattern, evaluation, timed ? denseSessions : undefined, threads);
+      const run = await runPruned(model, pruned, pattern, evaluation, timed ? onnx : undefined, threads);
       quality.push({ pattern, method, ...compare(before, run.embeddings), error: run.error });
       if (run.cost) costs.push({ pattern, ...run.cost });
     }
@@ -110,13 +117,21 @@ interface Run {
   readonly cost: Omit<Cost, 'pattern'> | undefined;
 }
 
-/** The pruned network end to end on sparse plans, checked against onnxruntime and, with sessions of the dense network, timed. */
+/** The dense network on onnxruntime. */
+interface Onnx {
+  readonly sessions: Sessions;
+  readonly linear: Linear;
+}
+
+const NETWORK_PAIRS = 3;
+
+/** The pruned network end to end on sparse plans, checked against onnxruntime and, with the dense network there, timed. */
 async function runPruned(
   model: SentenceEncoder,
   pruned: readonly LinearLayer[],
   pattern: string,
   ids: Ids,
-  timeAgainst: Sessions | undefined,
+  timeAgainst: Onnx | undefined,
   threads: number,
 ): Promise<Run> {
   const dense = await encode(model, ids, onnxLinear(pruned, await createSessions(pruned, threads)));
@@ -127,11 +142,17 @@ async function runPruned(
     const embeddings = await encode(model, ids, sparse.linear);
     const error = maxError(embeddings, dense);
     if (!timeAgainst) return { embeddings, error, cost: undefined };
-    const timings = await timeLayers(plans, timeAgainst, sparse.inputs);
+    const timings = await timeLayers(plans, timeAgainst.sessions, sparse.inputs);
+    const whole = (linear: Linear) => () => encode(model, ids, linear);
+    const [sparseMs, denseMs] = await timePairs(whole(sparseLinear(plans)), whole(timeAgainst.linear), NETWORK_PAIRS);
+    const perSecond = (ms: number) => (1000 * tokens) / ms;
     const cost = {
       bytes: sum([...plans.values()].map((plan) => plan.bytes)),
-      tokensPerSecond: (1000 * tokens) / sum(timings.map(({ sparseMs }) => sparseMs)),
-      denseTokensPerSecond: (1000 * tokens) / sum(timings.map(({ denseMs }) => denseMs)),
+      layers: {
+        sparse: perSecond(sum(timings.map((timing) => timing.sparseMs))),
+        dense: perSecond(sum(timings.map((timing) => timing.denseMs))),
+      },
+      network: { sparse: perSecond(sparseMs), dense: perSecond(denseMs) },
     };
     return { embeddings, error, cost };
   } finally {

@@ -1,6 +1,6 @@
 /** The results as tables. */
 import Table from 'cli-table3';
-import type { Results } from './experiment.js';
+import type { Results, TokensPerSecond } from './experiment.js';
 
 const style = { head: [], border: [] }; // no colours: the report may be piped into a file
 
@@ -28,14 +28,16 @@ function qualityTable({ quality }: Results): string {
 
 function costTable({ costs, denseBytes }: Results): string {
   const table = new Table({
-    head: ['pattern', 'bytes', 'of dense', 'tokens/s', 'dense tokens/s', 'speedup'],
-    colAligns: ['left', 'right', 'right', 'right', 'right', 'right'],
+    head: ['pattern', 'bytes', 'of dense', 'tokens/s of', 'sparse', 'dense', 'speedup'],
+    colAligns: ['left', 'right', 'right', 'left', 'right', 'right', 'right'],
     style,
   });
-  for (const { pattern, bytes, tokensPerSecond: sparse, denseTokensPerSecond: dense } of costs) {
-    table.push([pattern, whole(bytes), percent(bytes / denseBytes), whole(sparse), whole(dense), (sparse / dense).toFixed(2)]);
+  const rate = ({ sparse, dense }: TokensPerSecond) => [whole(sparse), whole(dense), (sparse / dense).toFixed(2)];
+  for (const { pattern, bytes, layers, network } of costs) {
+    table.push([pattern, whole(bytes), percent(bytes / denseBytes), 'its linear layers', ...rate(layers)]);
+    table.push(['', '', '', 'the whole network', ...rate(network)]);
   }
-  return `Linear layers; dense is MatMul on onnxruntime, timed in turns:\n${table}`;
+  return `Bytes and speed; dense is MatMul on onnxruntime in every linear layer, timed in turns:\n${table}`;
 }
 
 function whole(n: number): string {
