@@ -1,5 +1,6 @@
 /** How packed weights lie on disk: one canonical order, whatever the machine. Plans reorder when they load. */
 import { rangeError } from '../errors.js';
+import { parsePattern } from '../pattern.js';
 import { describe, integer, oneOf, options } from '../validate.js';
 import { damaged, type FileTensor } from './tensor.js';
 
@@ -100,13 +101,6 @@ export function checkFormat(format: PackFormat): PackFormat {
       return { kind: 'nm', pattern, ...(band > 1 && { rows: band }), ...nibbles };
     }
   }
-}
-
-export function parsePattern(pattern: unknown): { n: number; m: number } {
-  const match = typeof pattern === 'string' ? /^([1-9]\d{0,2}):([1-9]\d{0,2})$/.exec(pattern) : null;
-  const [n, m] = [Number(match?.[1]), Number(match?.[2])];
-  if (n < m && m <= 256) return { n, m };
-  throw rangeError('ERR_SK_PATTERN', `expected pattern to be 'N:M' with 1 <= N < M <= 256 but received ${describe(pattern)}`);
 }
 
 /** Names of the parts of a format. */

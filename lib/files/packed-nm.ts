@@ -1,6 +1,7 @@
 /** The N:M order of files: see packed-format.ts. */
 import { SparseKernelsError } from '../errors.js';
-import { expectPart, type PackFormat, parsePattern } from './packed-format.js';
+import { parsePattern } from '../pattern.js';
+import { expectPart, type PackFormat } from './packed-format.js';
 import { damaged, type FileArray, type FileTensor, isNonZero, newArray, nonZero, put } from './tensor.js';
 
 export interface Nm {

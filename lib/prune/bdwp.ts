@@ -1,7 +1,7 @@
+import { parsePattern } from '../pattern.js';
 import type { TensorLike } from '../tensor.js';
 import { options } from '../validate.js';
 import { type Mask, matrix, newMask } from './matrix.js';
-import { parsePattern } from './scope.js';
 import { selectMask } from './select.js';
 
 /** Options of {@link bdwp}. */

@@ -1,7 +1,7 @@
+import { parsePattern } from '../pattern.js';
 import type { TensorLike } from '../tensor.js';
 import { integer, options } from '../validate.js';
 import { matrix } from './matrix.js';
-import { parsePattern } from './scope.js';
 
 /** Options of {@link permutationSearch}. */
 export interface PermutationOptions {

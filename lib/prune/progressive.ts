@@ -1,9 +1,10 @@
 /** Progressive gradient flow: weights on their way out still take part a little, or the pattern becomes sparser step by step. */
 import { rangeError } from '../errors.js';
+import { parsePattern } from '../pattern.js';
 import { allocate, type Tensor, type TensorLike } from '../tensor.js';
 import { describe, integer, oneOf, options } from '../validate.js';
 import { type Mask, maskData, matrix } from './matrix.js';
-import { nonNegative, parsePattern } from './scope.js';
+import { nonNegative } from './scope.js';
 
 /** Options of {@link mdgfBeta}. */
 export interface MdgfOptions {

@@ -1,4 +1,5 @@
 import { rangeError } from '../errors.js';
+import { parsePattern } from '../pattern.js';
 import { describe, integer, oneOf, options } from '../validate.js';
 
 /**
@@ -96,13 +97,6 @@ export function fraction(value: unknown, name: string): number {
 export function nonNegative(value: unknown, name: string): number {
   if (typeof value === 'number' && value >= 0 && value < Infinity) return value;
   throw rangeError('ERR_SK_OPTION', `expected ${name} to be a number >= 0 but received ${describe(value)}`);
-}
-
-export function parsePattern(pattern: unknown): { n: number; m: number } {
-  const match = typeof pattern === 'string' ? /^([1-9]\d{0,2}):([1-9]\d{0,2})$/.exec(pattern) : null;
-  const [n, m] = [Number(match?.[1]), Number(match?.[2])];
-  if (n < m && m <= 256) return { n, m };
-  throw rangeError('ERR_SK_PATTERN', `expected pattern to be 'N:M' with 1 <= N < M <= 256 but received ${describe(pattern)}`);
 }
 
 function parseBlock(block: unknown): [number, number] {

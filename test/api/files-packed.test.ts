@@ -116,7 +116,7 @@ it('must have the pattern, and a known format', () => {
   expect(() => files.pack(weight, { kind: 'nm', pattern: '2:4' })).toThrow(code('ERR_SK_SPARSITY'));
   expect(() => files.pack(weight, { kind: 'nm', pattern: '4:4' })).toThrow(code('ERR_SK_PATTERN'));
   expect(() => files.pack(weight, { kind: 'ellpack' } as unknown as files.PackFormat)).toThrow(code('ERR_SK_OPTION'));
-  expect(() => files.pack({ ...weight, dims: [8] }, { kind: 'csr' })).toThrow(code('ERR_SK_SHAPE'));
+  for (const dims of [[8], [2, 2, 2]]) expect(() => files.pack({ ...weight, dims }, { kind: 'csr' })).toThrow(code('ERR_SK_SHAPE'));
   expect(() => files.unpack(undefined as unknown as files.PackedTensor)).toThrow(code('ERR_SK_TYPE'));
 });
 

@@ -101,6 +101,8 @@ describe('s2ft', () => {
   });
 
   it('refuses what does not fit', () => {
+    const odd = { data: Float32Array.of(1, 9, 2, 8, 3), dims: [1, 5] };
+    expect([...prune.s2ft(odd, { count: 2, by: 'weight' })]).toEqual([1, 3, 0, 2, 4]); // channel by channel, unless told otherwise
     expect(() => prune.s2ft(down, { count: 3, group: 5 })).toThrow(code('ERR_SK_SHAPE'));
     expect(() => prune.s2ft(down, { count: 13 })).toThrow(code('ERR_SK_OPTION'));
     expect(() => prune.s2ft(down, { count: 1, by: 'activation' })).toThrow(code('ERR_SK_TYPE'));
