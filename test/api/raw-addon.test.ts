@@ -34,7 +34,6 @@ test.each<[string, () => unknown, string]>([
   ['pattern 4:4', () => make({ n: 4 }), 'ERR_SK_PATTERN'],
   ['pattern 0:4', () => make({ n: 0 }), 'ERR_SK_PATTERN'],
   ['pattern 1:0', () => make({ n: 1, m: 0 }), 'ERR_SK_PATTERN'],
-  ['unstructured int8', () => make({ n: 0, m: 0, values: 3 }), 'ERR_SK_VALUE'],
   ['gate one element short', () => make({ gate: new Float32Array(7) }), 'ERR_SK_SHAPE'],
   ['gate of another class', () => make({ gate: new Uint16Array(8) }), 'ERR_SK_TYPE'],
   ['bias of the gate too short', () => make({ gate: new Float32Array(8), gateBias: new Float32Array(1) }), 'ERR_SK_SHAPE'],
