@@ -6,7 +6,7 @@ import { pool } from '../pool.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
 import type { AttentionResult, Pattern } from '../types.js';
-import { listPattern, rowsFrom } from './common.js';
+import { headsFirst, listPattern, rowsFrom } from './common.js';
 import { type MethodResult, reported } from './report.js';
 import { type MethodOptions, methodOptions, passed, type Shape, shapeOf } from './shape.js';
 
@@ -106,7 +106,7 @@ async function stripes(
   const groups = Math.ceil(blocks / step);
   const heads = s.batch * s.heads;
   const lists: ArrayLike<number>[] = new Array(heads * groups).fill([]);
-  const keys = layout === 'BSHD' ? await heldOutside(k, s) : k;
+  const keys = await headsFirst(k, o);
   for (let group = 0; group < groups; group++) {
     const end = groupStart(s, group * step, block, step) * block;
     if (end <= step * block) continue; // nothing lies between
@@ -135,10 +135,4 @@ async function stripes(
     for (let h = 0; h < heads; h++) lists[h * groups + group] = idsOf(kept, h).slice();
   }
   return listPattern(s, rowsFrom(lists), [block * step, block], 'q', s.heads, 'columns');
-}
-
-/** k [batch, tokens, heads, dim] as [batch, heads, tokens, dim]: windows of one token. */
-async function heldOutside(k: TensorLike, s: Shape): Promise<TensorLike> {
-  const { pooled } = await pool(k, { kind: 'sum', block: 1, layout: 'BSHD' });
-  return { data: pooled.data, dims: [s.batch, s.kvHeads, s.keys, s.dim] };
 }

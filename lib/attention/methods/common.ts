@@ -2,9 +2,10 @@
 import type { TensorLike } from '../../tensor.js';
 import { perHead } from '../patterns.js';
 import { plan } from '../plan.js';
+import { pool } from '../pool.js';
 import type { HeadSets, Pattern, PlanOptions, Rows } from '../types.js';
 import { type MethodResult, reported } from './report.js';
-import { type MethodOptions, passed, type Shape, shapeOf } from './shape.js';
+import { type MethodOptions, passed, passedTo, type Shape, shapeOf } from './shape.js';
 
 /** A method that chooses keys for many queries at once. */
 export interface PrefillMethod {
@@ -12,6 +13,12 @@ export interface PrefillMethod {
   pattern(q: TensorLike, k: TensorLike): Promise<Pattern>;
   /** Chooses and attends. Shapes are those of `plan.run`. */
   prefill(q: TensorLike, k: TensorLike, v: TensorLike): Promise<MethodResult>;
+}
+
+/** [batch, heads, tokens, dim], whatever the layout: windows of one token. */
+export async function headsFirst(x: TensorLike, o: MethodOptions): Promise<TensorLike> {
+  if (o.layout !== 'BSHD') return x;
+  return (await pool(x, { kind: 'sum', block: 1, layout: 'BSHD', ...passedTo(o) })).pooled;
 }
 
 /** A pattern from lists for each head: tiles, or columns where `unit` is 'columns'. */

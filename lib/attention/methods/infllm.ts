@@ -4,7 +4,8 @@ import { pool } from '../pool.js';
 import { poolScores } from '../poolscores.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
-import { listPattern, type PrefillMethod, prefillMethod } from './common.js';
+import { chosenInChunks } from './chunks.js';
+import { headsFirst, listPattern, type PrefillMethod, prefillMethod } from './common.js';
 import { type MethodOptions, methodOptions, passed, passedTo } from './shape.js';
 import { blocksSeen, overlapping, windowLimits } from './windows.js';
 
@@ -44,16 +45,20 @@ export function infllmV2(infllmOptions: InfllmV2Options = {}): PrefillMethod {
     if (s.keys < denseLength) return dense({ queryLength: s.queries, keyLength: s.keys, causal: true });
     const { scale, ...rest } = passed(o);
     const { pooled } = await pool(k, { kind: 'mean', block: w.length, stride: w.stride, ...rest });
-    const queries = o.layout === 'BSHD' ? (await pool(q, { kind: 'sum', block: 1, ...rest })).pooled : q;
     const limit = windowLimits(s, w, pooled.dims[2] as number);
-    const scores = await score(queries, pooled, {
-      kind: 'softmax',
-      group: 'sum',
-      limit,
-      ...(scale !== undefined && { scale }),
-      ...passedTo(o),
+    const seen = blocksSeen(s, w);
+    const windows = pooled.dims[2] as number;
+    const lists = await chosenInChunks(await headsFirst(q, o), s, s.kvHeads, s.batch * s.kvHeads * windows, async (queries, first, n) => {
+      const scores = await score(queries, pooled, {
+        kind: 'softmax',
+        group: 'sum',
+        limit: limit.subarray(first, first + n),
+        ...(scale !== undefined && { scale }),
+        ...passedTo(o),
+      });
+      const ranked = poolScores(scores, { ...overlapping(w), windows: Math.ceil(s.keys / w.block) });
+      return select(ranked, { topK, limit: seen.subarray(first, first + n), force, ...passedTo(o) });
     });
-    const ranked = poolScores(scores, { ...overlapping(w), windows: Math.ceil(s.keys / w.block) });
-    return listPattern(s, await select(ranked, { topK, limit: blocksSeen(s, w), force, ...passedTo(o) }), [1, w.block], 'kv', s.kvHeads);
+    return listPattern(s, lists, [1, w.block], 'kv', s.kvHeads);
   });
 }

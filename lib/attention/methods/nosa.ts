@@ -7,6 +7,7 @@ import { pool } from '../pool.js';
 import { poolScores } from '../poolscores.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
+import { chosenInChunks } from './chunks.js';
 import { attend, listPattern, rowsFrom } from './common.js';
 import type { MethodResult } from './report.js';
 import { type MethodOptions, methodOptions, passedTo, type Shape, shapeOf } from './shape.js';
@@ -71,16 +72,19 @@ export function nosa(nosaOptions: NosaOptions): Nosa {
       const importance = importanceOf(v, o, s);
       const { pooled } = await pool(k, { kind: 'mean', block: w.length, stride: w.stride, ...passedTo(o) });
       const limit = windowLimits(s, w, pooled.dims[2] as number);
-      const scores = await score(q, pooled, {
-        kind: 'softmax',
-        group: 'sum',
-        limit,
-        scale: o.scale ?? 1 / Math.sqrt(s.dim),
-        ...passedTo(o),
-      });
-      const ranked = poolScores(scores, { ...overlapping(w), windows: Math.ceil(s.keys / w.block) });
       const seen = blocksSeen(s, w);
-      const chosen = await select(ranked, { topK: Math.min(topK, total), limit: seen, force, ...passedTo(o) });
+      const windows = pooled.dims[2] as number;
+      const chosen = await chosenInChunks(q, s, s.kvHeads, s.batch * s.kvHeads * windows, async (queries, first, n) => {
+        const scores = await score(queries, pooled, {
+          kind: 'softmax',
+          group: 'sum',
+          limit: limit.subarray(first, first + n),
+          scale: o.scale ?? 1 / Math.sqrt(s.dim),
+          ...passedTo(o),
+        });
+        const ranked = poolScores(scores, { ...overlapping(w), windows: Math.ceil(s.keys / w.block) });
+        return select(ranked, { topK: Math.min(topK, total), limit: seen.subarray(first, first + n), force, ...passedTo(o) });
+      });
       const pattern = listPattern(s, filled(chosen, blockRanks(importance, s), seen, total), [1, w.block], 'kv', s.kvHeads);
       const result = await attend(q, k, v, pattern, { ...o, causal: true }, {}, importance.data);
       return { ...result, importance };

@@ -9,6 +9,7 @@ import { project } from '../project.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
 import type { AttentionResult } from '../types.js';
+import { chosenInChunks } from './chunks.js';
 import { attend, listPattern } from './common.js';
 import type { MethodResult } from './report.js';
 import { type MethodOptions, methodOptions, passedTo, type Shape, shapeOf } from './shape.js';
@@ -102,18 +103,19 @@ export function nsa(nsaOptions: NsaOptions): Nsa {
       const values = await compressed(v, o.compressValues, o.valuePositions, w, windows, undefined);
       const coarse = await coarseAttention(q, keys, values, s, w, windows, o);
 
-      const limit = blocksSeen(s, w);
-      const importance = await score(q, keys, {
-        kind: 'softmax',
-        group: 'sum',
-        limit: windowLimits(s, w, windows),
-        ...scaleOf(o),
-        ...passedTo(o),
+      const [seen, limit] = [blocksSeen(s, w), windowLimits(s, w, windows)];
+      const lists = await chosenInChunks(q, s, s.kvHeads, s.batch * s.kvHeads * windows, async (queries, first, n) => {
+        const importance = await score(queries, keys, {
+          kind: 'softmax',
+          group: 'sum',
+          limit: limit.subarray(first, first + n),
+          ...scaleOf(o),
+          ...passedTo(o),
+        });
+        const blocks = Math.ceil(s.keys / w.block);
+        const ranked = poolScores(importance, { ...overlapping(w), weights: overlaps(w), windows: blocks });
+        return select(ranked, { topK, limit: seen.subarray(first, first + n), force: { sink, local }, ...passedTo(o) });
       });
-      const { left, size, stride } = overlapping(w);
-      const blocks = Math.ceil(s.keys / w.block);
-      const ranked = poolScores(importance, { stride, left, size, weights: overlaps(w), windows: blocks });
-      const lists = await select(ranked, { topK, limit, force: { sink, local }, ...passedTo(o) });
       const pattern = listPattern(s, lists, [1, w.block], 'kv', s.kvHeads);
       const rules = { ...o, causal: true };
       const selected = await attend(q, k, v, pattern, rules);

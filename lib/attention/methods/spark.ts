@@ -1,8 +1,9 @@
 import { integer } from '../../validate.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
-import { listPattern, type PrefillMethod, prefillMethod } from './common.js';
-import { type MethodOptions, methodOptions, passed, passedTo, positionsSeen } from './shape.js';
+import { chosenInChunks } from './chunks.js';
+import { headsFirst, listPattern, type PrefillMethod, prefillMethod } from './common.js';
+import { type MethodOptions, methodOptions, passedTo, positionsSeen } from './shape.js';
 
 /** Options of {@link sparkAttention}. */
 export interface SparkAttentionOptions extends MethodOptions {
@@ -33,8 +34,12 @@ export function sparkAttention(sparkOptions: SparkAttentionOptions): PrefillMeth
   const most = integer(o.keys ?? 256, 'keys', 1, 2 ** 31 - 1);
   return prefillMethod(o, async (q, k, s) => {
     const limit = positionsSeen(s, o.causal ?? true);
-    const scores = await score(q, k, { ...passed(o), channels, limit, scale: 1 });
-    const lists = await select(scores, { gaussianK: most, capacity: Math.min(most, s.keys), limit, ...passedTo(o) });
+    const keys = await headsFirst(k, o);
+    const lists = await chosenInChunks(await headsFirst(q, o), s, s.heads, s.batch * s.heads * s.keys, async (queries, first, n) => {
+      const rows = limit.subarray(first, first + n);
+      const scores = await score(queries, keys, { channels, limit: rows, scale: 1, ...passedTo(o) });
+      return select(scores, { gaussianK: most, capacity: Math.min(most, s.keys), limit: rows, ...passedTo(o) });
+    });
     return listPattern(s, lists, [1, 64], 'q', s.heads, 'columns');
   });
 }
