@@ -9,7 +9,9 @@ import type { CudaAttentionResult } from './cuda-plan.js';
 const mostMerged = 16;
 
 /** Results of the same shapes, checked; nothing waits for the merged one. */
-export function mergeOnDevice(results: readonly { output: DeviceTensor; lse: DeviceTensor }[]): Promise<CudaAttentionResult> {
+export function mergeOnDevice(
+  results: readonly { output: DeviceTensor; lse: DeviceTensor }[],
+): Promise<Omit<CudaAttentionResult, 'layout'>> {
   const [first] = results;
   if (first === undefined || results.length > mostMerged) {
     throw rangeError('ERR_SK_SHAPE', `expected 1 to ${mostMerged} results on the device but received ${results.length}`);

@@ -42,6 +42,8 @@ export interface CudaAttentionResult {
   readonly output: DeviceTensor<'float32'>;
   /** float32 [batch, heads, N], natural logarithm. */
   readonly lse: DeviceTensor<'float32'>;
+  /** Order of the axes of `output` where it is not `'BHSD'`. */
+  readonly layout?: Layout;
   /** float32 [batch, heads, N], where it was asked for. */
   readonly rowMax?: DeviceTensor<'float32'>;
 }
@@ -131,19 +133,20 @@ export class CudaPlan {
     return this.#handle.use(async (plan) => {
       const { initial, pageTable, ...o } = options<CudaRunOptions>(runOptions, 'options', runKeys);
       const where = { stream: o.stream };
+      const marked = this.layout === 'BSHD' ? { layout: this.layout } : {};
       const given = { q, k, v, initialOutput: initial?.output, initialLse: initial?.lse };
       const table = pageTable instanceof DeviceTensor ? pageTable : pageTable && this.#table(pageTable, k);
       if (!(q instanceof DeviceTensor)) {
-        return (await throughDevice({ ...given, pageTable: table } as Record<keyof Operands, TensorLike>, where, (there) =>
-          this.#runOnDevice(plan, there, o),
-        )) as AttentionResult;
+        const operands = { ...given, pageTable: table } as Record<keyof Operands, TensorLike>;
+        const result = await throughDevice(operands, where, (there) => this.#runOnDevice(plan, there, o));
+        return { ...(result as AttentionResult), ...marked };
       }
       using copied = table === undefined || table instanceof DeviceTensor ? undefined : await toDevice(table, 'cuda', where);
-      return this.#runOnDevice(plan, { ...given, pageTable: copied ?? table } as Operands, o);
+      return { ...(await this.#runOnDevice(plan, { ...given, pageTable: copied ?? table } as Operands, o)), ...marked };
     });
   }
 
-  async #runOnDevice(plan: NativeAttendCudaPlan, operands: Operands, o: CudaRunOptions): Promise<CudaAttentionResult> {
+  async #runOnDevice(plan: NativeAttendCudaPlan, operands: Operands, o: CudaRunOptions): Promise<Omit<CudaAttentionResult, 'layout'>> {
     const { batch, heads, kvHeads, pattern, dtype } = this;
     const { q, k, v, initialOutput, initialLse, pageTable } = operands;
     const states = [batch, heads, pattern.queryLength];

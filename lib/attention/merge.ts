@@ -3,11 +3,11 @@ import { rangeError, typeError } from '../errors.js';
 import { cancellable, guarded } from '../handle.js';
 import { native } from '../native.js';
 import { allocate, type TensorView, tensor } from '../tensor.js';
-import { describe } from '../validate.js';
+import { describe, oneOf } from '../validate.js';
 import { deviceTensor } from './cuda-call.js';
 import { mergeOnDevice } from './cuda-merge.js';
 import type { CudaAttentionResult } from './cuda-plan.js';
-import type { AttentionResult } from './types.js';
+import type { AttentionResult, Layout } from './types.js';
 
 /**
  * Attention over the union of disjoint sets of keys, from the results over each of them: outputs weighted by exp(lse). A result whose lse
@@ -15,8 +15,8 @@ import type { AttentionResult } from './types.js';
  *
  * Dao et al., "FlashAttention" (NeurIPS 2022), for the identity.
  *
- * @param results - of the same shapes, in the layout `[batch, heads, N, headDim]`; all in host memory, or all on the device (1 to 16), where the
- * merged one is then, too
+ * @param results - of the same shapes and layout; all in host memory, or all on the device (1 to 16, of the layout `'BHSD'`), where the merged
+ * one is then, too
  * @throws (rejects) TypeError `ERR_SK_TYPE` / `ERR_SK_DTYPE` / `ERR_SK_BUFFER`, RangeError `ERR_SK_SHAPE`, SparseKernelsError `ERR_SK_MEMORY` /
  * `ERR_SK_DISPOSED` / `ERR_SK_CUDA`
  * @example
@@ -37,9 +37,21 @@ export async function merge(
   ...results: readonly (AttentionResult | CudaAttentionResult)[]
 ): Promise<AttentionResult | CudaAttentionResult> {
   if (results[0]?.output instanceof DeviceTensor) {
+    if (layoutOf(results) === 'BSHD') throw rangeError('ERR_SK_OPTION', "expected results on a device in the layout 'BHSD'");
     return mergeOnDevice(statesOf(results, (value, name) => deviceTensor(value, name, ['float32'])));
   }
-  return mergeOnHost(statesOf(results, (value, name) => tensor(value as AttentionResult['output'], name, ['float32'])));
+  return mergeOnHost(
+    statesOf(results, (value, name) => tensor(value as AttentionResult['output'], name, ['float32'])),
+    layoutOf(results),
+  );
+}
+
+/** The layout of all results: that of plans in `'BSHD'` is marked. */
+function layoutOf(results: readonly (AttentionResult | CudaAttentionResult)[]): Layout {
+  const layouts = results.map((result) => oneOf<Layout>(result?.layout ?? 'BHSD', 'layout', ['BHSD', 'BSHD']));
+  const other = layouts.find((layout) => layout !== layouts[0]);
+  if (other !== undefined) throw rangeError('ERR_SK_SHAPE', `expected results of one layout but received ${layouts[0]} and ${other}`);
+  return layouts[0] ?? 'BHSD';
 }
 
 interface State<T> {
@@ -52,6 +64,7 @@ function statesOf<T extends { readonly dims: readonly number[] }>(
   results: readonly (AttentionResult | CudaAttentionResult)[],
   read: (value: unknown, name: string) => T,
 ): [State<T>, ...State<T>[]] {
+  const layout = layoutOf(results);
   const states = results.map((result, i) => {
     if (typeof result !== 'object' || result === null) {
       throw typeError('ERR_SK_TYPE', `expected result ${i} to be { output, lse } but received ${describe(result)}`);
@@ -61,7 +74,8 @@ function statesOf<T extends { readonly dims: readonly number[] }>(
   const [first, ...others] = states;
   if (first === undefined) throw rangeError('ERR_SK_SHAPE', 'expected at least one result to merge');
   for (const { output, lse } of states) {
-    const whole = [...lse.dims, output.dims.at(-1)];
+    const [batch, a, b] = lse.dims;
+    const whole = layout === 'BSHD' ? [batch, b, a, output.dims[3]] : [...lse.dims, output.dims.at(-1)];
     if (String(output.dims) !== String(first.output.dims) || String(whole) !== String(output.dims)) {
       throw rangeError(
         'ERR_SK_SHAPE',
@@ -72,18 +86,33 @@ function statesOf<T extends { readonly dims: readonly number[] }>(
   return [first, ...others];
 }
 
-async function mergeOnHost(views: readonly [State<TensorView<'float32'>>, ...State<TensorView<'float32'>>[]]): Promise<AttentionResult> {
+type HostState = State<TensorView<'float32'>>;
+
+async function mergeOnHost(views: readonly [HostState, ...HostState[]], layout: Layout): Promise<AttentionResult> {
   const [first] = views;
+  const [batch = 1, heads = 1, tokens = 1] = first.lse.dims;
   const rows = first.lse.data.length;
   const headDim = first.output.dims.at(-1) as number;
   const output = allocate('float32', rows * headDim, 'the output');
   const lse = allocate('float32', rows, 'the log-sum-exp');
   const outputs = views.map((view) => view.output.data);
-  const lses = views.map((view) => view.lse.data);
+  // In the order of the rows of the outputs.
+  const lses = views.map((view) => (layout === 'BSHD' ? swapped(view.lse.data, batch, heads, tokens) : view.lse.data));
   if (rows > 0 && headDim > 0)
     await cancellable(undefined, () => guarded(() => native.attendMerge(outputs, lses, rows, headDim, output, lse)));
   return {
     output: { type: 'float32', data: output, dims: first.output.dims },
-    lse: { type: 'float32', data: lse, dims: first.lse.dims },
+    lse: { type: 'float32', data: layout === 'BSHD' ? swapped(lse, batch, tokens, heads) : lse, dims: first.lse.dims },
+    ...(layout === 'BSHD' && { layout }),
   };
+}
+
+/** [batch, a, b] as [batch, b, a]. */
+function swapped(x: Float32Array, batch: number, a: number, b: number): Float32Array {
+  const out = new Float32Array(x.length);
+  for (let i = 0; i < batch * a; i++) {
+    const first = Math.floor(i / a) * a * b + (i % a);
+    for (let j = 0; j < b; j++) out[first + j * a] = x[i * b + j] as number;
+  }
+  return out;
 }

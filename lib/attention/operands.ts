@@ -3,7 +3,7 @@ import type { NativeAttendModifiers, NativeAttendOperands, NativeKvCache } from 
 import { rangeError, typeError } from '../errors.js';
 import { allocate, tensor, typedArray } from '../tensor.js';
 import { describe, options } from '../validate.js';
-import type { AttentionShape, CudaPattern, Layout, RunOptions } from './types.js';
+import type { AttentionResult, AttentionShape, CudaPattern, Layout, RunOptions } from './types.js';
 
 /** Operands beside q, k and v that are cut with them into key-value heads. */
 export const resultKeys = ['initialOutput', 'initialLse', 'output', 'lse', 'rowMax'] as const;
@@ -37,7 +37,7 @@ export function operandsOf(plan: PlanShape, source: { q: Float32Array | Uint16Ar
       units: batch * kvHeads,
       ...source,
       ...modifiersOf(plan, o),
-      initialOutput: o.initial && floats(o.initial.output, 'initial.output', [outputs]),
+      initialOutput: o.initial && initialOf(plan, o.initial) && floats(o.initial.output, 'initial.output', [outputs]),
       initialLse: o.initial && floats(o.initial.lse, 'initial.lse', [states]),
       output: allocate('float32', outputs, 'the output'),
       lse: allocate('float32', states, 'the log-sum-exp'),
@@ -45,6 +45,13 @@ export function operandsOf(plan: PlanShape, source: { q: Float32Array | Uint16Ar
       privateResults: true,
     },
   };
+}
+
+/** A result of the plan's layout. */
+function initialOf({ layout }: PlanShape, initial: AttentionResult): AttentionResult {
+  const given = initial.layout ?? layout; // those of plans in BHSD are not marked, nor is what a caller makes
+  if (given === layout) return initial;
+  throw rangeError('ERR_SK_SHAPE', `expected an initial result in the layout ${layout} but received ${given}`);
 }
 
 /** What moves the scores of a run. */

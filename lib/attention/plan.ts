@@ -168,6 +168,7 @@ export class Plan {
     return {
       output: { type: 'float32', data: output, dims },
       lse: { type: 'float32', data: lse, dims: states },
+      ...(this.layout === 'BSHD' && { layout: this.layout }),
       ...(rowMax && { rowMax: { type: 'float32', data: rowMax, dims: states } }),
     };
   }

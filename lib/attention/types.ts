@@ -184,6 +184,8 @@ export interface AttentionResult {
   readonly output: Tensor;
   /** ln of the sum of exp(score), float32 [batch, heads, N] in either layout. Queries that see no key have -Infinity. */
   readonly lse: Tensor;
+  /** Order of the axes of `output` where it is not `'BHSD'`. */
+  readonly layout?: Layout;
   /** Largest score, float32 [batch, heads, N], where it was asked for. */
   readonly rowMax?: Tensor;
 }

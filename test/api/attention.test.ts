@@ -201,22 +201,6 @@ describe('run', () => {
   });
 });
 
-describe('merge refuses', () => {
-  const result = plan.runSync(q, k, v);
-  test.each<[string, attention.AttentionResult[], string]>([
-    ['nothing', [], 'ERR_SK_SHAPE'],
-    [
-      'results of other shapes',
-      [result, attention.plan({ ...base, headDim: 16 }).runSync(tensor(4, 4, 16), tensor(2, 6, 16), tensor(2, 6, 16))],
-      'ERR_SK_SHAPE',
-    ],
-    ['an lse that does not fit', [{ ...result, lse: result.output }], 'ERR_SK_SHAPE'],
-    ['no result at all', [undefined as never], 'ERR_SK_TYPE'],
-  ])('%s', async (_, results, code) => {
-    await expect(attention.merge(...(results as [attention.AttentionResult]))).rejects.toMatchObject({ code });
-  });
-});
-
 describe('the raw addon refuses', () => {
   const lists = { start: Int32Array.of(0), count: Int32Array.of(1), index: Int32Array.of(0) };
   const options = {
