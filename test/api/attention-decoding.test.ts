@@ -1,7 +1,8 @@
 /** Methods for decoding against direct transcriptions of their formulas. */
 import { attention } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
-import { groupBlocks, heaviestChannels, type Input, questPages, tokensByChannels } from '../reference/methods.js';
+import type { Input } from '../reference/methods.js';
+import { groupBlocks, heaviestChannels, questPages, tokensByChannels } from '../reference/methods-decoding.js';
 import { uniform } from '../support/random.js';
 import { expectPattern, input } from './method-input.js';
 
