@@ -9,8 +9,8 @@
 //
 // Floor: one FMA per kept weight and token vector. Every FMA loads its own row of the panel, so at two loads a cycle there is no slot
 // for broadcast loads: one quad load serves four weights, and the broadcasts are shuffles on a port that FMA does not need. A k block of
-// full length is written out: of Zen 3's 0.53 cycles for such an FMA in L1, loops over words and quads made 0.60 (2:4) and 0.74 (1:8);
-// written out they are 0.57 and 0.65, and the loads and stores of the accumulators add 0.04.
+// full length is written out: of Zen 3's 0.53 cycles for such an FMA in L1, loops over words and quads made 0.60 (2:4); written
+// out they are 0.57. Of 1:8, whose accumulators come and go for few weights, a tile from L2 costs 0.69 instead of 0.72.
 #pragma once
 
 #include "tile.h"
