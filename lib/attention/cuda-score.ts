@@ -4,6 +4,7 @@ import { native } from '../native.js';
 import type { StreamOption } from '../stream.js';
 import { describe, oneOf, options } from '../validate.js';
 import { carried, type DeviceHeads, deviceHeads, deviceTensor, enqueue } from './cuda-call.js';
+import type { Shape } from './heads.js';
 import { checkTiles, expectPair, groups, type ScoreOptions } from './scoring.js';
 import type { Layout } from './types.js';
 
@@ -39,16 +40,10 @@ export async function scoreOnDevice(q: DeviceTensor, k: DeviceTensor, scoreOptio
 }
 
 /** Sizes of q and k on a device. */
-export interface DevicePair {
+export interface DevicePair extends Shape {
   readonly qType: number;
   readonly kType: number;
   readonly tokensOutside: boolean;
-  readonly batch: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly queries: number;
-  readonly keys: number;
-  readonly dim: number;
 }
 
 /** q and k, checked; k may be pages [batch, heads, pages, 2, dim]. */

@@ -1,4 +1,4 @@
-/** q, k and v as the addon takes them: heads of tokens with strides. */
+/** q, k and v as the addon takes them: heads of tokens with strides; what their sizes are called. */
 import { rangeError } from '../errors.js';
 import { type TensorLike, tensor } from '../tensor.js';
 import { describe } from '../validate.js';
@@ -13,6 +13,16 @@ export interface Heads {
   readonly dim: number;
   /** Floats from one batch entry, head and token to the next. */
   readonly strides: Int32Array;
+}
+
+/** Sizes of q and k. */
+export interface Shape {
+  readonly batch: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly queries: number;
+  readonly keys: number;
+  readonly dim: number;
 }
 
 /** Checks a float32 tensor of four axes. */

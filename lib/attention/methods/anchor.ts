@@ -1,5 +1,6 @@
 import type { TensorLike } from '../../tensor.js';
 import { integer, number } from '../../validate.js';
+import type { Shape } from '../heads.js';
 import { idsOf } from '../lists.js';
 import { plan } from '../plan.js';
 import { pool } from '../pool.js';
@@ -8,7 +9,7 @@ import { select } from '../select.js';
 import type { AttentionResult, Pattern } from '../types.js';
 import { headsFirst, listPattern, rowsFrom } from './common.js';
 import { type MethodResult, reported } from './report.js';
-import { type MethodOptions, methodOptions, passed, type Shape, shapeOf } from './shape.js';
+import { type MethodOptions, methodOptions, passed, shapeOf } from './shape.js';
 
 /** Options of {@link anchorAttention}. Attention is causal. */
 export interface AnchorAttentionOptions extends Omit<MethodOptions, 'causal'> {

@@ -1,9 +1,9 @@
 /** Scores of all queries at a time would be a matrix: they are made, and chosen from, for some queries after the others. */
 import type { TensorLike } from '../../tensor.js';
+import type { Shape } from '../heads.js';
 import { headsOf, takeTokens } from '../heads.js';
 import { idsOf } from '../lists.js';
 import type { Rows } from '../types.js';
-import type { Shape } from './shape.js';
 
 /** Most scores at a time, 64 MB; those of one query at least. */
 const mostScores = 2 ** 24;

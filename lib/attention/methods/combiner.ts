@@ -1,6 +1,7 @@
 import { rangeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
 import { integer, oneOf } from '../../validate.js';
+import type { Shape } from '../heads.js';
 import { merge } from '../merge.js';
 import { dense } from '../patterns.js';
 import { plan } from '../plan.js';
@@ -8,7 +9,7 @@ import { pool } from '../pool.js';
 import type { Pattern } from '../types.js';
 import { attend, listPattern, rowsFrom } from './common.js';
 import type { MethodResult } from './report.js';
-import { type MethodOptions, methodOptions, passed, passedTo, type Shape, shapeOf } from './shape.js';
+import { type MethodOptions, methodOptions, passed, passedTo, shapeOf } from './shape.js';
 
 /** Options of {@link combiner}. Attention is causal. */
 export interface CombinerOptions extends Omit<MethodOptions, 'causal' | 'layout'> {

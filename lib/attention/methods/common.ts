@@ -1,11 +1,12 @@
 /** What all methods share: patterns from block lists, and running a pattern. */
 import type { TensorLike } from '../../tensor.js';
+import type { Shape } from '../heads.js';
 import { perHead } from '../patterns.js';
 import { plan } from '../plan.js';
 import { pool } from '../pool.js';
 import type { HeadSets, Pattern, PlanOptions, Rows } from '../types.js';
 import { type MethodResult, reported } from './report.js';
-import { type MethodOptions, passed, passedTo, type Shape, shapeOf } from './shape.js';
+import { type MethodOptions, passed, passedTo, shapeOf } from './shape.js';
 
 /** A method that chooses keys for many queries at once. */
 export interface PrefillMethod {

@@ -1,11 +1,12 @@
 import { rangeError } from '../../errors.js';
 import { allocate, type TensorLike, typedArray } from '../../tensor.js';
 import { integer } from '../../validate.js';
+import type { Shape } from '../heads.js';
 import { pool } from '../pool.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
 import { listPattern, type PrefillMethod, prefillMethod } from './common.js';
-import { type MethodOptions, methodOptions, passed, passedTo, type Shape } from './shape.js';
+import { type MethodOptions, methodOptions, passed, passedTo } from './shape.js';
 
 /** Options of {@link dhsa}. Attention is causal. */
 export interface DhsaOptions extends Omit<MethodOptions, 'causal'> {

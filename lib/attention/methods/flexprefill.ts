@@ -1,6 +1,6 @@
 import type { TensorLike } from '../../tensor.js';
 import { integer, number } from '../../validate.js';
-import { headsOf, takeTokens } from '../heads.js';
+import { headsOf, type Shape, takeTokens } from '../heads.js';
 import { lines } from '../lines.js';
 import { idsOf } from '../lists.js';
 import { dense } from '../patterns.js';
@@ -9,7 +9,7 @@ import { score } from '../score.js';
 import { select } from '../select.js';
 import type { Rows } from '../types.js';
 import { listPattern, type PrefillMethod, prefillMethod, rowsFrom } from './common.js';
-import { blockLimits, type MethodOptions, methodOptions, passed, passedTo, type Shape } from './shape.js';
+import { blockLimits, type MethodOptions, methodOptions, passed, passedTo } from './shape.js';
 
 /** Options of {@link flexPrefill}. Attention is causal. */
 export interface FlexPrefillOptions extends Omit<MethodOptions, 'causal'> {

@@ -1,6 +1,7 @@
 import type { Tensor, TensorLike } from '../../tensor.js';
 import { integer } from '../../validate.js';
 import { scoreCandidates } from '../candidates.js';
+import type { Shape } from '../heads.js';
 import { idsOf } from '../lists.js';
 import { merge } from '../merge.js';
 import { dense } from '../patterns.js';
@@ -11,7 +12,7 @@ import { select } from '../select.js';
 import type { AttentionResult, Pattern, Rows } from '../types.js';
 import { listPattern, rowsFrom } from './common.js';
 import { type MethodResult, reported } from './report.js';
-import { type MethodOptions, methodOptions, passed, passedTo, type Shape, shapeOf } from './shape.js';
+import { type MethodOptions, methodOptions, passed, passedTo, shapeOf } from './shape.js';
 
 /** Options of {@link llsa}. Attention is not causal. */
 export interface LlsaOptions extends Omit<MethodOptions, 'causal' | 'layout'> {

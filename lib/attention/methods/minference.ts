@@ -2,6 +2,7 @@ import { type Isa, kernels } from '../../device.js';
 import { rangeError, typeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
 import { describe, integer } from '../../validate.js';
+import type { Shape } from '../heads.js';
 import { lines } from '../lines.js';
 import { idsOf } from '../lists.js';
 import { band, expand, verticalSlash } from '../patterns.js';
@@ -10,7 +11,7 @@ import { score } from '../score.js';
 import { select } from '../select.js';
 import type { Pattern, Rows } from '../types.js';
 import { joined, listPattern, type PrefillMethod, prefillMethod, sliceRows } from './common.js';
-import { blockLimits, type MethodOptions, methodOptions, passed, passedTo, type Shape } from './shape.js';
+import { blockLimits, type MethodOptions, methodOptions, passed, passedTo } from './shape.js';
 
 /** Which pattern a head has: its name, two sizes, and the score of the search, which is not used. */
 export type MInferenceHead = readonly [type: 'vertical_and_slash' | 'block_sparse' | 'stream_llm', v: number, s: number, score?: number];

@@ -1,7 +1,7 @@
 import { rangeError } from '../../errors.js';
 import { type Tensor, type TensorLike, tensor, typedArray } from '../../tensor.js';
 import { integer } from '../../validate.js';
-import { headsOf } from '../heads.js';
+import { headsOf, type Shape } from '../heads.js';
 import { idsOf } from '../lists.js';
 import { pool } from '../pool.js';
 import { poolScores } from '../poolscores.js';
@@ -10,7 +10,7 @@ import { select } from '../select.js';
 import { chosenInChunks } from './chunks.js';
 import { attend, listPattern, rowsFrom } from './common.js';
 import type { MethodResult } from './report.js';
-import { type MethodOptions, methodOptions, passedTo, type Shape, shapeOf } from './shape.js';
+import { type MethodOptions, methodOptions, passedTo, shapeOf } from './shape.js';
 import { blocksSeen, overlapping, windowLimits } from './windows.js';
 
 /** Options of {@link nosa}. Attention is causal. */

@@ -1,7 +1,7 @@
 import { rangeError } from '../../errors.js';
 import { type Tensor, type TensorLike, tensor } from '../../tensor.js';
 import { integer } from '../../validate.js';
-import { headsOf } from '../heads.js';
+import { headsOf, type Shape } from '../heads.js';
 import { dense, window } from '../patterns.js';
 import { plan } from '../plan.js';
 import { poolScores } from '../poolscores.js';
@@ -12,7 +12,7 @@ import type { AttentionResult } from '../types.js';
 import { chosenInChunks } from './chunks.js';
 import { attend, listPattern } from './common.js';
 import type { MethodResult } from './report.js';
-import { type MethodOptions, methodOptions, passedTo, type Shape, shapeOf } from './shape.js';
+import { type MethodOptions, methodOptions, passedTo, shapeOf } from './shape.js';
 import { blocksSeen, overlapping, positionsOf, type Windows, windowLimits } from './windows.js';
 
 /** Options of {@link nsa}. Attention is causal, layout `'BHSD'`. */

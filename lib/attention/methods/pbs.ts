@@ -1,6 +1,7 @@
 import { rangeError } from '../../errors.js';
 import type { Tensor, TensorLike } from '../../tensor.js';
 import { integer, number } from '../../validate.js';
+import type { Shape } from '../heads.js';
 import { lines } from '../lines.js';
 import { idsOf } from '../lists.js';
 import { segments } from '../orders.js';
@@ -12,7 +13,7 @@ import { score } from '../score.js';
 import { select } from '../select.js';
 import { attend, listPattern, rowsFrom } from './common.js';
 import { type MethodResult, reported } from './report.js';
-import { type MethodOptions, methodOptions, passed, passedTo, type Shape, shapeOf } from './shape.js';
+import { type MethodOptions, methodOptions, passed, passedTo, shapeOf } from './shape.js';
 
 /** Options of {@link pbsAttn}. Attention is causal. */
 export interface PbsAttnOptions extends Omit<MethodOptions, 'causal' | 'layout'> {

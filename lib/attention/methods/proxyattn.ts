@@ -1,12 +1,12 @@
 import { rangeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
 import { integer, number } from '../../validate.js';
-import { headsOf, takeTokens } from '../heads.js';
+import { headsOf, type Shape, takeTokens } from '../heads.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
 import { listPattern, type PrefillMethod, prefillMethod } from './common.js';
 import { denseLse } from './dense.js';
-import { blockLimits, type MethodOptions, methodOptions, passed, passedTo, type Shape } from './shape.js';
+import { blockLimits, type MethodOptions, methodOptions, passed, passedTo } from './shape.js';
 
 /** Options of {@link proxyAttn}. The authors' constants are not public: what has no default here must be chosen. */
 export interface ProxyAttnOptions extends Omit<MethodOptions, 'layout'> {

@@ -1,7 +1,7 @@
 import { rangeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
 import { integer } from '../../validate.js';
-import { headsOf, takeTokens } from '../heads.js';
+import { headsOf, type Shape, takeTokens } from '../heads.js';
 import { selectLevels } from '../levels.js';
 import { merge } from '../merge.js';
 import { plan } from '../plan.js';
@@ -10,7 +10,7 @@ import { score } from '../score.js';
 import type { AttentionResult, Rows } from '../types.js';
 import { listPattern } from './common.js';
 import { type MethodResult, reported } from './report.js';
-import { type MethodOptions, methodOptions, passed, passedTo, type Shape, shapeOf } from './shape.js';
+import { type MethodOptions, methodOptions, passed, passedTo, shapeOf } from './shape.js';
 
 /** Options of {@link psa}. Attention is not causal. */
 export interface PsaOptions extends Omit<MethodOptions, 'causal' | 'layout'> {

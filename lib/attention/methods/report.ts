@@ -1,10 +1,10 @@
 /** What a method's result says of itself: how much it computed, and how much of dense attention that covers. */
 import type { TensorLike } from '../../tensor.js';
 import { integer } from '../../validate.js';
-import { headsOf, takeTokens } from '../heads.js';
+import { headsOf, type Shape, takeTokens } from '../heads.js';
 import { score } from '../score.js';
 import type { AttentionResult, Pattern } from '../types.js';
-import { type MethodOptions, passed, type Shape, shapeOf } from './shape.js';
+import { type MethodOptions, passed, shapeOf } from './shape.js';
 
 /** What a method made of an input. */
 export interface MethodReport {

@@ -3,7 +3,7 @@ import type { Isa } from '../../device.js';
 import { rangeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
 import { options } from '../../validate.js';
-import { headsOf } from '../heads.js';
+import { headsOf, type Shape } from '../heads.js';
 import type { Layout } from '../types.js';
 
 /** Options that all methods have. */
@@ -26,16 +26,6 @@ export const methodKeys = ['causal', 'scale', 'layout', 'isa', 'threads'] as con
 /** Options of a method, with no unknown ones. */
 export function methodOptions<O extends MethodOptions>(value: unknown, known: readonly (keyof O & string)[]): O {
   return options<O>(value, 'options', [...(methodKeys as readonly (keyof O & string)[]), ...known]);
-}
-
-/** Sizes of q and k. */
-export interface Shape {
-  readonly batch: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly queries: number;
-  readonly keys: number;
-  readonly dim: number;
 }
 
 export function shapeOf(q: TensorLike, k: TensorLike, layout: Layout = 'BHSD'): Shape {

@@ -1,12 +1,13 @@
 import { rangeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
 import { number } from '../../validate.js';
+import type { Shape } from '../heads.js';
 import { idsOf, sizesOf } from '../lists.js';
 import { pool } from '../pool.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
 import { listPattern, type PrefillMethod, prefillMethod, rowsFrom } from './common.js';
-import { blockLimits, type MethodOptions, methodOptions, passed, passedTo, type Shape } from './shape.js';
+import { blockLimits, type MethodOptions, methodOptions, passed, passedTo } from './shape.js';
 
 /** Options of {@link spargeAttn}. */
 export interface SpargeAttnOptions extends MethodOptions {

@@ -1,9 +1,10 @@
 import { rangeError } from '../../errors.js';
 import { describe, integer, oneOf } from '../../validate.js';
+import type { Shape } from '../heads.js';
 import { band, dense, fromMask } from '../patterns.js';
 import type { Pattern } from '../types.js';
 import { joined, type PrefillMethod, prefillMethod, rowsFrom } from './common.js';
-import { type MethodOptions, methodOptions, type Shape } from './shape.js';
+import { type MethodOptions, methodOptions } from './shape.js';
 
 /** The mode of a head. */
 export interface VditHead {

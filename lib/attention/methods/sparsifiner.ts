@@ -1,11 +1,12 @@
 import { rangeError } from '../../errors.js';
 import { type TensorLike, tensor } from '../../tensor.js';
 import { number } from '../../validate.js';
+import type { Shape } from '../heads.js';
 import { project } from '../project.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
 import { listPattern, type PrefillMethod, prefillMethod } from './common.js';
-import { type MethodOptions, methodOptions, passedTo, type Shape } from './shape.js';
+import { type MethodOptions, methodOptions, passedTo } from './shape.js';
 
 /** Options of {@link sparsifiner}. Attention is not causal. */
 export interface SparsifinerOptions extends Omit<MethodOptions, 'causal' | 'layout'> {

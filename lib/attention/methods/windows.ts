@@ -1,5 +1,5 @@
 /** Compressed keys are windows of tokens that overlap: which of them a query sees, and how their scores become scores of blocks. */
-import type { Shape } from './shape.js';
+import type { Shape } from '../heads.js';
 
 /** Windows of `length` tokens, one every `stride`; blocks of `block` tokens. */
 export interface Windows {
