@@ -8,6 +8,8 @@ export interface NmCase extends BenchCase {
   readonly dtype: NmDType;
   /** Weights come from memory, not from a cache: what a model of many layers sees when it makes one token at a time. */
   readonly coldWeights: boolean;
+  /** `run` resolves a promise; the peer computes before its `run` returns, as our `runSync` does. */
+  readonly call: 'runSync' | 'run';
 }
 
 /** Up to about this many tokens a layer waits for its weights, not for its arithmetic. */
@@ -60,9 +62,20 @@ const rows: readonly [number, number, number, string, number | null, NmDType?][]
   [64, 24576, 1024, 'top32', 20], // the decoder of a sparse autoencoder
 ];
 
-export const nmCases: readonly NmCase[] = rows.map(([tokens, inFeatures, outFeatures, pattern, goal, dtype]) =>
-  nmCase({ tokens, in: inFeatures, out: outFeatures }, pattern, goal, dtype),
-);
+/** What it costs to leave the event loop free, where it shows most: short calls of many tokens. */
+const promised: readonly [number, number, number, string, number][] = [
+  [192, 1024, 1024, '2:4', 1.7],
+  [192, 1024, 1024, '1:4', 3.2],
+  [192, 1024, 1024, '1:8', 5.5],
+];
+
+export const nmCases: readonly NmCase[] = [
+  ...rows.map(([tokens, inFeatures, out, pattern, goal, dtype]) => nmCase({ tokens, in: inFeatures, out }, pattern, goal, dtype)),
+  ...promised.map(([tokens, inFeatures, out, pattern, goal]) => {
+    const sync = nmCase({ tokens, in: inFeatures, out }, pattern, goal);
+    return { ...sync, name: `${sync.name}-run`, call: 'run' as const };
+  }),
+];
 
 export function nmCase(shape: NmCase['shape'], pattern: string, goal: number | null = null, dtype: NmDType = 'float32'): NmCase {
   const coldWeights = shape.tokens === 1;
@@ -75,6 +88,7 @@ export function nmCase(shape: NmCase['shape'], pattern: string, goal: number | n
     goal,
     limit: limitOf(shape, pattern, dtype),
     coldWeights,
+    call: 'runSync',
   };
 }
 

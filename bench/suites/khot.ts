@@ -6,7 +6,7 @@ import { normals, randomSource } from '../random.js';
 import type { Workload } from '../suite.js';
 
 /** A dense weight on x of which each token keeps `top` inputs: ours has lists, the peer x with zeros. */
-export function khotLayer({ shape, coldWeights }: NmCase, top: number): Workload {
+export function khotLayer({ shape, coldWeights, call }: NmCase, top: number): Workload {
   const { tokens, in: inputs, out } = shape;
   const weight = normals(out * inputs, 1);
   const values = normals(tokens * top, 2);
@@ -26,7 +26,7 @@ export function khotLayer({ shape, coldWeights }: NmCase, top: number): Workload
     const plans = [first, ...Array.from({ length: Math.min(copies, MOST_COPIES) - 1 }, newPlan)];
     let turn = 0;
     const y = new Float32Array(tokens * out);
-    const runOurs = async () => (await (plans[turn++ % plans.length] ?? first).run({ indices, values, k: top }, { out: y })).data;
+    const runOurs = async () => (await (plans[turn++ % plans.length] ?? first)[call]({ indices, values, k: top }, { out: y })).data;
     const peer = await denseMatMul({ ...operands, threads, copies: coldWeights ? Math.floor(coldBytes / weight.byteLength) + 1 : 1 });
     return {
       ...{ kernel: first.kernel, peer: peer.name, runOurs, runPeer: peer.run },

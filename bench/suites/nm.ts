@@ -22,7 +22,7 @@ export const nmSuite: Suite<NmCase> = {
 };
 
 function prepare(benchCase: NmCase): Workload {
-  const { shape, pattern: text, dtype, coldWeights } = benchCase;
+  const { shape, pattern: text, dtype, coldWeights, call } = benchCase;
   const top = parseTop(text);
   if (top !== undefined) return khotLayer(benchCase, top);
   const parsed = parsePattern(text);
@@ -54,7 +54,7 @@ function prepare(benchCase: NmCase): Workload {
     let turn = 0;
     // Both sides write into an array that is there already.
     const out = new Float32Array(shape.tokens * shape.out);
-    const runOurs = async () => (await (plans[turn++ % plans.length] ?? first).run(input, { out })).data;
+    const runOurs = async () => (await (plans[turn++ % plans.length] ?? first)[call](input, { out })).data;
     const copies = copiesOf(denseBytes);
     const layer = { ...operands, threads, copies };
     const peer = four ? await matMulNBits({ ...layer, ...four }) : await (dtype === 'w8a8' ? dynamicQuantizeMatMul : denseMatMul)(layer);
