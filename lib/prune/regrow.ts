@@ -35,7 +35,7 @@ export interface SetOptions {
 
 /**
  * One update of SET, sparse evolutionary training, usually after each epoch: the smallest positive and the largest negative weights go, the
- * given fraction of each sign, and as many connections grow at random.
+ * given fraction of each sign, and as many connections grow at random. NaN goes like 0.
  *
  * Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity inspired by network science" (2018).
  *
@@ -55,9 +55,10 @@ export function set(tensors: SetTensors, setOptions: SetOptions = {}): Regrown {
   const weight = matrix(t.weight, 'weight');
   const mask = maskData(t.mask, 'mask', weight);
   const kept = mask.slice();
+  const nearness = comparable(weight.data.map((value) => -Math.abs(value) || 0)); // NaN goes like 0, before all others
   for (const negative of [false, true]) {
     const ofSign = (i: number) => mask[i] === 1 && (weight.data[i] as number) < 0 === negative;
-    const scores = weight.data.map((value, i) => (ofSign(i) ? -Math.abs(value) : -Infinity));
+    const scores = nearness.map((score, i) => (ofSign(i) ? score : -Infinity));
     const count = scores.reduce((sum, score) => sum + (score > -Infinity ? 1 : 0), 0);
     mark(kept, scores, Math.floor(count * share), 0);
   }

@@ -41,5 +41,6 @@ export function cubicSparsity(step: number, cubicOptions: CubicOptions): number 
   if (end <= begin) throw rangeError('ERR_SK_OPTION', `expected end to be after begin, ${begin}, but received ${describe(end)}`);
   if (now >= end) return final;
   const elapsed = Math.floor(Math.max(now - begin, 0) / every) * every;
+  if (elapsed === 0) return initial; // rounded as below it could be one weight more or less
   return final + (initial - final) * (1 - elapsed / (end - begin)) ** 3;
 }

@@ -13,7 +13,8 @@ import { describe, integer, oneOf, options } from '../validate.js';
  * - `transposable`: N of every 4 along the inputs and along the outputs, so that the transpose has the same pattern. Exact: the best of
  *   all masks of each 4 x 4 tile (90 of them for 2:4). Hubara et al., "Accelerated Sparse Neural Training" (NeurIPS 2021).
  *
- * Larger scores stay; among equals the lower index; NaN counts as smallest. Bands, groups and tiles at the edges may be smaller.
+ * Larger scores stay; among equals the lower index; NaN and -Infinity count as the lowest number. Bands, groups and tiles at the edges may
+ * be smaller.
  *
  * @example
  * ```ts

@@ -1,4 +1,7 @@
-/** From scores to masks: scopes in terms of the selections of lib/select.ts. Larger first, then lower index; NaN is smallest. */
+/**
+ * From scores to masks: scopes in terms of the selections of lib/select.ts. Larger first, then lower index; NaN and -Infinity are the
+ * lowest number.
+ */
 import { groupMask, topKMask } from '../select.js';
 import { allocate } from '../tensor.js';
 import type { ParsedScope } from './scope.js';
@@ -30,11 +33,12 @@ export function keepLargest(data: Float32Array, rows: number, columns: number, k
   return topKMask({ data: comparable(data), rows, columns }, { k });
 }
 
-/** The selection keeps no -Infinity and takes no NaN: here the smallest number stands for both. */
+/** Rows keep no -Infinity and take no NaN; groups take both. So that all scopes rank them alike, the lowest number stands for both. */
 export function comparable(data: Float32Array): Float32Array {
   const lowest = -(2 - 2 ** -23) * 2 ** 127;
-  const first = data.findIndex((value) => !(value >= lowest));
-  return first < 0 ? data : data.map((value) => (value >= lowest ? value : lowest));
+  let numbers = 0;
+  while ((data[numbers] as number) >= lowest) numbers++;
+  return numbers === data.length ? data : data.map((value) => (value >= lowest ? value : lowest));
 }
 
 /** Whole blocks by the sum of their scores; a block of [1, 1] is an element. */
@@ -88,10 +92,10 @@ function bandGroups(data: Float32Array, rows: number, columns: number, height: n
 /** N of every M columns of each row. For an M that has no kernel each group becomes a row, its edge filled with what is never kept. */
 function groups(data: Float32Array, rows: number, columns: number, n: number, m: number): Uint8Array {
   if (data.length === 0) return new Uint8Array(0);
-  if ([2, 4, 8, 16, 32].includes(m)) return groupMask({ data, rows, columns }, { n, m });
+  const numbers = comparable(data);
+  if ([2, 4, 8, 16, 32].includes(m)) return groupMask({ data: numbers, rows, columns }, { n, m });
   const width = Math.ceil(columns / m) * m;
   const padded = allocate('float32', rows * width, 'the scores').fill(-Infinity);
-  const numbers = comparable(data);
   for (let r = 0; r < rows; r++) padded.set(numbers.subarray(r * columns, (r + 1) * columns), r * width);
   const chosen = topKMask({ data: padded, rows: (rows * width) / m, columns: m }, { k: n });
   const mask = allocate('uint8', data.length, 'the mask');
