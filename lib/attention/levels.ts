@@ -11,6 +11,8 @@ export interface LevelOptions extends Pick<SelectOptions, 'limit' | 'force' | 'i
   readonly quotas?: readonly number[];
   /** Shares of a row's sum, ascending: level i ends with the column that exceeds energies[i]. */
   readonly energies?: readonly number[];
+  /** For `energies`: level 0 has at least so many columns; default 1. */
+  readonly minCount?: number;
 }
 
 /**
@@ -32,16 +34,19 @@ export interface LevelOptions extends Pick<SelectOptions, 'limit' | 'force' | 'i
  * ```
  */
 export async function selectLevels(scores: TensorLike, levelOptions: LevelOptions): Promise<Rows[]> {
-  const known = ['quotas', 'energies', 'limit', 'force', 'isa', 'threads'] as const;
-  const { quotas, energies, ...rest } = options<LevelOptions>(levelOptions, 'options', known);
+  const known = ['quotas', 'energies', 'minCount', 'limit', 'force', 'isa', 'threads'] as const;
+  const { quotas, energies, minCount, ...rest } = options<LevelOptions>(levelOptions, 'options', known);
   const shares = quotas ?? energies;
+  if (quotas !== undefined && minCount !== undefined) throw rangeError('ERR_SK_OPTION', 'expected minCount for energies only');
   if ((quotas === undefined) === (energies === undefined) || !Array.isArray(shares) || !ascending(shares)) {
     throw rangeError('ERR_SK_OPTION', `expected quotas or energies, shares that ascend from 0 to 1, but received ${describe(shares)}`);
   }
   const columns = tensor(scores, 'scores', ['float32']).dims.at(-1) ?? 0;
   const prefixes: Rows[] = [];
   for (const share of shares) {
-    const rule = quotas ? { topK: Math.ceil(share * columns - 1e-9) } : { topP: share + 1e-6, relative: true, crossing: 'exceed' as const };
+    const rule = quotas
+      ? { topK: Math.ceil(share * columns - 1e-9) }
+      : { topP: share + 1e-6, relative: true, crossing: 'exceed' as const, ...(minCount !== undefined && { minCount }) };
     prefixes.push(await select(scores, { ...rest, ...rule }));
   }
   return prefixes.map((prefix, level) => (level === 0 ? prefix : without(prefix, prefixes[level - 1] as Rows)));

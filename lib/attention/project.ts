@@ -48,16 +48,18 @@ export async function project(x: TensorLike, weight: TensorLike, projectOptions:
   }
   for (let b = 1; b < input.batch; b++) keys.copyWithin(b * data.length, 0, data.length);
   const result = await score(x, { data: keys, dims: [input.batch, heads, out, inputs] }, { scale: 1 });
-  if (o.norm !== undefined) normalise(result.data, typedArray(o.norm, 'float32', 'norm'), out);
-  if (o.positions !== undefined)
-    rotate(
-      result.data,
-      typedArray(o.positions, 'int32', 'positions'),
-      out,
-      number(o.ropeBase ?? 10000, 'ropeBase', Number.MIN_VALUE),
-      input.tokens,
-    );
-  return result;
+  return normedAndRotated(result, o);
+}
+
+/** What comes after the product, in place: rows [batch, heads, tokens, out]. */
+export function normedAndRotated(rows: Tensor, o: ProjectOptions): Tensor {
+  const [tokens, width] = rows.dims.slice(2) as [number, number];
+  if (o.norm !== undefined) normalise(rows.data, typedArray(o.norm, 'float32', 'norm'), width);
+  if (o.positions !== undefined) {
+    const base = number(o.ropeBase ?? 10000, 'ropeBase', Number.MIN_VALUE);
+    rotate(rows.data, typedArray(o.positions, 'int32', 'positions'), width, base, tokens);
+  }
+  return rows;
 }
 
 /** x / sqrt(mean x² + 1e-6) * weight, row by row. */

@@ -107,42 +107,45 @@ test('sparseVdit: each head its mode', async () => {
   expectAttention(result, x, (h, i, j) => sees[h]?.(i, j) === true);
 });
 
-test('psa: blocks of lower ranks in coarser means', async () => {
-  const [heads, kvHeads, dim] = [2, 1, 8];
-  const x = input(120, 260, heads, kvHeads, dim); // the last block is shorter, and its last means are of fewer
-  const quotas = [0.3, 0.5, 0.7, 0.9] as const;
-  const result = await methods.psa({ quotas, queryBlock: 32, keyBlock: 32 }).prefill(...x.tensors);
-  const expected = range(heads).flatMap((h) => {
-    const levels = psaLevels(x.all, h, 32, 32, quotas);
-    const [k, v] = [1, 2, 4, 8].reduce<[number[][][], number[][][]]>(
-      ([ks, vs], fold) => {
-        ks[fold] = means(x.all.k, 0, 260, dim, fold);
-        vs[fold] = means(x.v, 0, 260, dim, fold);
-        return [ks, vs];
-      },
-      [[], []],
-    );
-    return rowsOf(x.all.q, h, 120, dim).map((q, i) =>
-      mixture(
-        (levels[i >> 5] as number[]).flatMap((fold, b) =>
-          fold === 0
-            ? []
-            : range(32 / fold)
-                .map((n) => (b * 32) / fold + n)
-                .filter((n) => n * fold < 260)
-                .map((n) => ({
-                  logit: dot(q, k[fold]?.[n] as number[]) / Math.sqrt(dim) + Math.log(Math.min(fold, 260 - n * fold)),
-                  value: v[fold]?.[n] as number[],
-                })),
+test.each([{ quotas: [0.3, 0.5, 0.7, 0.8] as const }, { energies: [0.2, 0.4, 0.7, 0.9] as const }])(
+  'psa: blocks of lower ranks in coarser means: %j',
+  async (rule) => {
+    const [heads, kvHeads, dim] = [2, 1, 8];
+    const x = input(120, 260, heads, kvHeads, dim); // the last block is shorter, and its last means are of fewer
+    const result = await methods.psa({ ...rule, queryBlock: 32, keyBlock: 32 }).prefill(...x.tensors);
+    const expected = range(heads).flatMap((h) => {
+      const levels = psaLevels(x.all, h, 32, 32, rule);
+      expect(new Set(levels.flat())).toEqual(new Set([0, 1, 2, 4, 8]));
+      const [k, v] = [1, 2, 4, 8].reduce<[number[][][], number[][][]]>(
+        ([ks, vs], fold) => {
+          ks[fold] = means(x.all.k, 0, 260, dim, fold);
+          vs[fold] = means(x.v, 0, 260, dim, fold);
+          return [ks, vs];
+        },
+        [[], []],
+      );
+      return rowsOf(x.all.q, h, 120, dim).map((q, i) =>
+        mixture(
+          (levels[i >> 5] as number[]).flatMap((fold, b) =>
+            fold === 0
+              ? []
+              : range(32 / fold)
+                  .map((n) => (b * 32) / fold + n)
+                  .filter((n) => n * fold < 260)
+                  .map((n) => ({
+                    logit: dot(q, k[fold]?.[n] as number[]) / Math.sqrt(dim) + Math.log(Math.min(fold, 260 - n * fold)),
+                    value: v[fold]?.[n] as number[],
+                  })),
+          ),
+          dim,
         ),
-        dim,
-      ),
-    );
-  });
-  expectRows(result.output, expected);
-  const all = await methods.psa({ quotas: [1, 1, 1, 1], queryBlock: 32, keyBlock: 32 }).prefill(...x.tensors);
-  expectAttention(all, x, () => true);
-});
+      );
+    });
+    expectRows(result.output, expected);
+    const all = await methods.psa({ quotas: [1, 1, 1, 1], queryBlock: 32, keyBlock: 32 }).prefill(...x.tensors);
+    expectAttention(all, x, () => true);
+  },
+);
 
 test('llsa: fine blocks, means under the chosen parents, all coarse means', async () => {
   const [dim, block, n] = [8, 4, 2];

@@ -82,6 +82,33 @@ describe('seerAttention', () => {
     await expectPattern(result, x);
   });
 
+  test.each([kvHeads, heads])('a gate without a projection of queries, with keys projected for each of %i heads', async (own) => {
+    const matrix = uniform(own * 3 * dim * dim, 13).map((w) => w / 4);
+    const norm = uniform(dim, 14);
+    const bare = { key: { data: matrix, dims: [own, 3 * dim, dim] }, queryNorm: norm, ropeBase: 100 };
+    const result = await methods.seerAttention({ gate: bare, block, threshold: 0.15 }).prefill(...x.tensors);
+    const maps = Array.from({ length: heads }, (_, h) => {
+      const of = own === heads ? h : kvHead(x.all, h);
+      const k = maxMinMean(rowsOf(x.all.k, kvHead(x.all, h), x.all.keys, dim), block).map((row, b) =>
+        rotated(times(row, matrix.subarray(of * 3 * dim * dim), dim), b * block, 100),
+      );
+      return means(x.all.q, h, x.all.queries, dim, block).map((row, i, all) => {
+        const size = Math.sqrt(dot(row, row) / dim + 1e-6);
+        const q = rotated(
+          row.map((value, c) => (value / size) * (norm[c] as number)),
+          i * block,
+          100,
+        );
+        const weights = softmax(k.slice(0, i + 1).map((b) => dot(q, b) / Math.sqrt(dim)));
+        return k.map((_, j) => j <= i && (i >= all.length - 2 || (weights[j] as number) > 0.15));
+      });
+    });
+    expect([...patterns.toMask(result.pattern)].map(Boolean)).toEqual(maps.flat(2));
+    expect(maps.flat(2)).toContain(false);
+    await expectPattern(result, x);
+    expect(() => methods.seerAttentionR({ gate: bare, budget: 64 })).toThrow(expect.objectContaining({ code: 'ERR_SK_TYPE' }));
+  });
+
   test('refuses both and neither', () => {
     expect(() => methods.seerAttention({ gate })).toThrow(expect.objectContaining({ code: 'ERR_SK_OPTION' }));
     expect(() => methods.seerAttention({ gate, ratio: 0.5, threshold: 1 })).toThrow(expect.objectContaining({ code: 'ERR_SK_OPTION' }));

@@ -130,13 +130,25 @@ export const notExceeding = (p: number) => (row: number[]) => {
 };
 
 /** Levels of PSA by rank: [query block][key block] -> 1, 2, 4, 8, or 0. */
-export function psaLevels(x: Input, h: number, bq: number, bk: number, quotas: readonly number[]): number[][] {
+export function psaLevels(
+  x: Input,
+  h: number,
+  bq: number,
+  bk: number,
+  { quotas, energies }: { quotas?: readonly number[]; energies?: readonly number[] },
+): number[][] {
   const map = logits(x, h, false);
   const sampled = map.filter((_, i) => i % 4 === 0).map((row) => row.filter((_, j) => j % 4 === 0));
-  return tiles(sampled, [bq / 4, bk / 4], (values) => Math.max(...values)).map((row) => {
+  const relative = sampled.map((row) => row.map((value) => Math.exp(value - Math.max(...row))));
+  return tiles(relative, [bq / 4, bk / 4], (values) => Math.max(...values)).map((row) => {
     const ranks = top(row, row.length);
+    const all = row.reduce((a, b) => a + b, 0);
+    const through = ranks.map((_, place) => ranks.slice(0, place + 1).reduce((sum, j) => sum + (row[j] as number), 0) / all);
+    const ends = energies
+      ? energies.map((share) => Math.max(1 + through.filter((c) => c <= share + 1e-6).length, Math.floor(0.06 * row.length) + 1))
+      : quotas?.map((quota) => Math.ceil(quota * row.length - 1e-9));
     return row.map((_, j) => {
-      const level = quotas.findIndex((quota) => ranks.indexOf(j) < Math.ceil(quota * row.length - 1e-9));
+      const level = ends?.findIndex((end) => ranks.indexOf(j) < end) ?? -1;
       return level < 0 ? 0 : 2 ** level;
     });
   });

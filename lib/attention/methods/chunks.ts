@@ -6,7 +6,7 @@ import { idsOf } from '../lists.js';
 import type { Rows } from '../types.js';
 
 /** Most scores at a time, 64 MB; those of one query at least. */
-const mostScores = 2 ** 24;
+export const mostScores = 2 ** 24;
 
 /** Chooses for the queries from `first` on, in q: one list a head set and query. */
 type Choose = (q: TensorLike, first: number, queries: number) => Promise<Rows>;

@@ -39,7 +39,8 @@ export interface SeerAttention {
 }
 
 /**
- * SeerAttention: blocks are ranked by a small trained gate on pooled queries and keys. The last two rows of blocks are dense.
+ * SeerAttention: blocks are ranked by a small trained gate on pooled queries and keys. The last two rows of blocks are dense. The gates are
+ * those of means of queries and of greatest, least and mean keys.
  *
  * Gao et al., "SeerAttention: Learning Intrinsic Sparse Attention in Your LLMs" (2024).
  *
@@ -58,7 +59,7 @@ export interface SeerAttention {
 export function seerAttention(seerOptions: SeerAttentionOptions): SeerAttention {
   const o = methodOptions<SeerAttentionOptions & { causal?: never }>(seerOptions, ['gate', 'block', 'threshold', 'ratio']);
   const block = integer(o.block ?? 64, 'block', 1, 2 ** 20);
-  const gate = gateOf(o.gate);
+  const gate = gateOf(o.gate, false);
   if (o.threshold !== undefined) number(o.threshold, 'threshold');
   if (o.ratio !== undefined) number(o.ratio, 'ratio', 0, 1);
   if ((o.threshold === undefined) === (o.ratio === undefined)) throw rangeError('ERR_SK_OPTION', 'expected one of threshold and ratio');

@@ -14,7 +14,7 @@ import { RowStore } from './store.js';
 
 /** Options of {@link seerAttentionR}: one of `budget` and `threshold`. */
 export interface SeerAttentionROptions extends DecodeOptions {
-  /** The trained gate; the projected queries of a group are added up. */
+  /** The trained gate, with `query`; the projected queries of a group are added up. */
   readonly gate: SeerGate;
   /** Tokens of a block; default 64. */
   readonly block?: number;
@@ -61,7 +61,7 @@ export function seerAttentionR(seerOptions: SeerAttentionROptions): SeerAttentio
   const o = options<SeerAttentionROptions>(seerOptions, 'options', [...decodeKeys, 'gate', 'block', 'budget', 'threshold']);
   const block = integer(o.block ?? 64, 'block', 1, 2 ** 20);
   if ((o.threshold === undefined) === (o.budget === undefined)) throw rangeError('ERR_SK_OPTION', 'expected one of budget and threshold');
-  const gate = gateOf(o.gate);
+  const gate = gateOf(o.gate, true);
   if (o.threshold !== undefined) number(o.threshold, 'threshold');
   const topK = o.budget === undefined ? 0 : Math.ceil(integer(o.budget, 'budget', 1, 2 ** 31 - 1) / block);
   let store: RowStore | undefined; // compressed keys of complete blocks
