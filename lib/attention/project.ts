@@ -1,8 +1,10 @@
 import { rangeError } from '../errors.js';
+import { cancellable } from '../handle.js';
+import { native } from '../native.js';
 import { type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
 import { describe, number, options } from '../validate.js';
-import { headsOf } from './heads.js';
-import { score } from './score.js';
+import { type Heads, headsOf } from './heads.js';
+import { callOf, output } from './scoring.js';
 
 /** Options of {@link project}. */
 export interface ProjectOptions {
@@ -31,13 +33,17 @@ export interface ProjectOptions {
  */
 export async function project(x: TensorLike, weight: TensorLike, projectOptions: ProjectOptions = {}): Promise<Tensor> {
   const o = options<ProjectOptions>(projectOptions, 'options', ['norm', 'positions', 'ropeBase']);
-  const input = headsOf(x, 'x', 'BHSD');
+  return normedAndRotated(await product(headsOf(x, 'x', 'BHSD'), weight), o);
+}
+
+/** The rows of each head, which may overlap, times the matrix of that head: [batch, heads, tokens, out]. */
+export async function product(input: Heads, weight: TensorLike): Promise<Tensor> {
   const { data, dims } = tensor(weight, 'weight', ['float32']);
   const [heads = 0, inputs = 0, out = 0] = dims;
   if (dims.length !== 3 || inputs !== input.dim || heads === 0 || input.heads % heads !== 0) {
     throw rangeError(
       'ERR_SK_SHAPE',
-      `expected weight to be [heads, ${input.dim}, out] for x [${x.dims}] but received dims ${describe(dims)}`,
+      `expected weight to be [a divisor of ${input.heads}, ${input.dim}, out] but received dims ${describe(dims)}`,
     );
   }
   // Rows of the transposed matrices are "keys"; every batch entry has its own copy of them.
@@ -47,8 +53,11 @@ export async function project(x: TensorLike, weight: TensorLike, projectOptions:
     keys[(h * out + c) * inputs + r] = data[i] as number;
   }
   for (let b = 1; b < input.batch; b++) keys.copyWithin(b * data.length, 0, data.length);
-  const result = await score(x, { data: keys, dims: [input.batch, heads, out, inputs] }, { scale: 1 });
-  return normedAndRotated(result, o);
+  const matrices = headsOf({ data: keys, dims: [input.batch, heads, out, inputs] }, 'weight', 'BHSD');
+  const result = output([input.batch, input.heads, input.tokens, out], 'the projected rows');
+  const call = { ...callOf({ q: input, k: matrices }, 'dot', { scale: 1 }), out: result.data };
+  await cancellable(undefined, (token) => native.score(call, token));
+  return result;
 }
 
 /** What comes after the product, in place: rows [batch, heads, tokens, out]. */

@@ -5,7 +5,7 @@ import { headsOf, type Shape } from '../heads.js';
 import { dense, window } from '../patterns.js';
 import { plan } from '../plan.js';
 import { poolScores } from '../poolscores.js';
-import { project } from '../project.js';
+import { normedAndRotated, product } from '../project.js';
 import { score } from '../score.js';
 import { select } from '../select.js';
 import type { AttentionResult } from '../types.js';
@@ -147,7 +147,7 @@ function overlaps(w: Windows): Float32Array {
   return weights;
 }
 
-/** One row for each window: its tokens, flattened, plus positions, times the matrix. */
+/** One row for each window: its tokens, read as one row where they lie, times the matrix. What positions add is a product, too, of its own. */
 async function compressed(
   x: TensorLike,
   weight: TensorLike,
@@ -156,26 +156,26 @@ async function compressed(
   windows: number,
   ropeBase: number | undefined,
 ): Promise<Tensor> {
-  const { data, batch, heads, tokens, dim } = headsOf(x, 'x', 'BHSD');
-  const width = w.length * dim;
-  const added = positions === undefined ? undefined : tensor(positions, 'positions', ['float32']).data;
-  if (added !== undefined && added.length !== heads * width) {
-    throw rangeError('ERR_SK_SHAPE', `expected positions to be [${heads}, ${w.length}, ${dim}] but received dims [${positions?.dims}]`);
-  }
-  const flat = new Float32Array(batch * heads * windows * width);
-  for (let row = 0; row < batch * heads * windows; row++) {
-    const from = (Math.floor(row / windows) * tokens + (row % windows) * w.stride) * dim;
-    flat.set(data.subarray(from, from + width), row * width);
-    if (added === undefined) continue;
-    const head = Math.floor(row / windows) % heads;
-    for (let i = 0; i < width; i++) flat[row * width + i] = (flat[row * width + i] as number) + (added[head * width + i] as number);
+  const tokens = headsOf(x, 'x', 'BHSD');
+  const { heads, dim } = tokens;
+  const [byBatch, byHead] = tokens.strides as unknown as [number, number];
+  const flat = { ...tokens, tokens: windows, dim: w.length * dim, strides: Int32Array.of(byBatch, byHead, w.stride * dim) };
+  const rows = await product(flat, weight);
+  if (positions !== undefined) {
+    const { data, dims } = tensor(positions, 'positions', ['float32']);
+    if (data.length !== heads * flat.dim) {
+      throw rangeError('ERR_SK_SHAPE', `expected positions to be [${heads}, ${w.length}, ${dim}] but received dims [${dims}]`);
+    }
+    const added = await product(headsOf({ data, dims: [1, heads, 1, flat.dim] }, 'positions', 'BHSD'), weight);
+    const width = rows.dims[3] as number;
+    for (let row = 0; row < rows.data.length / width; row++) {
+      const from = (Math.floor(row / windows) % heads) * width;
+      for (let c = 0; c < width; c++)
+        rows.data[row * width + c] = (rows.data[row * width + c] as number) + (added.data[from + c] as number);
+    }
   }
   const starts = Int32Array.from({ length: windows }, (_, j) => j * w.stride);
-  return project(
-    { data: flat, dims: [batch, heads, windows, width] },
-    weight,
-    ropeBase === undefined ? {} : { positions: starts, ropeBase },
-  );
+  return normedAndRotated(rows, ropeBase === undefined ? {} : { positions: starts, ropeBase });
 }
 
 /** Attention to the windows that have ended; a query without any has 0. */
