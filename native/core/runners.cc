@@ -30,18 +30,18 @@ struct Runners::Runner {
   }
 
   int ends[2];
-  Job job;
+  Task task;  // the next one
   std::thread thread;
 };
 
 Runners::Runners() = default;
 Runners::~Runners() { stop(); }
 
-bool Runners::grow(Job* job) {  // mutex_ is held
+bool Runners::grow(Task* task) {  // mutex_ is held
   try {
     auto runner = std::make_unique<Runner>();
     runner->thread = std::thread(&Runners::work, this, runner.get());
-    runner->job = std::move(*job);
+    runner->task = std::move(*task);
     runners_.push_back(std::move(runner));
   } catch (const std::system_error&) {
     return false;  // no thread, or no pipe
@@ -49,20 +49,21 @@ bool Runners::grow(Job* job) {  // mutex_ is held
   return true;
 }
 
-bool Runners::submit(Job job) {
+bool Runners::submit(Job job, Job done) {
+  Task task = {std::move(job), std::move(done)};
   Runner* runner = nullptr;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (stopping_) return false;
     if (idle_.empty()) {
-      if (runners_.size() < kMost && grow(&job)) return true;
+      if (runners_.size() < kMost && grow(&task)) return true;
       if (runners_.empty()) return false;
-      waiting_.push_back(std::move(job));
+      waiting_.push_back(std::move(task));
       return true;
     }
     runner = idle_.back();
     idle_.pop_back();
-    runner->job = std::move(job);
+    runner->task = std::move(task);
   }
   const char byte = 0;
   while (write(runner->ends[1], &byte, 1) < 0 && errno == EINTR) continue;
@@ -84,18 +85,22 @@ void Runners::stop() {
   runners_.clear();
 }
 
-// Until there is a job; false if there will be none.
-bool Runners::rest(Runner* runner) {
+// Calls done() and waits until there is a task; false if there will be none.
+bool Runners::rest(Runner* runner, const Job& done) {
+  bool idle = false, busy = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (stopping_) return false;
-    if (!waiting_.empty()) {
-      runner->job = std::move(waiting_.front());
+    if (!stopping_ && !waiting_.empty()) {
+      runner->task = std::move(waiting_.front());
       waiting_.pop_front();
-      return true;
+      busy = true;
+    } else if (!stopping_) {
+      idle_.push_back(runner);
+      idle = true;
     }
-    idle_.push_back(runner);
   }
+  done();
+  if (!idle) return busy;
   char byte;
   ssize_t bytes;
   while ((bytes = read(runner->ends[0], &byte, 1)) < 0 && errno == EINTR) continue;
@@ -106,10 +111,12 @@ void Runners::work(Runner* runner) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
   }  // grow() is through
+  Job done;
   do {
-    runner->job();
-    runner->job = nullptr;  // frees what it holds before the thread waits
-  } while (rest(runner));
+    Task task = std::exchange(runner->task, {});
+    task.job();
+    done = std::move(task.done);
+  } while (rest(runner, done));  // what the job holds is freed before others hear of its end
 }
 
 }  // namespace sk

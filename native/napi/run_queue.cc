@@ -17,14 +17,14 @@ RunQueue::RunQueue(Napi::Env env) : env_(env) {
 
 void RunQueue::start(std::unique_ptr<QueuedRun> owned) {
   QueuedRun* run = owned.get();
-  const bool submitted = runners_.submit([this, run] {
-    run->execute();
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      finished_.push_back(run);
-    }
-    napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
-  });
+  const bool submitted = runners_.submit([run] { run->execute(); },
+                                         [this, run] {
+                                           {
+                                             const std::lock_guard<std::mutex> lock(mutex_);
+                                             finished_.push_back(run);
+                                           }
+                                           napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+                                         });
   if (!submitted) throw to_error(env_, Status(Code::kMemory, "no thread for an asynchronous run"));
   if (runs_.empty()) napi_ref_threadsafe_function(env_, wake_);  // keeps the process alive
   runs_.push_back(std::move(owned));

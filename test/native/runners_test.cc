@@ -100,14 +100,26 @@ void runners_suite() {
     for (int i = 0; i < 20; ++i) sorted &= order[static_cast<size_t>(i)] == i;
     return sorted;
   });
-  check_ends("Runners: what a job holds is freed when it has ended", [] {
+  check_ends("Runners: at the end of a job what it held is free, and its thread takes the next one", [] {
     Runners runners;
-    const auto held = std::make_shared<int>(1);
-    std::atomic<int> done{0};
-    runners.submit([held, &done] { ++done; });
-    wait_for(done, 1);
-    while (held.use_count() > 1) std::this_thread::yield();
-    return true;
+    std::thread::id first, last;
+    auto held = std::make_shared<int>(1);
+    bool freed = true, same = true;
+    for (int i = 1; i <= 2000; ++i) {
+      std::atomic<int> done{0};
+      long held_then = 0;
+      const bool submitted = runners.submit([held, &last] { last = std::this_thread::get_id(); },
+                                            [&] {
+                                              held_then = held.use_count();
+                                              ++done;
+                                            });
+      if (!submitted) return false;
+      wait_for(done, 1);
+      if (i == 1) first = last;
+      freed &= held_then == 1;
+      same &= last == first;
+    }
+    return freed && same;
   });
   check_ends("Runners: stop() waits for what has begun, drops what waits and frees it", [] {
     std::atomic<int> begun{0}, done{0};
