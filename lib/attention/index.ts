@@ -28,6 +28,7 @@ export { type Plan, plan } from './plan.js';
 export { type Pooled, type PoolKind, type PoolOptions, pool, poolSync } from './pool.js';
 export { type PoolScoresOptions, poolScores } from './poolscores.js';
 export { type ProjectOptions, project } from './project.js';
+export { type Ragged, type RaggedOptions, ragged } from './ragged.js';
 export { type ScoreOptions, score, scoreSync } from './score.js';
 export { type Crossing, type ForceOptions, type SelectOptions, select, selectSync } from './select.js';
 export type {
