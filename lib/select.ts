@@ -1,4 +1,4 @@
-import type { NativeMaskOutput } from '../types/native.js';
+import type { NativeMaskOutput } from '../types/select.js';
 import { type Isa, isaOption } from './device.js';
 import { guarded } from './handle.js';
 import { native } from './native.js';

@@ -6,6 +6,7 @@ import type { NativeCompanions } from './companions.js';
 import type { NativeConv } from './conv.js';
 import type { NativeCuda, NativeDeviceArray, NativeDeviceCall } from './cuda.js';
 import type { NativeScores } from './scores.js';
+import type { NativeSelect } from './select.js';
 
 export type { NativeCancelToken, NativeDeviceArray };
 
@@ -173,61 +174,7 @@ export interface NativeSddmmOptions {
   threads: number;
 }
 
-/** Where a selection writes: `masked` (weight where kept, else 0) or `mask` (1 where kept, else 0), as large as the scores. */
-export interface NativeMaskOutput {
-  weight?: Float32Array | undefined;
-  masked?: Float32Array | undefined;
-  mask?: Uint8Array | undefined;
-}
-
-export interface NativeSelectGroupsOptions extends NativeMaskOutput {
-  /** [rows, columns] */
-  scores: Float32Array;
-  rows: number;
-  columns: number;
-  n: number;
-  m: number;
-  /** Compare absolute values. */
-  magnitude: boolean;
-  isa: string;
-  threads: number;
-}
-
-/** native/select/select.h says what each means; either index, count and capacity are given or masked or mask. */
-export interface NativeSelectRowsOptions extends NativeMaskOutput {
-  /** [rows, columns] */
-  scores: Float32Array;
-  rows: number;
-  columns: number;
-  /** enum Rule. */
-  rule: number;
-  /** [rows], for the rule top-k. */
-  k?: Int32Array | undefined;
-  /** [rows], for the other rules. */
-  amount?: Float32Array | undefined;
-  /** [rows] */
-  limit?: Int32Array | undefined;
-  first: number;
-  sink: number;
-  local: number;
-  least: number;
-  most: number;
-  /** enum Crossing. */
-  crossing: number;
-  relative: boolean;
-  needsReach: boolean;
-  strict: boolean;
-  magnitude: boolean;
-  /** [rows, capacity] */
-  index?: Int32Array | undefined;
-  /** [rows] */
-  count?: Int32Array | undefined;
-  capacity?: number | undefined;
-  isa: string;
-  threads: number;
-}
-
-export interface NativeAddon extends NativeAttention, NativeCompanions, NativeConv, NativeCuda, NativeScores {
+export interface NativeAddon extends NativeAttention, NativeCompanions, NativeConv, NativeCuda, NativeScores, NativeSelect {
   SpmmPlan: new (options: NativeSpmmOptions) => NativeSpmmPlan;
   SpmmCudaPlan: new (options: NativeSpmmOptions) => NativeSpmmCudaPlan;
   KHotPlan: new (options: NativeKHotOptions) => NativeKHotPlan;
@@ -241,10 +188,6 @@ export interface NativeAddon extends NativeAttention, NativeCompanions, NativeCo
     cancel: NativeCancelToken | undefined,
   ): Promise<void>;
   CancelToken: new () => NativeCancelToken;
-  selectGroups(options: NativeSelectGroupsOptions): void;
-  /** JavaScript must not have seen the buffers of the outputs. */
-  selectRows(options: NativeSelectRowsOptions, cancel: NativeCancelToken | undefined): Promise<void>;
-  selectRowsSync(options: NativeSelectRowsOptions): void;
   kernels(): NativeKernelRow[];
   /** ISAs that this machine supports, best first. */
   isas(): string[];

@@ -21,7 +21,7 @@ export interface RaggedOptions {
   readonly blockSize?: readonly [queries: number, keys: number];
   /**
    * Which keys each sequence attends to, one pattern each, of the sequence's lengths, all of the same block size and heads; default: all
-   * keys. Sequences must begin at a multiple of the block's queries: where they do not, {@link expand} the patterns to smaller blocks.
+   * keys. Sequences must begin at a multiple of the block's queries: where they do not, `patterns.expand` them to smaller blocks.
    * `fullTiles` become ordinary tiles.
    */
   readonly patterns?: readonly Pattern[];

@@ -1,4 +1,4 @@
-import type { NativeKernelMap } from '../../types/conv.js';
+import type { NativeKernelMap } from '../../types/map.js';
 import { NativeHandle } from '../handle.js';
 import { native } from '../native.js';
 import { allocate } from '../tensor.js';

@@ -1,5 +1,5 @@
 /** Maps of sites on a device, built there. */
-import type { NativeDeviceMap } from '../../types/conv.js';
+import type { NativeDeviceMap } from '../../types/map.js';
 import { type DeviceCallOptions, DeviceTensor, deviceCall } from '../device-tensor.js';
 import { SparseKernelsError, typeError } from '../errors.js';
 import { native } from '../native.js';

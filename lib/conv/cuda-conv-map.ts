@@ -1,4 +1,4 @@
-import type { NativeDeviceMap } from '../../types/conv.js';
+import type { NativeDeviceMap } from '../../types/map.js';
 import { guarded, NativeHandle } from '../handle.js';
 import { type StreamOption, streamOption } from '../stream.js';
 import { allocate } from '../tensor.js';

@@ -1,5 +1,5 @@
 /** Maps of either side on a device, and features that lie at their sites. */
-import type { NativeDeviceMap } from '../../types/conv.js';
+import type { NativeDeviceMap } from '../../types/map.js';
 import { type DeviceTensor, deviceOperand } from '../device-tensor.js';
 import { rangeError, typeError } from '../errors.js';
 import { native } from '../native.js';

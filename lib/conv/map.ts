@@ -1,4 +1,4 @@
-import type { NativeKernelMap, NativeMapOptions } from '../../types/conv.js';
+import type { NativeKernelMap, NativeMapOptions } from '../../types/map.js';
 import { typeError } from '../errors.js';
 import { cancellable, guarded } from '../handle.js';
 import { native } from '../native.js';

@@ -1,4 +1,5 @@
-import type { NativeKernelMap, NativeMapmmPlan } from '../../types/conv.js';
+import type { NativeMapmmPlan } from '../../types/conv.js';
+import type { NativeKernelMap } from '../../types/map.js';
 import { cancellable, type NativeHandle } from '../handle.js';
 import { inSlices } from '../slices.js';
 import { allocate, typedArray } from '../tensor.js';

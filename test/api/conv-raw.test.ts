@@ -1,7 +1,8 @@
 /** The raw addon below conv: lengths and kinds are checked again, for whoever calls it past lib/. */
 import { expect, test } from 'vitest';
 import { native } from '../../lib/native.js';
-import type { NativeMapmmOptions, NativeMapOptions, NativeNormOptions } from '../../types/conv.js';
+import type { NativeMapmmOptions, NativeNormOptions } from '../../types/conv.js';
+import type { NativeMapOptions } from '../../types/map.js';
 
 const mapOptions: NativeMapOptions = {
   coords: Int32Array.of(0, 0, 0, 0, 1, 1),

@@ -1,5 +1,6 @@
 import { type CudaKernelInfo, conv, toDevice } from 'sparse-kernels';
-import { type ConvCase, denseCases, denseTileCases } from '../cases/conv.js';
+import { type ConvCase, denseCases } from '../cases/conv.js';
+import { denseTileCases } from '../cases/conv-tiles.js';
 import type { Check } from '../kernels/check.js';
 import { prepare } from '../kernels/conv-parity.js';
 import { dotTolerance, firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';

@@ -1,5 +1,6 @@
 import { conv, type KernelInfo } from 'sparse-kernels';
-import { type ConvCase, denseCases, denseTileCases, depthwiseCases, depthwiseTileCases } from '../cases/conv.js';
+import { type ConvCase, denseCases, depthwiseCases } from '../cases/conv.js';
+import { denseTileCases, depthwiseTileCases } from '../cases/conv-tiles.js';
 import { dotTolerance, firstMismatch, type Mismatch, maxAbs } from '../reference/compare.js';
 import { activeRows, denseConv, type Volume } from '../reference/conv.js';
 import { misaligned, smallIntegers, uniform } from '../support/random.js';
