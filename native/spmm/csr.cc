@@ -69,11 +69,12 @@ Status csr_pack(const WeightRows& rows, int most_vectors, int64_t row_block, Pac
   });
   const int64_t kept = std::accumulate(kept_of_row.begin(), kept_of_row.end(), int64_t{0});
 
-  // The sparser the rows, the longer the k blocks, so that loading and storing accumulators is repaid; 16 or 24 KB of panel each.
+  // The sparser the rows, the longer the k blocks, so that loading and storing accumulators is repaid: 24 or 32 KB of panel for AVX2 and
+  // AVX-512.
   const double density = static_cast<double>(kept) / (static_cast<double>(rows.count()) * static_cast<double>(in));
-  const bool sparse = density < 0.4;
-  const int vectors = sparse ? std::min(lanes > 8 ? 4 : 6, most_vectors) : most_vectors;
-  const int64_t k_block = sparse ? 128 : 64;
+  const bool wide = lanes > 8, sparse = density < (wide ? 0.4 : 0.2);
+  const int vectors = wide && sparse ? std::min(4, most_vectors) : most_vectors;
+  const int64_t k_block = sparse ? 128 : wide ? 64 : 96;
   PackedCsr& p = *packed;
   static_cast<PackedWeight&>(p) = {lanes, in, round_up(in, lanes), out, rows.count(), k_block, row_block, vectors};
   const Grid grid = grid_of(p);
@@ -94,13 +95,16 @@ Status csr_pack(const WeightRows& rows, int most_vectors, int64_t row_block, Pac
   CsrCell at = {0, 0};  // sizes become offsets
   for (CsrCell& c : cell) c = std::exchange(at, {at.rows + c.rows, at.values + c.values});
 
-  const size_t rows_bytes = static_cast<size_t>(cell.back().rows) * 2, values_bytes = static_cast<size_t>(kept + lanes) * size_of(type);
-  const size_t cells_bytes = cell.size() * sizeof(CsrCell), indices_bytes = static_cast<size_t>(kept);
-  if (!storage->cells.reserve(cells_bytes) || !storage->rows.reserve(rows_bytes) || !storage->counts.reserve(rows_bytes) ||
+  const size_t counts_bytes = static_cast<size_t>(cell.back().rows) * 2, rows_bytes = counts_bytes + kCsrSlack * 2;
+  const size_t values_bytes = static_cast<size_t>(kept + lanes) * size_of(type), indices_bytes = static_cast<size_t>(kept) + kCsrSlack;
+  const size_t cells_bytes = cell.size() * sizeof(CsrCell);
+  if (!storage->cells.reserve(cells_bytes) || !storage->rows.reserve(rows_bytes) || !storage->counts.reserve(counts_bytes) ||
       !storage->values.reserve(values_bytes) || !storage->indices.reserve(indices_bytes))
     return Status(Code::kMemory, "no memory for a packed weight of " + std::to_string(kept) + " non-zeros");
-  storage->bytes = cells_bytes + 2 * rows_bytes + values_bytes + indices_bytes;
+  storage->bytes = cells_bytes + rows_bytes + counts_bytes + values_bytes + indices_bytes;
   std::memcpy(storage->cells.as<void>(), cell.data(), cells_bytes);
+  std::memset(storage->rows.as<char>() + counts_bytes, 0, kCsrSlack * 2);
+  std::memset(storage->indices.as<char>() + kept, 0, kCsrSlack);
   std::memset(storage->values.as<char>() + static_cast<size_t>(kept) * size_of(type), 0, static_cast<size_t>(lanes) * size_of(type));
   p.cells = storage->cells.as<CsrCell>();
   p.rows = storage->rows.as<uint16_t>();

@@ -73,11 +73,13 @@ struct Int4 {};
 
 // Unstructured S[out, in] by cells: a cell is one k block of one row block. Its rows, those with most non-zeros first, have
 //
-//   rows     u16  where the row's accumulators lie in the row block (its quad)
+//   rows     u16  where the row's accumulators lie in the row block (its quad); kCsrSlack zeros behind the last ones
 //   counts   u16  its non-zeros in this k block, at least 1
-//   values   [count]  and  indices u8 [count]: input in the k block, ascending; L zeros behind the last values
+//   values   [count]  and  indices u8 [count]: input in the k block, ascending; L zeros behind the last values,
+//                                        kCsrSlack behind the last indices
 //
 // cells[c] says where the cell's rows and values begin, cells[c + 1] where they end. The unit is L.
+constexpr int kCsrSlack = 16;
 struct CsrCell {
   int64_t rows, values;
 };
