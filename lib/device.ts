@@ -3,12 +3,13 @@ import { isaFromEnvironment, native } from './native.js';
 import { integer, oneOf } from './validate.js';
 
 /**
- * Instruction sets that kernels are written for. `scalar16` is the AVX-512 code on portable 16-lane vectors: slow, never chosen by
+ * Instruction sets that kernels are written for. `avx512vnni` and `avx2vnni` are `avx512` and `avx2` with instructions for int8 weights times
+ * int8 activations (AVX-512 VNNI, AVX-VNNI); plans of anything else run the kernels of `avx512` and `avx2` there. `scalar16` is the AVX-512 code on portable 16-lane vectors: slow, never chosen by
  * itself, there to test that code on machines without AVX-512.
  */
-export type Isa = 'avx512' | 'avx2' | 'scalar' | 'scalar16';
+export type Isa = 'avx512vnni' | 'avx512' | 'avx2vnni' | 'avx2' | 'scalar' | 'scalar16';
 
-const isas: readonly Isa[] = ['avx512', 'avx2', 'scalar', 'scalar16'];
+const isas: readonly Isa[] = ['avx512vnni', 'avx512', 'avx2vnni', 'avx2', 'scalar', 'scalar16'];
 
 /** The `isa` option of a plan as the addon takes it: what is named, else SK_ISA, else '' for the best that the machine has. */
 export function isaOption(isa: Isa | undefined): string {

@@ -1,3 +1,4 @@
+import type { Isa } from '../device.js';
 import type { Tensor, TensorLike } from '../tensor.js';
 
 /**
@@ -141,7 +142,7 @@ export interface PlanOptions extends AttentionShape, AttentionRules {
   /** Where the plan runs; default `'cpu'`. See {@link CudaPlanOptions} for `'cuda'`. */
   readonly device?: 'cpu';
   /** Instruction set; default: the best that the machine has. */
-  readonly isa?: 'avx512' | 'avx2' | 'scalar' | 'scalar16';
+  readonly isa?: Isa;
   /** Most threads of one run; default: all of the pool. */
   readonly threads?: number;
 }

@@ -21,11 +21,14 @@ namespace {
 constexpr bool bit(uint64_t word, int i) { return (word >> i) & 1; }
 
 CpuidBits this_cpu() {
-  CpuidBits bits = {0, 0, 0};
+  CpuidBits bits = {};
 #if defined(__x86_64__)
   uint32_t eax, ebx, ecx, edx;
   if (__get_cpuid(1, &eax, &ebx, &ecx, &edx)) bits.leaf1_ecx = ecx;
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) bits.leaf7_ebx = ebx;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
+    bits.leaf7_ebx = ebx, bits.leaf7_ecx = ecx;
+    if (eax >= 1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) bits.leaf7_1_eax = eax;
+  }
   if (bit(bits.leaf1_ecx, 27)) {  // OSXSAVE: xgetbv may be used
     uint32_t low, high;
     __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
@@ -71,26 +74,32 @@ bool isa_in(Isa isa, const CpuidBits& bits) {
   const bool os_saves_zmm = (bits.xcr0 & 0xE6) == 0xE6;
   const bool avx2 = os_saves_ymm && bit(bits.leaf1_ecx, 27) && bit(bits.leaf1_ecx, 28) /* AVX */ && bit(bits.leaf1_ecx, 12) /* FMA */ &&
                     bit(bits.leaf1_ecx, 29) /* F16C */ && bit(bits.leaf7_ebx, 5) /* AVX2 */ && bit(bits.leaf7_ebx, 8) /* BMI2 */;
+  const bool avx512 = avx2 && os_saves_zmm && bit(bits.leaf7_ebx, 16) /* F */ && bit(bits.leaf7_ebx, 17) /* DQ */ &&
+                      bit(bits.leaf7_ebx, 30) /* BW */ && bit(bits.leaf7_ebx, 31) /* VL */;
   switch (isa) {
     case Isa::kScalar:
     case Isa::kScalar16: return true;
     case Isa::kAvx2: return avx2;
-    case Isa::kAvx512:
-      return avx2 && os_saves_zmm && bit(bits.leaf7_ebx, 16) /* F */ && bit(bits.leaf7_ebx, 17) /* DQ */ &&
-             bit(bits.leaf7_ebx, 30) /* BW */ && bit(bits.leaf7_ebx, 31) /* VL */;
+    case Isa::kAvx2Vnni: return avx2 && bit(bits.leaf7_1_eax, 4);
+    case Isa::kAvx512: return avx512;
+    case Isa::kAvx512Vnni: return avx512 && bit(bits.leaf7_ecx, 11);
   }
   return false;
 }
 
 const char* isa_name(Isa isa) {
   switch (isa) {
+    case Isa::kAvx512Vnni: return "avx512vnni";
     case Isa::kAvx512: return "avx512";
+    case Isa::kAvx2Vnni: return "avx2vnni";
     case Isa::kAvx2: return "avx2";
     case Isa::kScalar: return "scalar";
     case Isa::kScalar16: return "scalar16";
   }
   return "";
 }
+
+Isa isa_base(Isa isa) { return isa == Isa::kAvx512Vnni ? Isa::kAvx512 : isa == Isa::kAvx2Vnni ? Isa::kAvx2 : isa; }
 
 bool isa_supported(Isa isa) {
   static const CpuidBits bits = this_cpu();

@@ -5,19 +5,24 @@
 
 namespace sk {
 
-enum class Isa { kAvx512, kAvx2, kScalar, kScalar16 };
+enum class Isa { kAvx512Vnni, kAvx512, kAvx2Vnni, kAvx2, kScalar, kScalar16 };
 
 // All of them, best first; kScalar16 is for tests.
-constexpr Isa kIsas[] = {Isa::kAvx512, Isa::kAvx2, Isa::kScalar, Isa::kScalar16};
+constexpr Isa kIsas[] = {Isa::kAvx512Vnni, Isa::kAvx512, Isa::kAvx2Vnni, Isa::kAvx2, Isa::kScalar, Isa::kScalar16};
 
 // "avx2": as in file names, kernel names and the `isa` option.
 const char* isa_name(Isa isa);
+
+// The ISA that another extends, for those kernels that the extension helps: avx512 of avx512vnni. Others: themselves.
+Isa isa_base(Isa isa);
 
 // The registers that decide, so that the rule can be tested with made-up machines.
 struct CpuidBits {
   uint32_t leaf1_ecx;  // CPUID(1).ECX
   uint32_t leaf7_ebx;  // CPUID(7,0).EBX
   uint64_t xcr0;       // XGETBV(0); 0 where OSXSAVE is off
+  uint32_t leaf7_ecx = 0;
+  uint32_t leaf7_1_eax = 0;  // CPUID(7,1).EAX
 };
 
 // An ISA counts as present only if CPUID names every extension our flags use *and* XGETBV says that the OS saves its registers.

@@ -20,16 +20,19 @@ struct KernelRow {
   bool supported;
 };
 
-// The first row, best first, that the machine supports and that fits(row). A forced isa (empty: none) that is unknown, not supported or
-// without a fitting row is an error, never a fallback. Row: struct with a member `Isa isa`.
+// The first row, best first, that the machine supports and that fits(row). A forced isa (empty: none) means its rows and those of the ISA
+// that it extends; one that is unknown, not supported or without a fitting row is an error, never a fallback. Row: struct with a member
+// `Isa isa`.
 template <class Row, size_t kRows, class Fits>
-Status choose_kernel(const Row (&rows)[kRows], const std::string& forced, Fits fits, const Row** chosen) {
-  bool known = forced.empty();
-  for (Isa isa : kIsas) known |= forced == isa_name(isa);
-  if (!known) return Status(Code::kIsa, "expected isa to be one that cpu().isa lists but received '" + forced + "'");
+Status choose_kernel(const Row (&rows)[kRows], const std::string& forced, Fits fits, const Row** chosen,
+                     bool (*supported)(Isa) = isa_supported) {
+  const Isa* isa = nullptr;
+  for (const Isa& each : kIsas)
+    if (forced == isa_name(each)) isa = &each;
+  if (!forced.empty() && !isa) return Status(Code::kIsa, "expected isa to be one that cpu().isa lists but received '" + forced + "'");
   for (const Row& row : rows) {
-    if (!forced.empty() && forced != isa_name(row.isa)) continue;
-    if (!isa_supported(row.isa) || !fits(row)) continue;
+    if (isa && (!supported(*isa) || (row.isa != *isa && row.isa != isa_base(*isa)))) continue;
+    if (!supported(row.isa) || !fits(row)) continue;
     *chosen = &row;
     return Status();
   }

@@ -16,6 +16,7 @@ struct Avx2Dot : Avx2 {
   static inline I32 zero_i32() { return _mm256_setzero_si256(); }
   static inline I32 load_i32(const void* p) { return _mm256_load_si256(static_cast<const __m256i*>(p)); }
   static inline void store_i32(void* p, I32 a) { _mm256_store_si256(static_cast<__m256i*>(p), a); }
+  static inline I32 add_i32(I32 a, I32 b) { return _mm256_add_epi32(a, b); }
   static inline F32 to_float(I32 a) { return _mm256_cvtepi32_ps(a); }
 
   static inline void store_shorts(int16_t* p, F32 low, F32 high) {
@@ -50,9 +51,10 @@ struct Avx2Dot : Avx2 {
   static inline Bytes load_bytes(const int8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
   static inline Bytes load_window(const int8_t* p) { return _mm256_broadcastsi128_si256(bits128(p)); }
   static inline Bytes pick(Bytes window, U32 index) { return _mm256_shuffle_epi8(window, index); }
-  // vpmaddubsw wants one factor without a sign: |x| * (w with the sign of x). Its sums of two do not saturate (dot_portable.h).
+  // vpmaddubsw wants one factor without a sign: |w|, which all tokens share, * (x with the sign of w). Its sums of two do not saturate
+  // (dot_portable.h).
   static inline I32 dot_bytes(I32 acc, Bytes x, Bytes w) {
-    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(x), _mm256_sign_epi8(w, x));
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
     return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
   }
 

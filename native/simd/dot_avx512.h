@@ -16,6 +16,7 @@ struct Avx512Dot : Avx512 {
   static inline I32 zero_i32() { return _mm512_setzero_si512(); }
   static inline I32 load_i32(const void* p) { return _mm512_load_si512(p); }
   static inline void store_i32(void* p, I32 a) { _mm512_store_si512(p, a); }
+  static inline I32 add_i32(I32 a, I32 b) { return _mm512_add_epi32(a, b); }
   static inline F32 to_float(I32 a) { return _mm512_cvtepi32_ps(a); }
 
   static inline void store_shorts(int16_t* p, F32 low, F32 high) {
@@ -45,10 +46,9 @@ struct Avx512Dot : Avx512 {
   static inline Bytes load_bytes(const int8_t* p) { return _mm512_loadu_si512(p); }
   static inline Bytes load_window(const int8_t* p) { return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
   static inline Bytes pick(Bytes window, U32 index) { return _mm512_shuffle_epi8(window, index); }
-  // As in AVX2, which has vpsignb: |x| * (w with the sign of x).
+  // As in AVX2, which has vpsignb: |w| * (x with the sign of w).
   static inline I32 dot_bytes(I32 acc, Bytes x, Bytes w) {
-    const __m512i signed_w = _mm512_mask_sub_epi8(w, _mm512_movepi8_mask(x), _mm512_setzero_si512(), w);
-    return _mm512_add_epi32(acc, sum_pairs(_mm512_maddubs_epi16(_mm512_abs_epi8(x), signed_w)));
+    return _mm512_add_epi32(acc, sum_pairs(_mm512_maddubs_epi16(_mm512_abs_epi8(w), with_sign(x, w))));
   }
 
   static inline Bytes load_pieces(const void* const (&p)[4]) {
@@ -76,6 +76,9 @@ struct Avx512Dot : Avx512 {
   static inline Shorts sub_shorts(Shorts a, Shorts b) { return _mm512_sub_epi16(a, b); }
   static inline Shorts dot_pairs(Bytes without, Bytes with) { return _mm512_maddubs_epi16(without, with); }
   static inline I32 sum_pairs(Shorts a) { return _mm512_madd_epi16(a, _mm512_set1_epi16(1)); }
+
+ protected:
+  static inline Bytes with_sign(Bytes x, Bytes w) { return _mm512_mask_sub_epi8(x, _mm512_movepi8_mask(w), _mm512_setzero_si512(), x); }
 
  private:
   static inline __m128i bits128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }

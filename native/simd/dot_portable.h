@@ -43,6 +43,7 @@ struct PortableDot : Portable<kLaneCount> {
     return a;
   }
   static inline void store_i32(void* p, I32 a) { __builtin_memcpy(p, &a, sizeof(a)); }
+  static inline I32 add_i32(I32 a, I32 b) { return a + b; }
   static inline F32 to_float(I32 a) { return __builtin_convertvector(a, F32); }
 
   // Numbers of 2L tokens, the first L and the last L, as 16-bit integers in the order that add_pairs() wants. Rounded to nearest, ties to

@@ -12,7 +12,9 @@ namespace sk {
 #define SK_SPMM_AVX2(row, type, n, m) extern const SpmmKernel spmm_##row##_avx2;
 #define SK_SPMM_SCALAR(row, type, n, m) extern const SpmmKernel spmm_##row##_scalar;
 #define SK_SPMM_SCALAR16(row, type, n, m) extern const SpmmKernel spmm_##row##_scalar16;
+#define SK_SPMM_AVX512VNNI_INT8(row, type, n, m) extern const SpmmKernel spmm_##row##_avx512vnni;
 #define SK_SPMM_AVX512_INT8(row, type, n, m) extern const SpmmKernel spmm_##row##_avx512;
+#define SK_SPMM_AVX2VNNI_INT8(row, type, n, m) extern const SpmmKernel spmm_##row##_avx2vnni;
 #define SK_SPMM_AVX2_INT8(row, type, n, m) extern const SpmmKernel spmm_##row##_avx2;
 #define SK_SPMM_SCALAR_INT8(row, type, n, m) extern const SpmmKernel spmm_##row##_scalar;
 #define SK_SPMM_SCALAR16_INT8(row, type, n, m) extern const SpmmKernel spmm_##row##_scalar16;
@@ -31,7 +33,9 @@ const Row kRows[] = {
 #define SK_SPMM_AVX2(row, type, n, m) {&spmm_##row##_avx2, dtype_of<type>, Isa::kAvx2},
 #define SK_SPMM_SCALAR(row, type, n, m) {&spmm_##row##_scalar, dtype_of<type>, Isa::kScalar},
 #define SK_SPMM_SCALAR16(row, type, n, m) {&spmm_##row##_scalar16, dtype_of<type>, Isa::kScalar16},
+#define SK_SPMM_AVX512VNNI_INT8(row, type, n, m) {&spmm_##row##_avx512vnni, dtype_of<type>, Isa::kAvx512Vnni},
 #define SK_SPMM_AVX512_INT8(row, type, n, m) {&spmm_##row##_avx512, dtype_of<type>, Isa::kAvx512},
+#define SK_SPMM_AVX2VNNI_INT8(row, type, n, m) {&spmm_##row##_avx2vnni, dtype_of<type>, Isa::kAvx2Vnni},
 #define SK_SPMM_AVX2_INT8(row, type, n, m) {&spmm_##row##_avx2, dtype_of<type>, Isa::kAvx2},
 #define SK_SPMM_SCALAR_INT8(row, type, n, m) {&spmm_##row##_scalar, dtype_of<type>, Isa::kScalar},
 #define SK_SPMM_SCALAR16_INT8(row, type, n, m) {&spmm_##row##_scalar16, dtype_of<type>, Isa::kScalar16},
@@ -49,9 +53,9 @@ const char* name_of(DType type) {
   return "";
 }
 
-// The moves of the kernel's ISA.
+// The moves of the kernel's ISA, or of the one that it extends.
 const SpmmMoves* moves_of(const Row& row) {
-  const auto has = [&](const Row& other) { return other.isa == row.isa && other.kernel->moves != nullptr; };
+  const auto has = [&](const Row& other) { return other.isa == isa_base(row.isa) && other.kernel->moves != nullptr; };
   return std::find_if(std::begin(kRows), std::end(kRows), has)->kernel->moves;
 }
 

@@ -16,7 +16,11 @@ describe('plan', () => {
   });
 
   test('isa forces a kernel', () => {
-    for (const isa of cpu().isa) expect(nm.plan({ weight, pattern: '2:4', isa }).kernel).toMatch(new RegExp(`_${isa}$`));
+    const kernel = (o: nm.PlanOptions) => nm.plan(o).kernel;
+    for (const isa of cpu().isa) {
+      expect(kernel({ weight, pattern: '2:4', isa, dtype: 'int8', activations: 'int8' })).toMatch(new RegExp(`_${isa}$`));
+      expect(kernel({ weight, pattern: '2:4', isa })).toMatch(new RegExp(`_${isa.replace('vnni', '')}$`));
+    }
   });
 
   test('packs 2:4 to at most 53.5 % of dense', () => {

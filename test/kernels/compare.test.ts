@@ -1,5 +1,5 @@
 /** The comparator itself: a check that cannot fail would make every parity test worthless. */
-import { cpu, type KernelInfo, kernels } from 'sparse-kernels';
+import { type KernelInfo, kernels } from 'sparse-kernels';
 import { describe, expect, test, vi } from 'vitest';
 import type { NativeElements } from '../../types/native.js';
 import { dotTolerance, firstMismatch } from '../reference/compare.js';
@@ -43,9 +43,8 @@ test('a deliberately wrong kernel is caught', async () => {
     return { ...real, native: Object.create(real.native, { SpmmPlan: { value: WrongPlan } }) };
   });
   const { compareWithOracle } = await import('./nm-parity.js');
-  const isa = cpu().isa[0] ?? 'scalar';
-  const row = kernels().find((k): k is KernelInfo => k.verb === 'spmm' && k.supported && k.isa === isa && /^[2N]:4$/.test(k.pattern));
-  if (!row) throw new Error(`no kernel for 2:4 on ${isa}`);
+  const row = kernels().find((k): k is KernelInfo => k.verb === 'spmm' && k.supported && /^[2N]:4$/.test(k.pattern));
+  if (!row) throw new Error('no kernel for 2:4');
   const c = { name: 'wrong', tokens: 5, inputs: 64, outputs: 40 };
   for (const pass of ['exact integers', 'random'] as const) {
     expect(compareWithOracle(c, 2, 4, row, pass)).toMatchObject({ index: 5 * 40 - 1 });

@@ -17,8 +17,6 @@ namespace sk_test {
 namespace {
 
 using sk::AlignedBuffer;
-using sk::CpuidBits;
-using sk::Isa;
 
 bool aligned(const void* p) { return reinterpret_cast<uintptr_t>(p) % sk::kAlignment == 0; }
 
@@ -130,63 +128,6 @@ void arithmetic() {
   check(sk::round_up(0, 8) == 0 && sk::round_up(1, 8) == 8 && sk::round_up(8, 8) == 8 && sk::round_up(9, 8) == 16, "round_up");
 }
 
-void isa() {
-  constexpr uint32_t kFma = 1u << 12, kOsxsave = 1u << 27, kAvx = 1u << 28;
-  constexpr uint32_t kAvx2 = 1u << 5, kBmi2 = 1u << 8, kF = 1u << 16, kDq = 1u << 17, kBw = 1u << 30, kVl = 1u << 31;
-  constexpr uint32_t kF16c = 1u << 29, kLeaf1 = kFma | kOsxsave | kAvx | kF16c, kHaswell = kAvx2 | kBmi2,
-                     kSkylake = kHaswell | kF | kDq | kBw | kVl;
-  constexpr uint64_t kX87 = 1, kXmm = 2, kYmm = 4, kMask = 0x20, kZmmLow = 0x40, kZmmHigh = 0x80;
-  constexpr uint64_t kAvxState = kX87 | kXmm | kYmm, kZmmState = kAvxState | kMask | kZmmLow | kZmmHigh;
-
-  const CpuidBits nothing = {0, 0, 0}, haswell = {kLeaf1, kHaswell, kAvxState}, skylake = {kLeaf1, kSkylake, kZmmState};
-  check(sk::isa_in(Isa::kScalar, nothing) && sk::isa_in(Isa::kScalar16, nothing), "isa_in: the scalar rows run on any machine");
-  check(!sk::isa_in(Isa::kAvx2, nothing) && !sk::isa_in(Isa::kAvx512, nothing), "isa_in: nothing has neither AVX2 nor AVX-512");
-  check(sk::isa_in(Isa::kAvx2, haswell) && !sk::isa_in(Isa::kAvx512, haswell), "isa_in: Haswell has AVX2 alone");
-  check(sk::isa_in(Isa::kAvx2, skylake) && sk::isa_in(Isa::kAvx512, skylake), "isa_in: Skylake-X has both");
-
-  const auto without = [](CpuidBits bits, uint32_t leaf1, uint32_t leaf7, uint64_t xcr0) {
-    return CpuidBits{bits.leaf1_ecx & ~leaf1, bits.leaf7_ebx & ~leaf7, bits.xcr0 & ~xcr0};
-  };
-  const struct {
-    const char* name;
-    uint32_t leaf1, leaf7;
-    uint64_t xcr0;
-    bool avx2, avx512;  // what is left
-  } lacks[] = {{"FMA", kFma, 0, 0, false, false},
-               {"OSXSAVE", kOsxsave, 0, 0, false, false},
-               {"AVX", kAvx, 0, 0, false, false},
-               {"F16C", kF16c, 0, 0, false, false},
-               {"AVX2", 0, kAvx2, 0, false, false},
-               {"BMI2", 0, kBmi2, 0, false, false},
-               {"xmm state", 0, 0, kXmm, false, false},
-               {"ymm state", 0, 0, kYmm, false, false},
-               {"AVX-512 F", 0, kF, 0, true, false},
-               {"AVX-512 DQ", 0, kDq, 0, true, false},
-               {"AVX-512 BW", 0, kBw, 0, true, false},
-               {"AVX-512 VL", 0, kVl, 0, true, false},
-               {"mask state", 0, 0, kMask, true, false},
-               {"zmm0-15 state", 0, 0, kZmmLow, true, false},
-               {"zmm16-31 state", 0, 0, kZmmHigh, true, false},
-               {"any OS state", 0, 0, kZmmState, false, false},
-               {"x87 state", 0, 0, kX87, true, true}};
-  for (const auto& l : lacks) {
-    const CpuidBits bits = without(skylake, l.leaf1, l.leaf7, l.xcr0);
-    check(sk::isa_in(Isa::kAvx2, bits) == l.avx2 && sk::isa_in(Isa::kAvx512, bits) == l.avx512 && sk::isa_in(Isa::kScalar, bits),
-          std::string("isa_in: a machine without ") + l.name);
-  }
-  check(sk::isa_supported(Isa::kScalar) && sk::isa_supported(Isa::kScalar16), "isa_supported: the scalar rows run here");
-  check(sk::isa_supported(Isa::kAvx2) || !sk::isa_supported(Isa::kAvx512), "isa_supported: AVX-512 implies AVX2");
-#if defined(__x86_64__)
-  check(sk::isa_supported(Isa::kAvx2) == (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                                          __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("f16c")),
-        "isa_supported: AVX2 as the compiler's runtime sees it");
-  check(sk::isa_supported(Isa::kAvx512) ==
-            (sk::isa_supported(Isa::kAvx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")),
-        "isa_supported: AVX-512 as the compiler's runtime sees it");
-#endif
-}
-
 void threads_wanted() {
   check(sk::physical_parallelism() >= 1, "physical_parallelism: at least 1");
   const struct {
@@ -220,7 +161,6 @@ void core_suite() {
   aligned_buffer();
   scratch();
   arithmetic();
-  isa();
   threads_wanted();
   status();
 }

@@ -83,11 +83,12 @@ struct DotWords {
     V::add_pair(reinterpret_cast<const int16_t*>(from.b), second, acc);
     Memory sums = {};
     V::store_i32(sums.b, acc);
-    const Memory again = out_of(V::load_i32(sums.b)), floats = out_of(V::to_float(acc));
+    const Memory again = out_of(V::load_i32(sums.b)), floats = out_of(V::to_float(acc)), twice = out_of(V::add_i32(acc, acc));
     bool ok = true;
     for (int l = 0; l < kLanes; ++l) {
       const int expected = 2 * (w[0] * from.shorts(2 * l) + w[1] * from.shorts(2 * l + 1));
-      ok &= again.word(l) == expected && float_of(static_cast<uint32_t>(floats.word(l))) == static_cast<float>(expected);
+      ok &= again.word(l) == expected && twice.word(l) == 2 * expected &&
+            float_of(static_cast<uint32_t>(floats.word(l))) == static_cast<float>(expected);
     }
     return ok;
   }
@@ -172,7 +173,7 @@ struct DotWords {
   static void run(const char* type, CheckWord check) {
     check(quantised(), type, "store_shorts, add_pairs, store_bytes, to_steps_u32");
     check(widen_bytes(), type, "widen_bytes");
-    check(add_pair(), type, "add_pair, load_i32, store_i32, to_float");
+    check(add_pair(), type, "add_pair, load_i32, store_i32, add_i32, to_float");
     check(pick(), type, "load_window, pick");
     check(dot_bytes(), type, "dot_bytes");
     check(pieces(), type, "load_pieces, splat_in_pieces");

@@ -217,7 +217,7 @@ void edges_suite() {
   int shift = 0;
   for (const Pattern p : kPatterns) {
     const std::vector<Case> all = cases(p, shift++);
-    for (const char* isa : {"avx512", "avx2", "scalar", "scalar16"}) {
+    for (const char* isa : {"avx512vnni", "avx512", "avx2vnni", "avx2", "scalar", "scalar16"}) {
       bool supported = false;
       for (const sk::KernelRow& row : sk::spmm_kernels()) supported |= row.supported && std::string(isa) == row.isa;
       if (!supported) continue;

@@ -60,14 +60,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace sk_test;
   Bytes bytes = {data, size};
   constexpr int kM[] = {4, 8, 16, 32};
-  constexpr const char* kIsas[] = {"", "scalar", "avx2", "avx512", "scalar16"};
+  constexpr const char* kIsas[] = {"", "scalar", "avx2", "avx512", "scalar16", "avx2vnni", "avx512vnni"};
   const uint8_t flags = bytes.next();
   const bool any_float = flags & 1, keep = flags & 2, relu = flags & 4;
   sk::SpmmOptions options;
   options.m = kM[bytes.next() % 4];
   options.n = 1 + bytes.next() % (options.m - 1);
   const bool unstructured = flags & 32;
-  options.isa = kIsas[bytes.next() % 5];
+  options.isa = kIsas[bytes.next() % 7];
   options.threads = bytes.next() % 4;
   options.tokens = bytes.next() * 40;
   options.activation = relu ? sk::Activation::kRelu : sk::Activation::kNone;

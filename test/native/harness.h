@@ -26,6 +26,7 @@ __attribute__((format(printf, 1, 2))) inline void at(const char* format, ...) {
 
 // One per file.
 void core_suite();
+void isa_suite();
 void pool_suite();
 void runners_suite();
 void pack_suite();

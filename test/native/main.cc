@@ -16,10 +16,10 @@ int main(int argc, char** argv) {
   const struct {
     const char* name;
     void (*run)();
-  } suites[] = {{"core", core_suite},     {"pool", pool_suite},     {"runners", runners_suite}, {"pack", pack_suite},
-                {"words", words_suite},   {"edges", edges_suite},   {"plan", plan_suite},       {"fuzz", fuzz_suite},
-                {"select", select_suite}, {"attend", attend_suite}, {"conv", conv_suite},       {"planes", planes_suite},
-                {"khot", khot_suite},     {"norm", norm_suite}};
+  } suites[] = {{"core", core_suite},     {"isa", isa_suite},       {"pool", pool_suite},     {"runners", runners_suite},
+                {"pack", pack_suite},     {"words", words_suite},   {"edges", edges_suite},   {"plan", plan_suite},
+                {"fuzz", fuzz_suite},     {"select", select_suite}, {"attend", attend_suite}, {"conv", conv_suite},
+                {"planes", planes_suite}, {"khot", khot_suite},     {"norm", norm_suite}};
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   __sanitizer_set_death_callback([] { std::fprintf(stderr, "case at hand: %s\n", current_case); });
   alarm(240);  // a deadlock must not outlive the test runner

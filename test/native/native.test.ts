@@ -17,7 +17,7 @@ beforeAll(async () => {
   await run('cmake', '--build', build, '--parallel', '2');
 });
 
-it.each(['core', 'pool', 'runners', 'pack', 'words', 'plan', 'fuzz', 'select', 'attend', 'conv', 'planes', 'khot', 'norm'])(
+it.each(['core', 'isa', 'pool', 'runners', 'pack', 'words', 'plan', 'fuzz', 'select', 'attend', 'conv', 'planes', 'khot', 'norm'])(
   '%s',
   { timeout: 10 * MINUTE },
   async (suite) => {
@@ -105,6 +105,8 @@ function rowsOfThisMachine(): string[] {
   const needs: Record<string, string[]> = {
     avx2: ['avx2', 'fma', 'bmi2', 'f16c'],
     avx512: ['avx2', 'fma', 'bmi2', 'f16c', 'avx512f', 'avx512vl', 'avx512dq', 'avx512bw'],
+    avx2vnni: ['avx2', 'fma', 'bmi2', 'f16c', 'avx_vnni'],
+    avx512vnni: ['avx2', 'fma', 'bmi2', 'f16c', 'avx512f', 'avx512vl', 'avx512dq', 'avx512bw', 'avx512_vnni'],
     scalar: [],
     scalar16: [],
   };

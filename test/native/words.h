@@ -17,6 +17,9 @@ void words_scalar16(CheckWord check);
 void words_avx2(CheckWord check);
 void words_avx512(CheckWord check);
 void words_avx512_emulated(CheckWord check);
+void words_avx2vnni(CheckWord check);
+void words_avx2vnni_emulated(CheckWord check);
+void words_avx512vnni(CheckWord check);
 
 namespace {
 

@@ -5,6 +5,16 @@
 
 namespace sk_test {
 
+#if defined(__x86_64__)
+static void of_machine(sk::Isa isa, void (*words)(CheckWord), CheckWord report) {
+  at("words of %s", sk::isa_name(isa));
+  if (sk::isa_supported(isa))
+    words(report);
+  else
+    std::printf("skip words of %s: this machine lacks it (emulated ones ran)\n", sk::isa_name(isa));
+}
+#endif
+
 void words_suite() {
   const CheckWord report = [](bool ok, const char* type, const char* word) { check(ok, std::string(type) + ": " + word); };
   at("words of Portable");
@@ -13,16 +23,11 @@ void words_suite() {
   at("words of the emulated Avx512");
   words_avx512_emulated(report);
 #if defined(__x86_64__)
-  at("words of Avx2");
-  if (sk::isa_supported(sk::Isa::kAvx2))
-    words_avx2(report);
-  else
-    std::puts("skip words of Avx2: this machine lacks avx2");
-  at("words of Avx512");
-  if (sk::isa_supported(sk::Isa::kAvx512))
-    words_avx512(report);
-  else
-    std::puts("skip words of Avx512: this machine lacks avx512 (the emulated ones ran)");
+  of_machine(sk::Isa::kAvx2, &words_avx2, report);
+  of_machine(sk::Isa::kAvx2, &words_avx2vnni_emulated, report);
+  of_machine(sk::Isa::kAvx2Vnni, &words_avx2vnni, report);
+  of_machine(sk::Isa::kAvx512, &words_avx512, report);
+  of_machine(sk::Isa::kAvx512Vnni, &words_avx512vnni, report);
 #endif
 }
 

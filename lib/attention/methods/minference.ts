@@ -87,7 +87,9 @@ export function minference(minferenceOptions: MInferenceOptions = {}): PrefillMe
 
 /** Rows of queries that a kernel computes at a time: two vectors of them. Tiles of fewer would leave lanes empty. */
 function panelOf(isa: Isa | undefined): number {
-  const kernel = kernels().find((row) => row.verb === 'attend' && row.supported && (isa === undefined || row.isa === isa));
+  const kernel = kernels().find(
+    (row) => row.verb === 'attend' && row.supported && (isa === undefined || isa === row.isa || isa === `${row.isa}vnni`),
+  );
   return Math.max(16, 2 * (kernel?.lanes ?? 0));
 }
 
