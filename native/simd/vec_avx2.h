@@ -92,6 +92,13 @@ struct Avx2 {
     for (int i = 0; i < 4; ++i) out[i] = load(p + 8 * i);
     transpose_quads(out);
   }
+  static inline void load_quads(const int8_t* p, F32 (&out)[4]) {
+    // A quad is a lane: put the lanes in order, then take them apart byte by byte.
+    const __m256i quads =
+        _mm256_permutevar8x32_epi32(loadu_u32(reinterpret_cast<const uint32_t*>(p)), _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7));
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) out[i] = _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(quads, 24 - 8 * i), 24));
+  }
 
   static inline U32 load_u32(const uint32_t* p) { return _mm256_load_si256(reinterpret_cast<const __m256i*>(p)); }
   static inline U32 loadu_u32(const uint32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }

@@ -85,6 +85,13 @@ struct Avx512 {
     for (int i = 0; i < 4; ++i) out[i] = load(p + 16 * i);
     transpose_quads(out);
   }
+  static inline void load_quads(const int8_t* p, F32 (&out)[4]) {
+    // A quad is a lane: put the lanes in order, then take them apart byte by byte.
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i quads = _mm512_permutexvar_epi32(order, loadu_u32(reinterpret_cast<const uint32_t*>(p)));
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) out[i] = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(quads, 24 - 8 * i), 24));
+  }
 
   static inline U32 load_u32(const uint32_t* p) { return _mm512_load_si512(p); }
   static inline U32 loadu_u32(const uint32_t* p) { return _mm512_loadu_si512(p); }

@@ -2,7 +2,7 @@
 // that is loaded serves all rows of the tile.
 //
 //   many   tokens in lanes: 4 rows x a panel of tokens; per column one load for each vector of x and one broadcast for each row
-//   few    rows in lanes: per column one load of weights and one broadcast for each token
+//   few    rows in lanes: per column one load of weights and one broadcast for each token; of one token two bands at once, or parts of one
 //   widen  many: the weights of a band to float32 first, unless they are float32 already; few: where they are loaded
 //
 // Floor: many: one FMA per kept weight and token vector, 4 * vectors of them for 4 + vectors loads, so the loads have slack. few: the
@@ -67,40 +67,103 @@ struct BandMany {
   }
 };
 
-template <class P>
+// P::kLanes weights, of a vector or a quad.
+template <class V, class P>
 inline typename P::F32 load_weights(const float* p) {
   return P::loadu(p);
 }
-template <class P, class T>
+template <class V, class P, class T>
 inline typename P::F32 load_weights(const T* p) {
-  return P::load(p);
+  if (P::kLanes == V::kLanes) return P::load(p);
+  const auto quads = V::load_quad(p);
+  typename P::F32 first;
+  __builtin_memcpy(&first, &quads, sizeof(first));
+  return first;
 }
 
 // P: a vector of as many lanes as a band has rows, or a part of these.
 template <class V, class P, class T, int kTokens>
-struct BandFew {
-  static void band(const float* x, int64_t x_stride, int64_t tokens, int64_t k, const T* weights, int height, const uint8_t* indices,
-                   int count, float* acc_rows) {
-    const float* rows[kTokens];
-    for (int t = 0; t < kTokens; ++t) rows[t] = x + (t < tokens ? t : tokens - 1) * x_stride + k;
-    for (int sub = 0; sub < height; sub += P::kLanes) part(rows, k == 0, weights + sub, height, indices, count, acc_rows + sub);
+class BandFew {
+ public:
+  BandFew(const SpmmTile& t, int height) : t_(t), height_(height) {
+    for (int i = 0; i < kTokens; ++i) token_[i] = (i < t.tokens ? i : t.tokens - 1) * t.weight->in_padded;
+  }
+  ~BandFew() {
+    if (waits_) multiply<1>(&last_);
+  }
+
+  // The rows of a band from `row` on, P at a time, or twice P of one band or two.
+  void band(int64_t row, int64_t k, const T* weights, const uint8_t* indices, int count) {
+    for (int sub = 0; sub < height_; sub += P::kLanes) {
+      const int64_t at = row + sub;
+      float* acc = t_.acc + at / V::kLanes * kTokens * V::kLanes + at % V::kLanes;
+      const Part part = {t_.x + k, k == 0, weights + sub, indices, count, acc};
+      if (kTokens > 1 || (!two_chains<P::kLanes, T> && height_ == P::kLanes)) {
+        multiply<1>(&part);
+      } else if (waits_ && last_.acc != acc) {
+        const Part both[2] = {last_, part};
+        multiply<2>(both);
+        waits_ = false;
+      } else {
+        if (waits_) multiply<1>(&last_);
+        last_ = part;
+        waits_ = true;
+      }
+    }
   }
 
  private:
-  static inline void part(const float* const (&rows)[kTokens], bool first, const T* weights, int height, const uint8_t* indices, int count,
-                          float* acc_rows) {
-    typename P::F32 acc[kTokens];
+  struct Part {
+    const float* x;
+    bool first;
+    const T* weights;
+    const uint8_t* indices;
+    int count;
+    float* acc;
+  };
+
+  // Not inlined: in the loop over all bands there would be no registers left for its pointers.
+  template <int kParts>
+  __attribute__((noinline)) void multiply(const Part* parts) const {
+    typename P::F32 acc[kParts][kTokens];
+    const float* x[kParts][kTokens];
+    int common = parts[0].count;
+#pragma GCC unroll 2
+    for (int i = 0; i < kParts; ++i) {
+      if (parts[i].count < common) common = parts[i].count;
 #pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) acc[t] = first ? P::zero() : P::load(acc_rows + t * V::kLanes);
-    for (int c = 0; c < count; ++c, weights += height) {
-      const auto w = load_weights<P>(weights);
-      fetch_ahead<V>(weights, 1);
-#pragma GCC unroll 4
-      for (int t = 0; t < kTokens; ++t) acc[t] = P::fma(P::set1(rows[t][indices[c]]), w, acc[t]);
+      for (int t = 0; t < kTokens; ++t) {
+        acc[i][t] = parts[i].first ? P::zero() : P::load(parts[i].acc + t * V::kLanes);
+        x[i][t] = parts[i].x + token_[t];
+      }
     }
+    const int64_t height = height_;
+    const T* ahead = parts[kParts - 1].weights;
+    for (int64_t c = 0; c < common; ++c, ahead += kParts * height) {
+      fetch_ahead<V>(ahead, kParts * P::kLanes * static_cast<int64_t>(sizeof(T)));
+#pragma GCC unroll 2
+      for (int i = 0; i < kParts; ++i) column(x[i], parts[i].weights + c * height, parts[i].indices[c], acc[i]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < kParts; ++i) {
+      if (kParts > 1)
+        for (int64_t c = common; c < parts[i].count; ++c) column(x[i], parts[i].weights + c * height, parts[i].indices[c], acc[i]);
 #pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) P::store(acc_rows + t * V::kLanes, acc[t]);
+      for (int t = 0; t < kTokens; ++t) P::store(parts[i].acc + t * V::kLanes, acc[i][t]);
+    }
   }
+
+  static inline void column(const float* const (&x)[kTokens], const T* weights, int64_t index, typename P::F32 (&acc)[kTokens]) {
+    const auto w = load_weights<V, P>(weights);
+#pragma GCC unroll 4
+    for (int t = 0; t < kTokens; ++t) acc[t] = P::fma(P::set1(x[t][index]), w, acc[t]);
+  }
+
+  const SpmmTile& t_;
+  const int height_;
+  int64_t token_[kTokens];  // where its row of x begins
+  Part last_;               // waits for the next one
+  bool waits_ = false;
 };
 
 // Calls visit(first row in the tile, first input, weights, indices, count) for each band of each k block.
@@ -134,24 +197,27 @@ static void band_many(const SpmmTile& t, int vectors) {
   });
 }
 
+template <class V, class P, class T, int kTokens>
+static void few_of_bands(const SpmmTile& t, int height) {
+  BandFew<V, P, T, kTokens> few(t, height);
+  for_each_band<T>(
+      t, [&](int64_t row, int64_t k, const T* weights, const uint8_t* indices, int count) { few.band(row, k, weights, indices, count); });
+}
+
 template <class V, class P, class T>
-static void few_of_band(const SpmmTile& t, int64_t row, int64_t k, const T* weights, int height, const uint8_t* indices, int count) {
-  const int64_t stride = t.weight->in_padded;
-  float* acc = t.acc + row / V::kLanes * few_at_once(t.tokens) * V::kLanes + row % V::kLanes;
+static void few_of_height(const SpmmTile& t, int height) {
   if (t.tokens == 1)
-    BandFew<V, P, T, 1>::band(t.x, stride, 1, k, weights, height, indices, count, acc);
+    few_of_bands<V, P, T, 1>(t, height);
   else if (t.tokens == 2)
-    BandFew<V, P, T, 2>::band(t.x, stride, 2, k, weights, height, indices, count, acc);
+    few_of_bands<V, P, T, 2>(t, height);
   else
-    BandFew<V, P, T, 4>::band(t.x, stride, t.tokens, k, weights, height, indices, count, acc);
+    few_of_bands<V, P, T, 4>(t, height);
 }
 
 template <class V, class T>
 static void band_few(const SpmmTile& t) {
   const int height = static_cast<const PackedBands*>(t.weight)->height;
-  for_each_band<T>(t, [&](int64_t row, int64_t k, const T* weights, const uint8_t* indices, int count) {
-    (height == V::kLanes ? &few_of_band<V, V, T> : &few_of_band<V, Portable<4>, T>)(t, row, k, weights, height, indices, count);
-  });
+  (height % V::kLanes == 0 ? &few_of_height<V, V, T> : &few_of_height<V, Portable<4>, T>)(t, height);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 //   store   acc                                            per k block; after the last one finish.h makes y of it
 //
 // Floor: the bytes of the packed weight, streamed once. Per vector of kept weights: one load, one shift, and one permute and one FMA
-// for each token.
+// for each token; of int8 two shifts and a conversion besides, so that shifts decide.
 #pragma once
 
 #include "tile.h"
@@ -22,25 +22,41 @@ struct FewTokens {
   static constexpr int kBits = field_bits(kM);
   static constexpr int kFields = 32 / kBits;
 
-  // One k block for one row group. The next row group starts where this one ends in memory: one forward stream.
+  static constexpr int kTogether = kTokens == 1 && two_chains<kLanes, T> ? 2 : 1;  // row groups
+
+  // One k block for kGroups row groups, which follow one another.
+  template <int kGroups>
   static void block(const float* x, const int64_t (&token)[kTokens], const T* values, const uint32_t* fields, int64_t words, int n,
                     bool first, float* acc_rows) {
-    F32 acc[kTokens];
+    F32 acc[kGroups][kTokens];
+#pragma GCC unroll 2
+    for (int g = 0; g < kGroups; ++g)
 #pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) acc[t] = first ? V::zero() : V::load(acc_rows + t * kLanes);
+      for (int t = 0; t < kTokens; ++t) acc[g][t] = first ? V::zero() : V::load(acc_rows + (g * kTokens + t) * kLanes);
+    const int64_t of_group = words * kFields * kLanes;  // values
+    const T* ahead = values + (kGroups - 1) * of_group;
     const float* group = x;  // the current group's first input
     int seen = 0;            // kept weights of it behind us (only used where kN is 0)
     for (int64_t w = 0; w < words; ++w) {
-      U32 word = V::load_u32(fields + w * kLanes);
+      U32 word[kGroups];
+#pragma GCC unroll 2
+      for (int g = 0; g < kGroups; ++g) word[g] = V::load_u32(fields + (g * words + w) * kLanes);
       for (int q = 0; q < kFields / 4; ++q, values += kLanes * 4) {
-        fetch_ahead<V>(values, kLanes * 4 * static_cast<int64_t>(sizeof(T)));
-        F32 value[4];
-        V::load_quads(values, value);
+        F32 value[kGroups][4];
+        fetch_ahead<V>(ahead, kGroups * kLanes * 4 * static_cast<int64_t>(sizeof(T)));
+        ahead += kGroups * kLanes * 4;
+#pragma GCC unroll 2
+        for (int g = 0; g < kGroups; ++g) V::load_quads(values + g * of_group, value[g]);
 #pragma GCC unroll 4
         for (int j = 0; j < 4; ++j) {
 #pragma GCC unroll 4
-          for (int t = 0; t < kTokens; ++t) acc[t] = V::fma(V::template Table<kM>::load(group + token[t]).pick(word), value[j], acc[t]);
-          word = V::template shift_right<kBits>(word);
+          for (int t = 0; t < kTokens; ++t) {
+            const auto table = V::template Table<kM>::load(group + token[t]);
+#pragma GCC unroll 2
+            for (int g = 0; g < kGroups; ++g) acc[g][t] = V::fma(table.pick(word[g]), value[g][j], acc[g][t]);
+          }
+#pragma GCC unroll 2
+          for (int g = 0; g < kGroups; ++g) word[g] = V::template shift_right<kBits>(word[g]);
           if (kN == 0 ? ++seen == n : (j + 1) % (kN ? kN : 1) == 0) {
             seen = 0;
             group += kM;
@@ -48,8 +64,10 @@ struct FewTokens {
         }
       }
     }
+#pragma GCC unroll 2
+    for (int g = 0; g < kGroups; ++g)
 #pragma GCC unroll 4
-    for (int t = 0; t < kTokens; ++t) V::store(acc_rows + t * kLanes, acc[t]);
+      for (int t = 0; t < kTokens; ++t) V::store(acc_rows + (g * kTokens + t) * kLanes, acc[g][t]);
   }
 
   static void run(const SpmmTile& t) {
@@ -63,10 +81,12 @@ struct FewTokens {
     for (int64_t k = 0; k < s.in_padded; k += s.k_block) {
       const int64_t inputs = k + s.k_block < s.in_padded ? s.k_block : s.in_padded - k;
       const int64_t words = inputs / kM * n / kFields;
-      for (int64_t r = 0; r < t.rows; r += kLanes) {
-        block(t.x + k, token, values, fields, words, n, k == 0, t.acc + r * kTokens);
-        values += words * kFields * kLanes;
-        fields += words * kLanes;
+      for (int64_t r = 0, rows; r < t.rows; r += rows) {
+        rows = r + kTogether * kLanes <= t.rows ? kTogether * kLanes : kLanes;
+        const auto multiply = rows > kLanes ? &block<kTogether> : &block<1>;
+        multiply(t.x + k, token, values, fields, words, n, k == 0, t.acc + r * kTokens);
+        values += words * kFields * rows;
+        fields += words * rows;
       }
     }
   }

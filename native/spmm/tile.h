@@ -42,6 +42,11 @@ constexpr int64_t row_of_quad(int64_t q) {
 // Tokens that few() works on at once where it is given so many: 1, 2 or 4.
 constexpr int few_at_once(int64_t tokens) { return tokens > 2 ? 4 : static_cast<int>(tokens); }
 
+// Whether to work on the sums of two vectors of outputs at once where there is one token: each sum is a chain of additions, which wait 4
+// cycles for each other, and in that time memory gives about so many bytes. Longer vectors are better read as the one stream that they are.
+template <int kLanes, class T>
+constexpr bool two_chains = kLanes * sizeof(T) < 32;
+
 // Of weights that are streamed once, `bytes` are read now: those so far ahead are on their way to L1. The hardware's prefetchers alone
 // leave an eighth of the bandwidth unused.
 template <class V>
