@@ -26,13 +26,17 @@ constexpr int kMostPairVectors = V::kLanes < 8 ? 8 : 64 / V::kLanes;
 // Four inputs of L tokens -> their six pairs. Pair i < j is number i + 2j - 2, less 1 from (0, 2) on.
 template <class V>
 static inline void store_pairs(const float (*inputs)[V::kLanes], typename V::F32 inverse, uint32_t* panel, int64_t width) {
-  for (int b = 1, pair = 0; b < 4; ++b) {
-    const auto upper = V::template shift_left<16>(V::to_steps_u32(to_steps<V>(V::load(inputs[b]), inverse)));
-    for (int a = 0; a < b; ++a, ++pair) {
-      const auto lower = V::to_steps_u32(to_steps<V>(V::load(inputs[a]), inverse));
-      V::storeu_u32(panel + pair * width, V::or_u32(upper, V::and_u32(lower, V::set1_u32(0xFFFF))));
-    }
+  typename V::U32 lower[4], upper[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const auto steps = V::to_steps_u32(to_steps<V>(V::load(inputs[i]), inverse));
+    lower[i] = V::and_u32(steps, V::set1_u32(0xFFFF));
+    upper[i] = V::template shift_left<16>(steps);
   }
+#pragma GCC unroll 4
+  for (int b = 1; b < 4; ++b)
+#pragma GCC unroll 4
+    for (int a = 0; a < b; ++a, panel += width) V::storeu_u32(panel, V::or_u32(upper[b], lower[a]));
 }
 
 // x [tokens, in] -> panel, k range [k0, k1) of multiples of L; missing tokens and inputs become 0.
@@ -66,7 +70,8 @@ struct Int8Pairs {
   using I32 = typename V::I32;
   static constexpr int kLanes = V::kLanes;
   static constexpr int kWidth = kVectors * kLanes;
-  static constexpr int kChains = kLanes == 16 ? 2 : 1;  // of sums: VNNI takes 5 cycles for each, and AVX-512 has the registers
+  static constexpr int kGroup = 2 * kPairsOfFour * kWidth;  // integers of four inputs
+  static constexpr int kChains = kLanes == 16 ? 2 : 1;      // of sums: VNNI takes 5 cycles for each, and AVX-512 has the registers
   static constexpr int kWidthBits = kWidth == 8 ? 4 : kWidth == 16 ? 5 : kWidth == 32 ? 6 : 7;  // of 2 * kWidth
   static_assert(2 * kWidth == 1 << kWidthBits, "a power of two");
 
@@ -102,10 +107,10 @@ struct Int8Pairs {
       acc[kChains - 1][v] = V::zero_i32();
       acc[0][v] = first ? V::zero_i32() : V::load_i32(acc_row + v * kLanes);
     }
-    for (int64_t w = 0; w < words; ++w, weights += 16 * kLanes, offsets += 8 * kLanes, panel += 16 * kPairsOfFour * kWidth) {
+    for (int64_t w = 0; w < words; ++w, weights += 16 * kLanes, offsets += 8 * kLanes, panel += 8 * kGroup) {
 #pragma GCC unroll 4
       for (int quad = 0; quad < 4; ++quad) {
-        const int16_t* groups = panel + quad * (4 * kPairsOfFour * kWidth);
+        const int16_t* groups = panel + quad * 2 * kGroup;
         const int16_t *x = groups + offsets[quad * 2 * kLanes], *next_x = groups + offsets[quad * 2 * kLanes + 1];
         typename V::Pair weight, next_weight;
         V::splat_pairs(weights + quad * 4 * kLanes, weight, next_weight);
@@ -130,14 +135,17 @@ struct Int8Pairs {
     const auto* panel = reinterpret_cast<const int16_t*>(t.x);
     const int8_t* values = static_cast<const int8_t*>(s.values) + t.first_row * (s.in_padded / 2);
     const uint32_t* fields = s.fields + t.first_row * (s.in_padded / 32);
+    const int64_t fetch = (s.k_block / 4 * kGroup * kLanes / t.rows + 31) / 32 * 32;  // integers for each row group
     for (int64_t k = 0; k < s.in_padded; k += s.k_block) {
       const int64_t inputs = k + s.k_block < s.in_padded ? s.k_block : s.in_padded - k;
-      for (int64_t g = 0; g < t.rows; g += kLanes, values += inputs / 2 * kLanes, fields += inputs / 32 * kLanes) {
+      const int16_t* next_panel = panel + (k + inputs) / 4 * kGroup;  // is on its way from L3 while this one is used
+      for (int64_t g = 0; g < t.rows; g += kLanes, values += inputs / 2 * kLanes, fields += inputs / 32 * kLanes, next_panel += fetch) {
+        for (int64_t i = 0; i < fetch; i += 32) V::prefetch(next_panel + i);
         Room room;
         expand(values, fields, inputs / 32, room);
         for (int64_t r = 0; r < kLanes; ++r)
-          row(panel + k / 4 * (2 * kPairsOfFour * kWidth), room.weights + r * 4, room.offsets + r * 2, inputs / 32, k == 0,
-              k + inputs == s.in_padded, t.x_scale, t.acc + (g + quad_of_row<kLanes>(r)) * kWidth);
+          row(panel + k / 4 * kGroup, room.weights + r * 4, room.offsets + r * 2, inputs / 32, k == 0, k + inputs == s.in_padded, t.x_scale,
+              t.acc + (g + quad_of_row<kLanes>(r)) * kWidth);
       }
     }
   }
