@@ -3,6 +3,9 @@
 //   pack    W keys -> [d][W]: keys in lanes
 //   tile    rows of q broadcast over a panel: kRows x 2 accumulators               floor: 2 rows keys d FLOP at FMA peak
 //   few     few queries, keys where they are: dims in lanes, added up once a key   floor: the bytes of the keys, once
+//
+// Few queries leave the keys to the hardware, which fetches ahead best what is read as a few long streams: kStreams keys that are worked on
+// together come from as many quarters of the keys, not one behind the other.
 #pragma once
 
 #include "../simd/exp.h"
@@ -17,7 +20,7 @@ struct Scores {
   static constexpr int kLanes = V::kLanes, kPanel = 2 * kLanes;
 
   // Short keys come from memory faster than packing alone would ask for them: a page of them is on its way.
-  static constexpr int64_t kShort = 16, kShortAhead = 1024;
+  static constexpr int64_t kShort = 16, kShortAhead = 1024, kLine = 16;
 
   static void pack(const float* k, int64_t stride, int64_t keys, int64_t d, float* panel) {
     if (stride == d && d <= kShort)
@@ -85,95 +88,80 @@ struct Scores {
     rest<kRows - 1>(q, q_stride, rows, panel, d, scale, out, out_stride, keys);
   }
 
-  // kLanes keys and one query: acc[j] holds partial sums of key j.
-  static inline void row_keys(const float* q, const float* k, int64_t stride, int64_t d, float scale, float* out) {
+  static constexpr int kStreams = 4;
+
+  // kLanes keys and one query: acc[l] holds partial sums of key l / kStreams of stream l % kStreams.
+  static inline void row_keys(const float* q, const float* k, int64_t stride, int64_t apart, int64_t d, float scale, float* out) {
+    const auto key = [&](int l) { return k + l % kStreams * apart + l / kStreams * stride; };
     F32 acc[kLanes];
 #pragma GCC unroll 16
-    for (int j = 0; j < kLanes; ++j) acc[j] = V::zero();
+    for (int l = 0; l < kLanes; ++l) acc[l] = V::zero();
     int64_t c = 0;
     for (; c + kLanes <= d; c += kLanes) {
       const F32 a = V::loadu(q + c);
 #pragma GCC unroll 16
-      for (int j = 0; j < kLanes; ++j) acc[j] = V::fma(a, V::loadu(k + j * stride + c), acc[j]);
+      for (int l = 0; l < kLanes; ++l) acc[l] = V::fma(a, V::loadu(key(l) + c), acc[l]);
     }
     F32 sum = V::sums(acc);
     if (c < d) {
       alignas(64) float s[kLanes];
       V::store(s, sum);
       for (; c < d; ++c)
-        for (int j = 0; j < kLanes; ++j) s[j] += q[c] * k[j * stride + c];
+        for (int l = 0; l < kLanes; ++l) s[l] += q[c] * key(l)[c];
       sum = V::load(s);
     }
-    V::storeu(out, sum * V::set1(scale));
+    V::store(out, sum * V::set1(scale));
   }
 
   static void one(const float* q, const float* k, int64_t stride, int64_t keys, int64_t d, float scale, float* out) {
-    for (; keys >= kLanes; keys -= kLanes, k += kLanes * stride, out += kLanes) row_keys(q, k, stride, d, scale, out);
-    if (keys == 0) return;
-    alignas(64) float edge[kLanes];
-    float panel[kLanes];
-    for (int64_t j = 0; j < keys; ++j) {  // fewer keys than lanes: each takes the place of all
-      row_keys(q, k + j * stride, 0, d, scale, panel);
-      edge[j] = panel[0];
+    constexpr int kStep = kLanes / kStreams;  // keys of a stream
+    const int64_t each = keys / kLanes * kStep;
+    alignas(64) float s[kLanes];
+    for (int64_t j = 0; j < each; j += kStep) {
+      row_keys(q, k + j * stride, stride, each * stride, d, scale, s);
+      for (int l = 0; l < kLanes; ++l) out[l % kStreams * each + j + l / kStreams] = s[l];
     }
-    for (int64_t j = 0; j < keys; ++j) out[j] = edge[j];
+    for (int64_t j = kStreams * each; j < keys; ++j) {  // fewer keys than lanes: each takes the place of all
+      row_keys(q, k + j * stride, 0, 0, d, scale, s);
+      out[j] = s[0];
+    }
   }
 
-  // kParts queries and four keys at a time: acc[4 r + j] holds partial sums of query r and key j, so that a 128-bit part is of one query.
-  // Each step, of kStepLines, fetches kAhead lines from `ahead` on.
-  static constexpr int kParts = kLanes / 4, kLine = 16, kStepLines = 4 * kLanes / kLine;
-  template <int kAhead>
-  static void parts(const float* q, int64_t q_stride, const float* k, int64_t stride, int64_t fours, int64_t d, float scale, float* out,
-                    int64_t out_stride, const float* ahead) {
-    for (; fours > 0; fours -= 4, k += 4 * stride, out += 4) {
-      F32 acc[kLanes];
+  // kParts queries and a key of each stream: acc[4 r + j] holds partial sums of query r and key j.
+  static constexpr int kParts = kLanes / kStreams;
+  static inline void parts(const float* q, int64_t q_stride, const float* k, int64_t apart, int64_t d, float scale, float* out,
+                           int64_t out_stride, int64_t out_apart) {
+    F32 acc[kLanes];
 #pragma GCC unroll 16
-      for (int i = 0; i < kLanes; ++i) acc[i] = V::zero();
-      int64_t c = 0;
-      for (; c + kLanes <= d; c += kLanes) {
-#pragma GCC unroll 2
-        for (int l = 0; l < kAhead; ++l, ahead += kLine) V::prefetch(ahead);
-        F32 key[4];
+    for (int i = 0; i < kLanes; ++i) acc[i] = V::zero();
+    int64_t c = 0;
+    for (; c + kLanes <= d; c += kLanes) {
+      F32 key[kStreams];
 #pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) key[j] = V::loadu(k + j * stride + c);
+      for (int j = 0; j < kStreams; ++j) key[j] = V::loadu(k + j * apart + c);
 #pragma GCC unroll 4
-        for (int r = 0; r < kParts; ++r) {
-          const F32 a = V::loadu(q + r * q_stride + c);
+      for (int r = 0; r < kParts; ++r) {
+        const F32 a = V::loadu(q + r * q_stride + c);
 #pragma GCC unroll 4
-          for (int j = 0; j < 4; ++j) acc[4 * r + j] = V::fma(a, key[j], acc[4 * r + j]);
-        }
+        for (int j = 0; j < kStreams; ++j) acc[kStreams * r + j] = V::fma(a, key[j], acc[kStreams * r + j]);
       }
-      F32 sum = V::sums(acc);
-      if (c < d) {
-        alignas(64) float s[kLanes];
-        V::store(s, sum);
-        for (; c < d; ++c)
-          for (int i = 0; i < kLanes; ++i) s[i] += q[i / 4 * q_stride + c] * k[i % 4 * stride + c];
-        sum = V::load(s);
-      }
-      V::store_parts(out, out_stride, sum * V::set1(scale));
     }
+    alignas(64) float s[kLanes];
+    V::store(s, V::sums(acc));
+    for (; c < d; ++c)
+      for (int i = 0; i < kLanes; ++i) s[i] += q[i / kStreams * q_stride + c] * k[i % kStreams * apart + c];
+    for (int i = 0; i < kLanes; ++i) out[i / kStreams * out_stride + i % kStreams * out_apart] = s[i] * scale;
   }
 
-  // Keys go in blocks of which two stay in L1: one that the queries pass, and the next one, of which each of the first two passes fetches
-  // a half (a single pass all of it): the hardware does not foresee keys that are read four at a time.
   static void few(const float* q, int64_t q_stride, int64_t rows, const float* k, int64_t stride, int64_t keys, int64_t d, float scale,
                   float* out, int64_t out_stride) {
-    const int64_t fours = rows > 1 ? keys / 4 * 4 : 0, whole = rows / kParts * kParts;
-    const int64_t most = d < 512 ? 2048 / d / 4 * 4 : 4;
-    for (int64_t j = 0; j < fours; j += most) {
-      const int64_t n = fours - j < most ? fours - j : most;
-      const float* next = k + (j + most) * stride;
-      const bool fetches = stride == d && fours - j >= 2 * most;
-      for (int64_t i = 0; i < whole; i += kParts) {
-        const auto pass = fetches && whole == kParts ? parts<kStepLines> : fetches && i < 2 * kParts ? parts<kStepLines / 2> : parts<0>;
-        pass(q + i * q_stride, q_stride, k + j * stride, stride, n, d, scale, out + i * out_stride + j, out_stride, next);
-        next += most * d / 2;
-      }
-    }
+    const int64_t whole = rows / kParts * kParts, each = whole > 0 && rows > 1 ? keys / kStreams : 0, done = kStreams * each;
+    for (int64_t j = 0; j < each; ++j)
+      for (int64_t i = 0; i < whole; i += kParts)
+        parts(q + i * q_stride, q_stride, k + j * stride, each * stride, d, scale, out + i * out_stride + j, out_stride, each);
     for (int64_t i = 0; i < rows; ++i) {
-      const int64_t done = i < whole ? fours : 0;
-      one(q + i * q_stride, k + done * stride, stride, keys - done, d, scale, out + i * out_stride + done);
+      const int64_t first = i < whole ? done : 0;
+      one(q + i * q_stride, k + first * stride, stride, keys - first, d, scale, out + i * out_stride + first);
     }
   }
 
