@@ -29,8 +29,10 @@ export interface NativeScoreOptions {
   /** [batch, heads, queries, dim], as qStrides [batch, head, token] say. */
   q: Float32Array;
   qStrides: Int32Array;
-  /** [batch, kvHeads, keys, dim]; for bounds [batch, kvHeads, keys, 2, dim]. */
+  /** [batch, kvHeads, keys, dim]; for bounds [batch, kvHeads, keys, 2, dim]; channelsFirst: [batch, kvHeads, dim, keys], kStrides to match. */
   k: Float32Array;
+  /** For dot products of one query. */
+  channelsFirst?: boolean;
   kStrides: Int32Array;
   batch: number;
   heads: number;

@@ -6,7 +6,7 @@ import { type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
 import { oneOf, options } from '../validate.js';
 import { type CudaScoreOptions, scoreOnDevice } from './cuda-score.js';
 import { channelsOf, type Heads } from './heads.js';
-import { callOf, checkTiles, common, groups, output, pairOf, type ScoreOptions } from './scoring.js';
+import { type CommonOptions, callOf, checkTiles, common, groups, output, pairOf, type ScoreMemory, type ScoreOptions } from './scoring.js';
 
 export type { ScoreOptions };
 
@@ -40,7 +40,7 @@ function lseOf(lse: ScoreOptions['lse'], length: number): Float32Array {
   throw rangeError('ERR_SK_SHAPE', `expected lse to hold ${length} numbers but received ${data.length}`);
 }
 
-function prepare(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptions) {
+function prepare(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptions, memory?: ScoreMemory) {
   const o = options<ScoreOptions>(scoreOptions, 'options', [...common, 'kind', 'limit', 'causal', 'channels', 'blockSize', 'lse', 'group']);
   const kind = oneOf(o.kind ?? 'dot', 'kind', ['dot', 'softmax', 'minmax', 'max', 'mass']);
   const pair = picked(pairOf(q, k, o.layout, kind === 'minmax'), o.channels, kind);
@@ -48,7 +48,7 @@ function prepare(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptions) {
   const [blockQ, blockK] = checkTiles(o, kind, group);
   const { batch, heads, tokens } = pair.q;
   const outHeads = group === 'none' ? heads : pair.k.heads;
-  const out = output([batch, outHeads, Math.ceil(tokens / blockQ), Math.ceil(pair.k.tokens / blockK)], 'the scores');
+  const out = output([batch, outHeads, Math.ceil(tokens / blockQ), Math.ceil(pair.k.tokens / blockK)], 'the scores', memory);
   const call = {
     ...callOf(pair, kind, o),
     limit: limitsOf(o, tokens, pair.k.tokens),
@@ -111,7 +111,39 @@ async function scoreOnCpu(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptio
  * ```
  */
 export function scoreSync(q: TensorLike, k: TensorLike, scoreOptions: Omit<ScoreOptions, 'signal'> = {}): Tensor {
-  const { call, out } = prepare(q, k, scoreOptions);
+  return scoreInto(undefined, q, k, scoreOptions);
+}
+
+/** @internal {@link scoreSync} into memory for the scores of one call after the other. */
+export function scoreInto(
+  memory: ScoreMemory | undefined,
+  q: TensorLike,
+  k: TensorLike,
+  scoreOptions: Omit<ScoreOptions, 'signal'>,
+): Tensor {
+  const { call, out } = prepare(q, k, scoreOptions, memory);
   guarded(() => native.scoreSync(call));
   return out;
+}
+
+/**
+ * @internal Dot products of one query and keys that lie channel by channel: the first `length` keys of k [batch, kvHeads, dim, capacity].
+ * Short keys are read as a stream for each channel, and nothing is packed.
+ */
+export function scoreChannels(memory: ScoreMemory, q: Heads, k: ChannelKeys, group: (typeof groups)[number], o: CommonOptions): Tensor {
+  const { data, heads, capacity, length } = k;
+  const strides = [heads * q.dim * capacity, q.dim * capacity, capacity];
+  const kStrides = Int32Array.from(strides, (stride, axis) => ([q.batch, heads, q.dim][axis] === 1 ? 0 : stride));
+  const keys: Heads = { data, batch: q.batch, heads, tokens: length, dim: q.dim, strides: kStrides };
+  const out = output([q.batch, group === 'none' ? q.heads : heads, 1, length], 'the scores', memory);
+  const call = { ...callOf({ q, k: keys }, 'dot', o), channelsFirst: true, group: groups.indexOf(group), out: out.data };
+  guarded(() => native.scoreSync(call));
+  return out;
+}
+
+interface ChannelKeys {
+  readonly data: Float32Array;
+  readonly heads: number;
+  readonly capacity: number;
+  readonly length: number;
 }

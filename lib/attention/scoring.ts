@@ -146,11 +146,17 @@ export function callOf({ q, k }: Pair, kind: (typeof kinds)[number], o: CommonOp
   };
 }
 
-export function output(dims: readonly number[], name: string): Tensor {
-  const data = allocate(
-    'float32',
-    dims.reduce((a, b) => a * b, 1),
-    name,
-  );
-  return { type: 'float32', data, dims };
+/** Memory for scores that the next ones may overwrite: of decoding, where new memory takes longer to come than scores. */
+export class ScoreMemory {
+  #data: Float32Array = new Float32Array(0);
+
+  take(length: number, name: string): Float32Array {
+    if (this.#data.length < length) this.#data = allocate('float32', Math.ceil(1.25 * length), name);
+    return this.#data.subarray(0, length);
+  }
+}
+
+export function output(dims: readonly number[], name: string, memory?: ScoreMemory): Tensor {
+  const length = dims.reduce((a, b) => a * b, 1);
+  return { type: 'float32', data: memory?.take(length, name) ?? allocate('float32', length, name), dims };
 }

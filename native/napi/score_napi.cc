@@ -59,7 +59,11 @@ Call decode(const Napi::Object& o) {
   };
   expect(s.heads % s.kv_heads == 0, "heads to be a multiple of kvHeads");
   const StridedSpan q = strided_span(o, "q", s.batch, s.heads, s.queries, s.dim);
-  const StridedSpan k = strided_span(o, "k", s.batch, s.kv_heads, s.keys, call.kind == Kind::kBounds ? 2 * s.dim : s.dim);
+  s.channels_first = o.Get("channelsFirst").ToBoolean();
+  expect(!s.channels_first || (call.kind == Kind::kDot && s.queries == 1), "dot products of one query where channels come first");
+  const StridedSpan k = s.channels_first
+                            ? strided_span(o, "k", s.batch, s.kv_heads, s.dim, s.keys)
+                            : strided_span(o, "k", s.batch, s.kv_heads, s.keys, call.kind == Kind::kBounds ? 2 * s.dim : s.dim);
   s.q = {q.data, q.batch_stride, q.head_stride, q.token_stride};
   s.k = {k.data, k.batch_stride, k.head_stride, k.token_stride};
   expect(call.kind != Kind::kBounds || s.keys <= 1 || k.token_stride == 2 * s.dim, "pages of 2 dim floats one after the other");

@@ -52,8 +52,9 @@ namespace {
 Status dot_of_one(const ScoreOptions& o, const ScoreKernel& kernel, float* out) {
   constexpr int64_t kRangeFloats = 1 << 18, kStepFloats = 4096;
   const int64_t group = o.group_size(), seen = limit_of(o, 0);
-  const int64_t range = round_up(std::max<int64_t>(1, kRangeFloats / o.dim), 4), ranges = ceil_div(o.keys, range);
-  const int64_t step = round_up(std::max<int64_t>(1, kStepFloats / group), 4);  // keys whose scores stay in L1 until the group is reduced
+  const int64_t range = round_up(std::max<int64_t>(1, kRangeFloats / o.dim), kernel.panel_keys), ranges = ceil_div(o.keys, range);
+  // Keys whose scores stay in L1 until the group is reduced.
+  const int64_t step = round_up(std::max<int64_t>(1, kStepFloats / group), kernel.panel_keys);
   const int64_t panel_floats = round_up(strip_scratch(kernel, o.dim), 16);
   return score_tasks(o, o.batch * o.kv_heads * ranges, panel_floats + group * step, [&](int64_t task, float* scratch) {
     float *const panel = scratch, *const scores = scratch + panel_floats;
@@ -61,7 +62,9 @@ Status dot_of_one(const ScoreOptions& o, const ScoreKernel& kernel, float* out) 
     const int64_t first = task % ranges * range, end = std::min(first + range, o.keys), stop = std::clamp(seen, first, end);
     const float *q = sequence(o.q, b, kv_head * group), *k = sequence(o.k, b, kv_head);
     const auto few = [&](int64_t j, int64_t n, float* to, int64_t stride) {
-      strip(kernel, q, o.q.head_stride, group, k + j * o.k.token_stride, o.k.token_stride, n, o.dim, o.scale, to, stride, panel);
+      const int64_t by_key = o.channels_first ? 1 : o.k.token_stride;
+      (o.channels_first ? strip_of_channels : strip)(kernel, q, o.q.head_stride, group, k + j * by_key, o.k.token_stride, n, o.dim, o.scale,
+                                                     to, stride, panel);
     };
     const int64_t rows = o.group == GroupReduce::kNone ? group : 1;
     float* const to = out + sequence_of * rows * o.keys;

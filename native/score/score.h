@@ -26,6 +26,7 @@ enum class GroupReduce : int { kNone = 0, kSum = 1, kMax = 2 };
 
 struct ScoreOptions {
   Strided q, k;
+  bool channels_first = false;  // k is [batch, kv_heads, dim, keys], its token_stride from channel to channel: score_dot of one query only
   int64_t batch = 0, heads = 0, kv_heads = 0, queries = 0, keys = 0, dim = 0;
   float scale = 1;
   const int32_t* limit = nullptr;  // [queries] or null: all keys

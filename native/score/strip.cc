@@ -18,8 +18,17 @@ void strip(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t 
   for (int64_t j = 0; j < keys; j += kernel.panel_keys) {
     const int64_t n = std::min<int64_t>(kernel.panel_keys, keys - j);
     kernel.pack(k + j * k_stride, k_stride, n, d, panel);
-    kernel.tile(q, q_stride, rows, panel, d, scale, out + j, out_stride, n);
+    kernel.tile(q, q_stride, rows, panel, kernel.panel_keys, d, scale, out + j, out_stride, n);
   }
+}
+
+void strip_of_channels(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t rows, const float* k, int64_t channel_stride,
+                       int64_t keys, int64_t d, float scale, float* out, int64_t out_stride, float* panel) {
+  const int64_t width = kernel.panel_keys, whole = keys / width * width, rest = keys - whole;
+  for (int64_t j = 0; j < whole; j += width) kernel.tile(q, q_stride, rows, k + j, channel_stride, d, scale, out + j, out_stride, width);
+  if (rest == 0) return;
+  for (int64_t c = 0; c < d; ++c) std::fill_n(std::copy_n(k + c * channel_stride + whole, rest, panel + c * width), width - rest, 0.0F);
+  kernel.tile(q, q_stride, rows, panel, width, d, scale, out + whole, out_stride, rest);
 }
 
 void softmax_row(const ScoreKernel& kernel, float* x, int64_t n) {

@@ -42,13 +42,13 @@ struct Scores {
   }
 
   template <int kCount>
-  static inline void rows_of(const float* q, int64_t q_stride, const float* panel, int64_t d, float scale, float* out, int64_t out_stride,
-                             int64_t keys) {
+  static inline void rows_of(const float* q, int64_t q_stride, const float* panel, int64_t panel_stride, int64_t d, float scale, float* out,
+                             int64_t out_stride, int64_t keys) {
     F32 acc[kCount][2];
 #pragma GCC unroll 12
     for (int i = 0; i < kCount; ++i) acc[i][0] = acc[i][1] = V::zero();
-    for (int64_t c = 0; c < d; ++c, panel += kPanel) {
-      const F32 k0 = V::load(panel), k1 = V::load(panel + kLanes);
+    for (int64_t c = 0; c < d; ++c, panel += panel_stride) {
+      const F32 k0 = V::loadu(panel), k1 = V::loadu(panel + kLanes);
 #pragma GCC unroll 12
       for (int i = 0; i < kCount; ++i) {
         const F32 a = V::set1(q[i * q_stride + c]);
@@ -73,19 +73,19 @@ struct Scores {
   }
 
   template <int kCount>
-  static void rest(const float* q, int64_t q_stride, int64_t rows, const float* panel, int64_t d, float scale, float* out,
-                   int64_t out_stride, int64_t keys) {
+  static void rest(const float* q, int64_t q_stride, int64_t rows, const float* panel, int64_t panel_stride, int64_t d, float scale,
+                   float* out, int64_t out_stride, int64_t keys) {
     if constexpr (kCount > 0) {
-      if (rows == kCount) return rows_of<kCount>(q, q_stride, panel, d, scale, out, out_stride, keys);
-      rest<kCount - 1>(q, q_stride, rows, panel, d, scale, out, out_stride, keys);
+      if (rows == kCount) return rows_of<kCount>(q, q_stride, panel, panel_stride, d, scale, out, out_stride, keys);
+      rest<kCount - 1>(q, q_stride, rows, panel, panel_stride, d, scale, out, out_stride, keys);
     }
   }
 
-  static void tile(const float* q, int64_t q_stride, int64_t rows, const float* panel, int64_t d, float scale, float* out,
-                   int64_t out_stride, int64_t keys) {
+  static void tile(const float* q, int64_t q_stride, int64_t rows, const float* panel, int64_t panel_stride, int64_t d, float scale,
+                   float* out, int64_t out_stride, int64_t keys) {
     for (; rows >= kRows; rows -= kRows, q += kRows * q_stride, out += kRows * out_stride)
-      rows_of<kRows>(q, q_stride, panel, d, scale, out, out_stride, keys);
-    rest<kRows - 1>(q, q_stride, rows, panel, d, scale, out, out_stride, keys);
+      rows_of<kRows>(q, q_stride, panel, panel_stride, d, scale, out, out_stride, keys);
+    rest<kRows - 1>(q, q_stride, rows, panel, panel_stride, d, scale, out, out_stride, keys);
   }
 
   static constexpr int kStreams = 4;

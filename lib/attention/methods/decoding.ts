@@ -28,7 +28,7 @@ export interface DecodeMethod {
 }
 
 /** One query, checked against the keys appended so far. */
-export function queryOf(q: TensorLike, store: RowStore | undefined): Heads {
+export function queryOf(q: TensorLike, store: Pick<RowStore, 'batch' | 'heads'> | undefined): Heads {
   if (store === undefined) throw rangeError('ERR_SK_SHAPE', 'expected append() before a query');
   const query = headsOf(q, 'q', 'BHSD');
   if (query.tokens === 1 && query.batch === store.batch && query.heads % store.heads === 0) return query;

@@ -1,8 +1,9 @@
 import { rangeError } from '../../errors.js';
 import { type TensorLike, typedArray } from '../../tensor.js';
 import { integer, options } from '../../validate.js';
-import { headsOf } from '../heads.js';
-import { scoreSync } from '../score.js';
+import { type Heads, headsOf } from '../heads.js';
+import { scoreChannels } from '../score.js';
+import { ScoreMemory } from '../scoring.js';
 import { selectSync } from '../select.js';
 import { type DecodeMethod, type DecodeOptions, decodeKeys, decodeWith, queryOf, queryPattern } from './decoding.js';
 import { passedTo } from './shape.js';
@@ -39,50 +40,45 @@ export function doubleSparsity(sparsityOptions: DoubleSparsityOptions): DecodeMe
   const o = options<DoubleSparsityOptions>(sparsityOptions, 'options', [...decodeKeys, 'channels', 'budget', 'perGroup']);
   const channels = typedArray(o.channels, 'int32', 'channels');
   const topK = integer(o.budget, 'budget', 1, 2 ** 31 - 1);
-  let store: RowStore | undefined;
+  let store: RowStore | undefined; // the chosen channels of every key: a row for each channel, of one number a token
+  let kvHeads = 0;
+  const memory = new ScoreMemory();
 
-  /** The chosen channels of every token. */
-  const labels = (x: Float32Array, rows: number, dim: number, head: (row: number) => number, to: (row: number) => Float32Array) => {
-    const r = (store as RowStore).width;
-    for (let row = 0; row < rows; row++) {
-      const target = to(row);
-      for (let c = 0; c < r; c++) target[c] = x[row * dim + (channels[head(row) * r + c] as number)] as number;
-    }
-  };
   const append = (k: TensorLike) => {
     const x = headsOf(k, 'k', 'BHSD');
     if (channels.length % x.heads !== 0 || channels.some((c) => c < 0 || c >= x.dim)) {
       throw rangeError('ERR_SK_SHAPE', `expected channels [${x.heads}, r] from 0 to ${x.dim - 1}`);
     }
-    store ??= new RowStore(x.batch, x.heads, channels.length / x.heads);
-    if (store.batch !== x.batch || store.heads !== x.heads)
-      throw rangeError('ERR_SK_SHAPE', `expected k as before but received [${k.dims}]`);
+    store ??= new RowStore(x.batch, channels.length, 1);
+    kvHeads ||= x.heads;
+    if (store.batch !== x.batch || kvHeads !== x.heads) throw rangeError('ERR_SK_SHAPE', `expected k as before but received [${k.dims}]`);
     store.reserve(store.length + x.tokens);
-    const { length } = store;
-    const at = (row: number) => (store as RowStore).row(Math.floor(row / x.tokens), length + (row % x.tokens));
-    labels(x.data, x.batch * x.heads * x.tokens, x.dim, (row) => Math.floor(row / x.tokens) % x.heads, at);
+    const { data, capacity, length } = store;
+    for (let row = 0; row < x.batch * channels.length; row++) {
+      const [b, c] = [Math.floor(row / channels.length), row % channels.length];
+      const sequence = b * x.heads + Math.floor((c * x.heads) / channels.length);
+      const from = sequence * x.tokens * x.dim + (channels[c] as number);
+      for (let t = 0; t < x.tokens; t++) data[row * capacity + length + t] = x.data[from + t * x.dim] as number;
+    }
     store.length += x.tokens;
   };
+  /** The chosen channels of the queries. */
+  const labelsOf = (q: Heads): Heads => {
+    const r = channels.length / kvHeads;
+    const data = new Float32Array(q.batch * q.heads * r);
+    for (let i = 0; i < data.length; i++) {
+      const row = Math.floor(i / r);
+      const kvHead = Math.floor(((row % q.heads) * kvHeads) / q.heads);
+      data[i] = q.data[row * q.dim + (channels[kvHead * r + (i % r)] as number)] as number;
+    }
+    return headsOf({ data, dims: [q.batch, q.heads, 1, r] }, 'q', 'BHSD');
+  };
   const pattern: DecodeMethod['pattern'] = (q) => {
-    const query = queryOf(q, store);
-    const { batch, heads, capacity, data, length, width } = store as RowStore;
-    const label = new Float32Array(batch * query.heads * width);
-    const group = query.heads / heads;
-    const rows = batch * query.heads;
-    labels(
-      query.data,
-      rows,
-      query.dim,
-      (row) => Math.floor((row % query.heads) / group),
-      (row) => label.subarray(row * width, (row + 1) * width),
-    );
-    const limit = Int32Array.of(length);
-    const scores = scoreSync(
-      { data: label, dims: [batch, query.heads, 1, width] },
-      { data, dims: [batch, heads, capacity, width] },
-      { scale: 1, limit, group: o.perGroup ? 'max' : 'none', ...passedTo(o) },
-    );
-    return queryPattern(query, length, selectSync(scores, { topK, limit, ...passedTo(o) }), 64, o.perGroup ? heads : false, 'columns');
+    const query = queryOf(q, store && { batch: store.batch, heads: kvHeads });
+    const { capacity, data, length } = store as RowStore;
+    const keys = { data, heads: kvHeads, capacity, length };
+    const scores = scoreChannels(memory, labelsOf(query), keys, o.perGroup ? 'max' : 'none', { scale: 1, ...passedTo(o) });
+    return queryPattern(query, length, selectSync(scores, { topK, ...passedTo(o) }), 64, o.perGroup ? kvHeads : false, 'columns');
   };
   return {
     get length() {

@@ -1,5 +1,6 @@
 import { integer, options } from '../../validate.js';
-import { scoreSync } from '../score.js';
+import { scoreInto } from '../score.js';
+import { ScoreMemory } from '../scoring.js';
 import { selectSync } from '../select.js';
 import { type DecodeMethod, type DecodeOptions, decodeKeys, decodeWith, PageStore, queryOf, queryPattern } from './decoding.js';
 import { passedTo } from './shape.js';
@@ -41,12 +42,13 @@ export function quest(questOptions: QuestOptions = {}): DecodeMethod {
     Math.ceil(integer(o.budget ?? 1024, 'budget', 1, 2 ** 31 - 1) / page),
   );
   const store = new PageStore(page, 'minmax');
+  const memory = new ScoreMemory();
   const pattern: DecodeMethod['pattern'] = (q) => {
     const query = queryOf(q, store.rows);
     const { batch, heads, capacity, data, length } = store.rows as NonNullable<typeof store.rows>;
     const limit = Int32Array.of(length);
     const summaries = { data, dims: [batch, heads, capacity, 2, query.dim] };
-    const scores = scoreSync(q, summaries, { kind: 'minmax', scale: 1, limit, group: o.perGroup ? 'max' : 'none', ...passedTo(o) });
+    const scores = scoreInto(memory, q, summaries, { kind: 'minmax', scale: 1, limit, group: o.perGroup ? 'max' : 'none', ...passedTo(o) });
     const lists = selectSync(scores, { topK: pages, limit, force: { local: 1 }, ...passedTo(o) });
     return queryPattern(query, store.tokens, lists, page, o.perGroup ? heads : false, 'tiles');
   };
