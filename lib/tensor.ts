@@ -189,6 +189,16 @@ export function allocate<D extends DType>(type: D, length: number, name: string)
   }
 }
 
+/**
+ * So many zeros from the start of a cache line on: for what kernels stream again and again. Half of all vectors of 32 bytes would cross lines
+ * otherwise, and each of these is two loads.
+ */
+export function allocateLines(length: number, name: string): Float32Array {
+  const room = allocate('float32', length + 15, name);
+  const first = ((64 - native.lineOffset(room)) % 64) / 4;
+  return room.subarray(first, first + length);
+}
+
 /** True where two arrays share bytes. */
 export function overlaps(a: ArrayBufferView, b: ArrayBufferView): boolean {
   return a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength;

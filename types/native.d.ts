@@ -196,4 +196,6 @@ export interface NativeAddon extends NativeAttention, NativeCompanions, NativeCo
   physicalParallelism(): number;
   /** Before anything is written to a large new array: its memory may come in huge pages. */
   adviseHugePages(array: ArrayBufferView): void;
+  /** Bytes from the start of a cache line of 64 to that of the array. */
+  lineOffset(array: ArrayBufferView): number;
 }

@@ -2,6 +2,7 @@
 
 #include "../core/cpu.h"
 #include "../core/huge_pages.h"
+#include "../core/memory.h"
 #include "../core/parallel.h"
 #include "args.h"
 #include "cancel.h"
@@ -31,6 +32,11 @@ void advise_pages(const Napi::CallbackInfo& info) {
   advise_huge_pages(memory.data, memory.bytes);
 }
 
+// lineOffset(array): bytes from the start of a cache line to that of the array
+Napi::Value line_offset(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(reinterpret_cast<uintptr_t>(bytes_of(info[0], "array").data) % kAlignment));
+}
+
 }  // namespace
 
 Addon::Addon(Napi::Env env, Napi::Object exports) {
@@ -44,6 +50,7 @@ Addon::Addon(Napi::Env env, Napi::Object exports) {
                            InstanceMethod("physicalParallelism", &Addon::physical),
                        });
   exports.Set("adviseHugePages", Napi::Function::New(env, advise_pages, "adviseHugePages"));
+  exports.Set("lineOffset", Napi::Function::New(env, line_offset, "lineOffset"));
   for (const Verb* verb : kVerbs) verb->define(env, exports);
 }
 

@@ -1,6 +1,7 @@
 /** The raw addon trusts nobody either: what lib/ checks for meaning, native/napi checks again for memory safety. */
 import { expect, test } from 'vitest';
 import { native } from '../../lib/native.js';
+import { allocateLines } from '../../lib/tensor.js';
 import type { NativeSpmmOptions } from '../../types/native.js';
 
 const options: NativeSpmmOptions = {
@@ -120,4 +121,15 @@ test('methods refuse a foreign receiver', () => {
 
 test('the constructor needs new', () => {
   expect(() => (native.SpmmPlan as unknown as (o: object) => void)(options)).toThrow();
+});
+
+test('arrays say where in a cache line they begin, and rows of summaries begin with one', () => {
+  const array = new Float32Array(64);
+  const offset = native.lineOffset(array);
+  expect(offset % 4).toBe(0);
+  for (const i of [1, 7, 16]) expect(native.lineOffset(array.subarray(i))).toBe((offset + 4 * i) % 64);
+  for (const length of [1, 100, 3_000_000]) {
+    const lines = allocateLines(length, 'the numbers');
+    expect([lines.length, native.lineOffset(lines)]).toEqual([length, 0]);
+  }
 });

@@ -1,4 +1,4 @@
-import { allocate } from '../../tensor.js';
+import { allocateLines } from '../../tensor.js';
 
 /** Rows per head that grow as tokens come: summaries of keys that decoding keeps beside the cache. */
 export class RowStore {
@@ -15,7 +15,7 @@ export class RowStore {
     this.batch = batch;
     this.heads = heads;
     this.width = width;
-    this.#data = allocate('float32', batch * heads * this.#capacity * width, 'the summaries');
+    this.#data = allocateLines(batch * heads * this.#capacity * width, 'the summaries');
   }
 
   /** [batch, heads, capacity, width]: rows from `length` on mean nothing. */
@@ -37,7 +37,7 @@ export class RowStore {
   reserve(rows: number): void {
     if (rows <= this.#capacity) return;
     const capacity = Math.max(rows, 2 * this.#capacity);
-    const larger = allocate('float32', this.batch * this.heads * capacity * this.width, 'the summaries');
+    const larger = allocateLines(this.batch * this.heads * capacity * this.width, 'the summaries');
     for (let s = 0; s < this.batch * this.heads; s++) {
       const from = s * this.#capacity * this.width;
       larger.set(this.#data.subarray(from, from + this.length * this.width), s * capacity * this.width);
