@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { NativeCancelToken, NativeSpmmPlan } from '../../types/native.js';
 import { cancellable, guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
@@ -25,6 +26,16 @@ export type RunSyncOptions = Pick<RunOptions, 'out' | 'residual'>;
 /** Most that one native run covers: what the event loop packs at a time. Shorter slices would read the weight too often. */
 const sliceBytes = 8 << 20;
 const sliceTokens = 1024;
+
+/**
+ * Of the packed weight, times tokens: so few take some microseconds. Handing them to another thread and back would take 15 to 100, by which
+ * cores are asleep, so they are computed at once, and the event loop gets its turn before the promise settles.
+ */
+const briefBytes = 32 << 10;
+
+function runAtOnce(plan: NativeSpmmPlan, { input, tokens, output, residual }: RunOperands): void {
+  guarded(() => plan.runSync(input.data, dtypeNumber(input.type), tokens, output.data, dtypeNumber(output.type), residual));
+}
 
 /**
  * A sparse linear layer: checked, packed, with its kernel chosen. Immutable; any number of runs may be under way at once. Made by
@@ -70,8 +81,9 @@ export class Plan {
   }
 
   /**
-   * `y = activation(x Wᵀ + b)` off the event loop. x is packed in slices while the run goes on, so it must not change until the promise
-   * settles; transferring its buffer away meanwhile is an error, not a crash.
+   * `y = activation(x Wᵀ + b)` off the event loop (but for runs of a few microseconds, which handing over would take longer than). x is
+   * packed in slices while the run goes on, so it must not change until the promise settles; transferring its buffer away meanwhile is an
+   * error, not a crash.
    *
    * @param x - float32, float16 or bfloat16 [..., in], or a bare Float32Array of tokens x in
    * @returns [..., out] of the type of x (or of `out`)
@@ -90,7 +102,12 @@ export class Plan {
     return cancellable(signal, (token) =>
       this.#handle.use(async (native) => {
         const operands = runOperands(x, out, residual, this.inFeatures, this.outFeatures);
-        await this.#runSlices(native, operands, out === undefined, token);
+        if (operands.tokens * native.bytes > briefBytes) {
+          await this.#runSlices(native, operands, out === undefined, token);
+        } else {
+          runAtOnce(native, operands);
+          await setImmediate();
+        }
         return operands.output as OutputOf<X>;
       }),
     );
@@ -129,10 +146,9 @@ export class Plan {
    */
   runSync<X extends TensorLike | Float32Array>(x: X, runOptions: RunSyncOptions = {}): OutputOf<X> {
     const { out, residual } = options<RunSyncOptions>(runOptions, 'options', ['out', 'residual']);
-    const { input, tokens, output, residual: added } = runOperands(x, out, residual, this.inFeatures, this.outFeatures);
-    const live = this.#handle.live();
-    guarded(() => live.runSync(input.data, dtypeNumber(input.type), tokens, output.data, dtypeNumber(output.type), added));
-    return output as OutputOf<X>;
+    const operands = runOperands(x, out, residual, this.inFeatures, this.outFeatures);
+    runAtOnce(this.#handle.live(), operands);
+    return operands.output as OutputOf<X>;
   }
 
   /** The pruned weight as the plan holds it, rounded or quantised, float32 [out, in]; with a gate [2 out, in], its rows last. */

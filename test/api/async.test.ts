@@ -43,6 +43,18 @@ function transferAway(array: Float32Array): void {
   globalThis.gc?.();
 }
 
+test('brief runs let the event loop turn', async () => {
+  const brief = nm.plan({ weight: { data: Float32Array.of(1, 0, 2, 0), dims: [1, 4] }, pattern: '2:4' });
+  let turns = 0;
+  let next = setImmediate(function turn() {
+    turns++;
+    next = setImmediate(turn);
+  });
+  for (let i = 0; i < 100; i++) expect([...(await brief.run(Float32Array.of(i, 1, 1, 1))).data]).toEqual([i + 2]);
+  clearImmediate(next);
+  expect(turns).toBeGreaterThan(90);
+});
+
 test('a two-second job never stalls the event loop for 50 ms', async () => {
   const big = nm.plan({ weight: wide, pattern: '2:4', threads: 1 });
   const x = new Float32Array(256 * 4096).fill(1);
