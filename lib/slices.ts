@@ -1,6 +1,11 @@
 /** Work on many numbers that lets other turns of the event loop come in between. */
 import { setImmediate } from 'node:timers/promises';
 
+/** When the event loop has had a turn. */
+export function nextTurn(): Promise<void> {
+  return setImmediate();
+}
+
 /** Numbers of one slice: about a millisecond's work. */
 const sliceLength = 1 << 17;
 
@@ -13,7 +18,7 @@ export function* slices(length: number, unit: number): Generator<readonly [first
 /** Calls work(first, end) for slices of [0, length), a turn of the event loop each. */
 export async function inSlices(length: number, unit: number, work: (first: number, end: number) => void): Promise<void> {
   for (const [first, end] of slices(length, unit)) {
-    if (first > 0) await setImmediate();
+    if (first > 0) await nextTurn();
     work(first, end);
   }
 }
@@ -34,6 +39,6 @@ export async function inTurns<R>(steps: Steps<R>): Promise<R> {
   for (;;) {
     const step = steps.next();
     if (step.done) return step.value;
-    await setImmediate();
+    await nextTurn();
   }
 }

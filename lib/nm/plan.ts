@@ -1,7 +1,7 @@
-import { setImmediate } from 'node:timers/promises';
 import type { NativeCancelToken, NativeSpmmPlan } from '../../types/native.js';
 import { cancellable, guarded, NativeHandle } from '../handle.js';
 import { native } from '../native.js';
+import { nextTurn } from '../slices.js';
 import { allocate, type Tensor, type TensorLike, typedArray } from '../tensor.js';
 import { options } from '../validate.js';
 import { CudaPlan } from './cuda-plan.js';
@@ -106,7 +106,7 @@ export class Plan {
           await this.#runSlices(native, operands, out === undefined, token);
         } else {
           runAtOnce(native, operands);
-          await setImmediate();
+          await nextTurn();
         }
         return operands.output as OutputOf<X>;
       }),
