@@ -4,8 +4,8 @@ import { integer, oneOf } from './validate.js';
 
 /**
  * Instruction sets that kernels are written for. `avx512vnni` and `avx2vnni` are `avx512` and `avx2` with instructions for int8 weights times
- * int8 activations (AVX-512 VNNI, AVX-VNNI); plans of anything else run the kernels of `avx512` and `avx2` there. `scalar16` is the AVX-512 code on portable 16-lane vectors: slow, never chosen by
- * itself, there to test that code on machines without AVX-512.
+ * int8 activations (AVX-512 VNNI, AVX-VNNI); plans of anything else run the kernels of `avx512` and `avx2` there. `scalar16` is the
+ * AVX-512 code on portable 16-lane vectors: slow, never chosen by itself, there to test that code on machines without AVX-512.
  */
 export type Isa = 'avx512vnni' | 'avx512' | 'avx2vnni' | 'avx2' | 'scalar' | 'scalar16';
 

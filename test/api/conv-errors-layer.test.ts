@@ -1,9 +1,10 @@
 /** Bad input to layers and their runs: the last valid value and the first invalid one; a named error, never a crash. */
 import { conv, SparseKernelsError } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
-import { detached, expectErrors, features, layer, layerOf, make, map, mapOf, type Row, raw, x } from './conv-errors-input.js';
+import { type ErrorRow, expectErrors } from '../support/errors.js';
+import { detached, features, layer, layerOf, make, map, mapOf, raw, x } from './conv-errors-input.js';
 
-const rows: Row[] = [
+const rows: ErrorRow[] = [
   // layer
   [
     'a weight without kernel axes',
@@ -62,7 +63,7 @@ const rows: Row[] = [
   ['detached features', () => layer.runSync(raw({ features: detached(new Float32Array(6)) }), map), TypeError, 'ERR_SK_BUFFER', /detached/],
 ];
 
-expectErrors(rows);
+expectErrors(rows, 'conv-errors');
 
 test('out that overlaps x', () => {
   const memory = new Float32Array(6 + 12);

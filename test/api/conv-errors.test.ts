@@ -1,8 +1,9 @@
 /** Bad input to sparse tensors and maps: the last valid value and the first invalid one; a named error, never a crash. */
 import { conv, SparseKernelsError } from 'sparse-kernels';
-import { coords, detached, expectErrors, features, make, map, mapOf, type Row, raw, x } from './conv-errors-input.js';
+import { type ErrorRow, expectErrors } from '../support/errors.js';
+import { coords, detached, features, make, map, mapOf, raw, x } from './conv-errors-input.js';
 
-const rows: Row[] = [
+const rows: ErrorRow[] = [
   // coordinates
   [
     'a negative coordinate',
@@ -184,4 +185,4 @@ const rows: Row[] = [
   ['no tensor', () => conv.map({} as never, { kernelSize: 3 }), TypeError, 'ERR_SK_TYPE', /sparse tensor/],
 ];
 
-expectErrors(rows);
+expectErrors(rows, 'conv-errors');

@@ -1,14 +1,12 @@
 /** Bad input: a named error with a stable code, what was expected and what came; never a crash or a wrong answer. */
-import { cpu, type ErrorCode, type Isa, nm, SparseKernelsError, setNumThreads } from 'sparse-kernels';
+import { cpu, type Isa, nm, SparseKernelsError, setNumThreads } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
+import { type ErrorRow, expectErrors } from '../support/errors.js';
 
 const weight = { data: Float32Array.of(1, 0, 2, 0, 0, 3, 0, 4), dims: [2, 4] };
 const plan = nm.plan({ weight, pattern: '2:4' });
 const x = new Float32Array(8);
 const tensor = (data: unknown, dims: unknown, type?: string) => ({ data, dims, type }) as never;
-
-type ErrorClass = typeof TypeError | typeof RangeError | typeof SparseKernelsError;
-type Row = [what: string, call: () => unknown, type: ErrorClass, code: ErrorCode, message: RegExp];
 
 function detached(length: number): Float32Array {
   const array = new Float32Array(length);
@@ -20,7 +18,7 @@ function resizable(length: number): Float32Array {
   return new Float32Array(new ArrayBuffer(length * 4, { maxByteLength: length * 8 }));
 }
 
-const rows: Row[] = [
+const rows: ErrorRow[] = [
   // the tensor arguments
   [
     'x of the wrong inner size',
@@ -131,7 +129,13 @@ const rows: Row[] = [
   ['unknown isa', () => nm.plan({ weight, pattern: '2:4', isa: 'sse2' as never }), RangeError, 'ERR_SK_OPTION', /avx2.*'sse2'/],
   ['misspelt plan option', () => nm.plan({ weight, pattern: '2:4', patern: '2:4' } as never), RangeError, 'ERR_SK_OPTION', /'patern'/],
   ...['2:5', '0:4', '4:4', '5:4', '2:64', '32:32', '2-4', '', ' 2:4', '2:4 ', '1e0:4', '02:4'].map(
-    (pattern): Row => [`pattern '${pattern}'`, () => nm.plan({ weight, pattern: pattern as never }), RangeError, 'ERR_SK_PATTERN', /N:M/],
+    (pattern): ErrorRow => [
+      `pattern '${pattern}'`,
+      () => nm.plan({ weight, pattern: pattern as never }),
+      RangeError,
+      'ERR_SK_PATTERN',
+      /N:M/,
+    ],
   ),
   ['rows with zeros anywhere', () => nm.plan({ weight, pattern: 'unstructured', rows: 4 }), RangeError, 'ERR_SK_OPTION', /rows.*N:M/],
   ['no rows', () => nm.plan({ weight, pattern: '2:4', rows: 0 }), RangeError, 'ERR_SK_OPTION', /rows.*0/],
@@ -148,17 +152,7 @@ const rows: Row[] = [
   ['half a thread', () => setNumThreads(1.5), RangeError, 'ERR_SK_OPTION', /1\.5/],
 ];
 
-test.each(rows)('%s', (_, call, type, code, message) => {
-  let error: unknown;
-  try {
-    call();
-  } catch (e) {
-    error = e;
-  }
-  expect(error).toBeInstanceOf(type);
-  expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
-  expect((error as Error).stack).toContain('errors.test.ts'); // the caller's stack
-});
+expectErrors(rows, 'errors.test.ts');
 
 test('last valid values right beside the first invalid ones', () => {
   expect(nm.plan({ weight, pattern: '2:4', threads: 1024, tokens: 2 ** 31 }).runSync(x).dims).toEqual([2, 2]);
