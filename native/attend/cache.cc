@@ -58,11 +58,15 @@ KvCache::KvCache(const KvShape& shape)
     : shape_(shape),
       pool_(
           std::make_shared<KvPool>(static_cast<size_t>(2 * shape.plane_bytes()), static_cast<size_t>(shape.capacity / shape.page_tokens))),
-      held_(std::make_shared<int64_t>(0)) {}
+      held_(std::make_shared<int64_t>(0)),
+      now_(std::make_shared<Snapshot>()) {}
 
-KvCache::KvCache(const KvCache& other)
-    : shape_(other.shape_), length_(other.length_), pool_(other.pool_), held_(other.held_), pages_(other.pages_) {
-  for (const auto& page : pages_) hold(page.get());
+KvCache::KvCache(const KvCache& other) : shape_(other.shape_), pool_(other.pool_), held_(other.held_), now_(other.now_) {
+  for (const auto& page : now_->pages) hold(page.get());
+}
+
+KvCache::~KvCache() {
+  for (const auto& page : now_->pages) drop(page.get());
 }
 
 void KvCache::hold(Page* page) {
@@ -73,39 +77,47 @@ void KvCache::drop(Page* page) {
   if (--page->holders == 0) --*held_;
 }
 
-size_t KvCache::bytes() const { return static_cast<size_t>(2 * shape_.plane_bytes()) * pages_.size(); }
+size_t KvCache::bytes() const { return static_cast<size_t>(2 * shape_.plane_bytes()) * now_->pages.size(); }
+
+KvCache::Snapshot& KvCache::now_for_writing() {
+  if (now_.use_count() > 1) now_ = std::make_shared<Snapshot>(*now_);
+  return *now_;
+}
 
 // A page that nobody else sees: new, or a copy of a shared one.
-Status KvCache::page_for_writing(int64_t index, Page** page) {
+Status KvCache::page_for_writing(int64_t index, char** data) {
+  Snapshot& now = now_for_writing();
   const size_t i = static_cast<size_t>(index), bytes = static_cast<size_t>(2 * shape_.plane_bytes());
-  if (i < pages_.size() && pages_[i].use_count() == 1) return *page = pages_[i].get(), Status();
-  const bool exists = i < pages_.size();
-  const int64_t given_back = exists && pages_[i]->holders == 1 ? 1 : 0;  // to a snapshot
+  const bool exists = i < now.pages.size();
+  if (exists && now.pages[i].use_count() == 1) return *data = now.pages[i]->data, Status();
+  const int64_t given_back = exists && now.pages[i]->holders == 1 ? 1 : 0;  // to a snapshot
   if (*held_ - given_back >= shape_.capacity / shape_.page_tokens)
     return Status(Code::kCapacity, "the cache and its forks hold all of their " + std::to_string(shape_.capacity) + " tokens");
   auto fresh = std::make_shared<Page>(pool_);
   if (fresh->data == nullptr) return Status(Code::kMemory, "no memory for a page of the cache");
-  if (exists) {
-    std::memcpy(fresh->data, pages_[i]->data, bytes);
-    drop(pages_[i].get());
-    pages_[i] = std::move(fresh);
-  } else {
-    pages_.push_back(std::move(fresh));
+  *data = fresh->data;
+  hold(fresh.get());
+  if (!exists) {
+    now.data.push_back(fresh->data);
+    now.pages.push_back(std::move(fresh));
+    return Status();
   }
-  hold(pages_[i].get());
-  *page = pages_[i].get();
+  std::memcpy(fresh->data, now.pages[i]->data, bytes);
+  drop(now.pages[i].get());
+  now.data[i] = fresh->data;
+  now.pages[i] = std::move(fresh);
   return Status();
 }
 
 Status KvCache::append(const void* k, const void* v, int64_t tokens, bool tokens_outside) {
-  const int64_t row = shape_.head_dim * shape_.element_bytes, before = length_;
+  const int64_t row = shape_.head_dim * shape_.element_bytes, before = length();
   for (int64_t done = 0; done < tokens;) {
-    const int64_t at = length_ % shape_.page_tokens, count = std::min(tokens - done, shape_.page_tokens - at);
-    Page* page = nullptr;
-    if (const Status status = page_for_writing(length_ / shape_.page_tokens, &page); !status.ok()) return truncate(before), status;
+    const int64_t at = length() % shape_.page_tokens, count = std::min(tokens - done, shape_.page_tokens - at);
+    char* page = nullptr;
+    if (const Status status = page_for_writing(length() / shape_.page_tokens, &page); !status.ok()) return truncate(before), status;
     for (const auto& [from, plane] : {std::pair{k, int64_t{0}}, {v, shape_.plane_bytes()}})
       for (int64_t h = 0; h < shape_.kv_heads; ++h) {
-        char* to = page->data + plane + (h * shape_.page_tokens + at) * row;
+        char* to = page + plane + (h * shape_.page_tokens + at) * row;
         const char* source = static_cast<const char*>(from);
         if (!tokens_outside) {
           std::memcpy(to, source + (h * tokens + done) * row, static_cast<size_t>(count * row));
@@ -115,38 +127,30 @@ Status KvCache::append(const void* k, const void* v, int64_t tokens, bool tokens
           std::memcpy(to + t * row, source + ((done + t) * shape_.kv_heads + h) * row, static_cast<size_t>(row));
       }
     done += count;
-    length_ += count;
+    now_->length += count;
   }
   return Status();
 }
 
 void KvCache::truncate(int64_t length) {
-  length_ = length;
-  for (const size_t kept = static_cast<size_t>(ceil_div(length, shape_.page_tokens)); pages_.size() > kept; pages_.pop_back())
-    drop(pages_.back().get());
+  Snapshot& now = now_for_writing();
+  now.length = length;
+  for (const size_t kept = static_cast<size_t>(ceil_div(length, shape_.page_tokens)); now.pages.size() > kept; now.pages.pop_back())
+    drop(now.pages.back().get());
+  now.data.resize(now.pages.size());
 }
 
 void KvCache::read(int64_t begin, int64_t tokens, void* k, void* v) const {
   const int64_t row = shape_.head_dim * shape_.element_bytes;
   for (int64_t done = 0; done < tokens;) {
     const int64_t token = begin + done, at = token % shape_.page_tokens, count = std::min(tokens - done, shape_.page_tokens - at);
-    const char* page = pages_[static_cast<size_t>(token / shape_.page_tokens)]->data;
+    const char* page = now_->pages[static_cast<size_t>(token / shape_.page_tokens)]->data;
     for (const auto& [to, plane] : {std::pair{k, int64_t{0}}, {v, shape_.plane_bytes()}})
       for (int64_t h = 0; h < shape_.kv_heads; ++h)
         std::memcpy(static_cast<char*>(to) + (h * tokens + done) * row, page + plane + (h * shape_.page_tokens + at) * row,
                     static_cast<size_t>(count * row));
     done += count;
   }
-}
-
-std::shared_ptr<const KvCache::Snapshot> KvCache::snapshot() const {
-  auto snapshot = std::make_shared<Snapshot>();
-  for (const auto& page : pages_) {
-    snapshot->pages.push_back(page);
-    snapshot->data.push_back(page->data);
-  }
-  snapshot->length = length_;
-  return snapshot;
 }
 
 }  // namespace sk

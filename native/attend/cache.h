@@ -2,8 +2,8 @@
 //
 //   page: [keys, values][kv_heads][page_tokens][head_dim]
 //
-// Not for use by several threads at once, but a snapshot may be read while the cache changes: whoever writes to a page that somebody else
-// holds writes to a copy.
+// Not for use by several threads at once, but a snapshot may be read while the cache changes: whoever writes to a page, or to the list of
+// pages, that somebody else holds writes to a copy.
 #pragma once
 
 #include <cstdint>
@@ -32,19 +32,19 @@ class KvCache {
   struct Page;
   // The pages of a sequence, alive as long as the snapshot.
   struct Snapshot {
-    std::vector<std::shared_ptr<const Page>> pages;
+    std::vector<std::shared_ptr<Page>> pages;
     std::vector<const void*> data;
-    int64_t length;
+    int64_t length = 0;
   };
 
   explicit KvCache(const KvShape& shape);
   KvCache(const KvCache& other);  // a fork
   KvCache& operator=(const KvCache&) = delete;
-  ~KvCache() { truncate(0); }
+  ~KvCache();
 
   const KvShape& shape() const { return shape_; }
-  int64_t length() const { return length_; }
-  int64_t pages() const { return static_cast<int64_t>(pages_.size()); }
+  int64_t length() const { return now_->length; }
+  int64_t pages() const { return static_cast<int64_t>(now_->pages.size()); }
   size_t bytes() const;  // of the pages that it holds, shared ones included
 
   // Appends tokens: k and v [kv_heads, tokens, head_dim], or [tokens, kv_heads, head_dim] where tokens_outside. All or nothing.
@@ -53,18 +53,19 @@ class KvCache {
   void truncate(int64_t length);
   // Copies tokens [begin, begin + tokens) to k and v [kv_heads, tokens, head_dim].
   void read(int64_t begin, int64_t tokens, void* k, void* v) const;
-  std::shared_ptr<const Snapshot> snapshot() const;
+  // What the cache holds now; it costs nothing, however many pages there are.
+  std::shared_ptr<const Snapshot> snapshot() const { return now_; }
 
  private:
-  Status page_for_writing(int64_t index, Page** page);
+  Snapshot& now_for_writing();
+  Status page_for_writing(int64_t index, char** page);
   void hold(Page* page);
   void drop(Page* page);
 
   KvShape shape_;
-  int64_t length_ = 0;
   std::shared_ptr<KvPool> pool_;
   std::shared_ptr<int64_t> held_;  // pages of this cache and its forks; what only a snapshot keeps alive does not count
-  std::vector<std::shared_ptr<Page>> pages_;
+  std::shared_ptr<Snapshot> now_;  // shared with snapshots and forks until somebody writes
 };
 
 }  // namespace sk
