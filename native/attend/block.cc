@@ -14,7 +14,8 @@ void attend_task(const AttendRun& run, const AttendTask& task, int64_t b, float*
   BlockState state(run, task, b, scratch, kAttendRows, scratch + block_floats(run.o, kAttendRows));
   const auto take = [&](const AttendKeys& keys) { state.fold(keys); };
   Chunks chunks(run, b, state.kv_head(), state.first_seen(), state.last_seen(), take);
-  add_part(run.lists, task, chunks);
+  add_tiles(run.lists, task, chunks);
+  add_columns(run.lists, task, chunks);
   chunks.flush();
   state.end(partial);
 }

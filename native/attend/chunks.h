@@ -9,27 +9,38 @@
 
 namespace sk {
 
-// The keys of a task's part, counted through the tiles, full tiles and columns of its row of lists, to chunks.add(); every tile counts in
-// full.
+// The keys of a task's part, counted through the tiles, full tiles and columns of its row of lists; every tile counts in full.
+struct KeyRange {
+  int64_t from, to;
+};
+inline KeyRange part_of(const KeyLists& lists, const AttendTask& task) {
+  const int64_t keys = lists.length(task.row);
+  return {keys * task.part / task.parts, keys * (task.part + 1) / task.parts};
+}
+
+// Those of the part's keys that are in tiles to chunks.add().
 template <class Chunks>
-void add_part(const KeyLists& lists, const AttendTask& task, Chunks& chunks) {
-  const int64_t row = task.row, keys = lists.length(row);
-  const int64_t from = keys * task.part / task.parts, to = keys * (task.part + 1) / task.parts;
+void add_tiles(const KeyLists& lists, const AttendTask& task, Chunks& chunks) {
+  const auto [from, to] = part_of(lists, task);
   int64_t base = 0;  // of the list in work
   for (const Lists* list : {&lists.tiles, &lists.full_tiles}) {
-    const int64_t size = lists.tile_keys, end = std::min(to - base, list->count(row) * size);
+    const int64_t size = lists.tile_keys, end = std::min(to - base, list->count(task.row) * size);
     for (int64_t at = std::max<int64_t>(from - base, 0); at < end;) {
-      const int64_t next = std::min(end, (at / size + 1) * size), first = list->row(row)[at / size] * lists.id_keys;
+      const int64_t next = std::min(end, (at / size + 1) * size), first = list->row(task.row)[at / size] * lists.id_keys;
       chunks.add(first + at % size, first + at % size + next - at, list == &lists.tiles);
       at = next;
     }
-    base += list->count(row) * size;
+    base += list->count(task.row) * size;
   }
-  const int64_t end = std::min(to - base, lists.columns.count(row));
-  for (int64_t at = std::max<int64_t>(from - base, 0); at < end; ++at) {
-    const int64_t token = lists.columns.row(row)[at];
-    chunks.add(token, token + 1, true);
-  }
+}
+
+// Those that are columns to chunks.add_each().
+template <class Chunks>
+void add_columns(const KeyLists& lists, const AttendTask& task, Chunks& chunks) {
+  const auto [from, to] = part_of(lists, task);
+  const int64_t base = (lists.tiles.count(task.row) + lists.full_tiles.count(task.row)) * lists.tile_keys;
+  const int64_t first = std::max<int64_t>(from - base, 0), end = std::min(to - base, lists.columns.count(task.row));
+  if (first < end) chunks.add_each(lists.columns.row(task.row) + first, end - first);
 }
 
 // Collects keys and hands them over in chunks: take(const AttendKeys&). The rows that they are for see positions from first_seen to
@@ -46,8 +57,10 @@ class Chunks {
     token_bytes_ = row_bytes_;
     if (in.source.pages != nullptr) {
       pages_ = in.source.pages[b];
-      k_offset_ = kv_head * in.source.page_tokens * row_bytes_;
-      v_offset_ = (o.kv_heads + kv_head) * in.source.page_tokens * row_bytes_;
+      page_tokens_ = in.source.page_tokens;
+      if ((page_tokens_ & (page_tokens_ - 1)) == 0) page_shift_ = __builtin_ctzll(static_cast<uint64_t>(page_tokens_));
+      k_offset_ = kv_head * page_tokens_ * row_bytes_;
+      v_offset_ = (o.kv_heads + kv_head) * page_tokens_ * row_bytes_;
     } else {
       const int64_t first = o.tokens_outside ? b * o.keys * o.kv_heads + kv_head : (b * o.kv_heads + kv_head - in.first_unit) * o.keys;
       if (o.tokens_outside) token_bytes_ *= o.kv_heads;
@@ -67,6 +80,13 @@ class Chunks {
     for (int64_t t = begin; t < end;) t = positions_ == nullptr && bias_of_ == nullptr ? add_run(t, end, cut) : add_one(t, cut);
   }
 
+  // Single keys of the sequence.
+  void add_each(const int32_t* keys, int64_t count) {
+    if (!cut_) flush(), cut_ = true;
+    for (int64_t i = 0; i < count; ++i)
+      if (keys[i] < length_) add_one(keys[i], true);
+  }
+
   void flush() {
     while (n_ > 0) hand_over(std::min(n_, kAttendKeys));
   }
@@ -81,9 +101,9 @@ class Chunks {
   };
   Place place(int64_t t) const {
     if (pages_ == nullptr) return {k_ + t * token_bytes_, v_ + t * token_bytes_, INT64_MAX};
-    const int64_t page = t / run_.in.source.page_tokens, at = t % run_.in.source.page_tokens;
+    const int64_t page = page_shift_ >= 0 ? t >> page_shift_ : t / page_tokens_, at = t - page * page_tokens_;
     const char* base = static_cast<const char*>(pages_[page]) + at * row_bytes_;
-    return {base + k_offset_, base + v_offset_, run_.in.source.page_tokens - at};
+    return {base + k_offset_, base + v_offset_, page_tokens_ - at};
   }
 
   // Keys from t on whose positions are their indices: as many as lie one behind the other and as there is room for. Returns where it ends.
@@ -131,6 +151,8 @@ class Chunks {
   int64_t row_bytes_, token_bytes_, k_offset_ = 0, v_offset_ = 0, length_;
   const char *k_ = nullptr, *v_ = nullptr;
   const void* const* pages_ = nullptr;
+  int64_t page_tokens_ = 0;
+  int page_shift_ = -1;  // where page_tokens_ is a power of two: a division takes as long as the rest of a key
   const int32_t* positions_ = nullptr;
   const float* bias_of_ = nullptr;
   const int32_t first_seen_, last_seen_;

@@ -9,9 +9,11 @@
 //
 // The order in which the products read (a line of several keys each) is nothing that the hardware could foresee, so lines are fetched
 // ahead, one at a time between the products: a core keeps some 20 lines on their way and drops requests that come in bursts. Keys that lie
-// one behind the other: two phases ahead, a line of K and one of V in turn, in their order, two streams that the hardware joins. Scattered
-// ones (columns): each line that is read fetches the same line of the key a phase ahead; in order, the hardware would fetch what lies
-// behind each key as well.
+// one behind the other: three phases ahead, a line of K and one of V in turn, in their order, two streams that the hardware joins (with
+// two, what the hardware does depends on where loops lie in memory: up to half more time in some builds and processes, hardly any with
+// three). Scattered ones (columns): each line that is read fetches the same line of a few later keys; in order, the hardware would fetch
+// what lies behind each key as well. Nothing but these requests brings scattered keys, they come faster than memory answers, and a core
+// drops those that find all its 20 places taken: so each line is asked for kTries times, and what is there already costs a slot of a load.
 #pragma once
 
 #include "tile.h"
@@ -27,30 +29,42 @@ struct FewRows {
   static constexpr int kKeys = L / kRows;
   static constexpr int kVectors = 8 / kRows;  // of values in registers: 8 accumulators
   static constexpr int kPhase = kKeys < 8 ? 8 : kKeys;
-  static_assert(kPhase % kKeys == 0 && 3 * kPhase <= kAttendKeyPadding, "a phase is whole steps, and two more are within reach");
+  static constexpr int kAhead = 3;  // phases from a key to those that are fetched beside it, where they are streams
+  static_assert(kPhase % kKeys == 0 && (kAhead + 1) * kPhase <= kAttendKeyPadding,
+                "a phase is whole steps, and what is fetched within reach");
   static constexpr int kLine = 64 / static_cast<int>(sizeof(T));  // elements
+  static constexpr int kTries = 3, kApart = 6;                    // keys between them
+  static_assert(kTries * kApart + kPhase <= kAttendKeyPadding, "scattered keys are within reach");
 
   // Lines of keys and of values that lie one behind the other, in turn.
   struct Streams {
-    const T *next, *other;
+    uintptr_t next;
+    intptr_t step;
 
+    Streams(const void* k, const void* v)
+        : next(reinterpret_cast<uintptr_t>(k)), step(reinterpret_cast<intptr_t>(v) - reinterpret_cast<intptr_t>(k)) {}
     inline void fetch() {
-      V::prefetch(next);
-      const T* after = next + kLine;
-      next = other, other = after;
+      V::prefetch(reinterpret_cast<const T*>(next));
+      next += static_cast<uintptr_t>(step), step = 64 - step;
     }
   };
 
-  // Half of the lines of a phase to come are fetched while keys are scored, half while values are added up.
+  // The line at element i of keys to come.
+  static inline void fetch_scattered(const void* const* rows, int i) {
+#pragma GCC unroll 4
+    for (int t = kTries; t > 0; --t) V::prefetch(static_cast<const T*>(rows[t * kApart]) + i);
+  }
+
+  // Half of the lines of keys to come are fetched while keys are scored, half while values are added up.
   template <bool kTogether>
   static inline void score(const void* const* keys, int n, const float* queries, int d, float* scores, Streams* ahead) {
     for (int j = 0; j < n; j += kKeys) {
       F32 acc[L];
-      const T *k[kKeys], *later[kKeys];
+      const T* k[kKeys];
 #pragma GCC unroll 16
       for (int c = 0; c < L; ++c) acc[c] = V::zero();
 #pragma GCC unroll 16
-      for (int c = 0; c < kKeys; ++c) k[c] = static_cast<const T*>(keys[j + c]), later[c] = static_cast<const T*>(keys[j + c + kPhase]);
+      for (int c = 0; c < kKeys; ++c) k[c] = static_cast<const T*>(keys[j + c]);
       const auto step = [&](int i) {
         if (kKeys < kRows) {  // the fewer of the two stay in registers
           F32 key[kKeys];
@@ -77,7 +91,7 @@ struct FewRows {
       int i = 0;
       for (; i + kLine <= d; i += kLine) {
 #pragma GCC unroll 16
-        for (int c = 0; c < kKeys; ++c) kTogether ? ahead->fetch() : V::prefetch(later[c] + i);
+        for (int c = 0; c < kKeys; ++c) kTogether ? ahead->fetch() : fetch_scattered(keys + j + c, i);
 #pragma GCC unroll 4
         for (int l = 0; l < kLine; l += L) step(i + l);
       }
@@ -94,11 +108,11 @@ struct FewRows {
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
       for (int v = 0; v < kV; ++v) acc[r][v] = V::load(output + r * d + i + v * L);
-#pragma GCC unroll 1  // GCC would unroll a whole phase, with addresses in memory
+#pragma GCC unroll 2  // GCC would unroll a whole phase, with addresses in memory
     for (int j = 0; j < n; ++j) {
       if (!kTogether || kStep >= kLine || j % (kLine / kStep) == 0)
 #pragma GCC unroll 8
-        for (int l = 0; l < kStep; l += kLine) kTogether ? ahead->fetch() : V::prefetch(static_cast<const T*>(values[j + kPhase]) + i + l);
+        for (int l = 0; l < kStep; l += kLine) kTogether ? ahead->fetch() : fetch_scattered(values + j, i + l);
       const T* value = static_cast<const T*>(values[j]) + i;
       F32 x[kV];
 #pragma GCC unroll 8
@@ -207,9 +221,9 @@ struct FewRows {
         b.queries + row * d,        b.output + row * d, b.max + row, b.sum + row, b.scores, row, d, keys.cut && is_cut(b, keys, row),
         {V::load(lanes), V::zero()}};
     for (int first = 0; first < keys.count; first += kPhase) {
-      const int n = keys.count - first < kPhase ? keys.count - first : kPhase, later = first + 2 * kPhase;
-      const Streams ahead = {static_cast<const T*>(keys.k[later]), static_cast<const T*>(keys.v[later])};
-      const bool together = static_cast<const T*>(keys.k[later + kPhase - 1]) == ahead.next + (kPhase - 1) * d;
+      const int n = keys.count - first < kPhase ? keys.count - first : kPhase, later = first + kAhead * kPhase;
+      const Streams ahead(keys.k[later], keys.v[later]);
+      const bool together = static_cast<const T*>(keys.k[later + kPhase - 1]) == static_cast<const T*>(keys.k[later]) + (kPhase - 1) * d;
       together ? phase<true>(b, keys, first, n, &pass, ahead) : phase<false>(b, keys, first, n, &pass, ahead);
     }
     V::store(lanes, pass.state.sum);

@@ -119,7 +119,7 @@ void attend_walk(const AttendRun& run, const AttendWalk& walk, int64_t b, float*
     heads[h] = new (own) BlockState(run, *walk.tasks[h], b, own + kStateFloats, kAttendFewRows, shared);
   }
   PageChunks chunks(run, b, heads);
-  add_part(run.lists, *walk.tasks[0], chunks);
+  add_tiles(run.lists, *walk.tasks[0], chunks);
   chunks.flush();
   for (int64_t h = 0; h < count; ++h) heads[h]->end(walk.partials[h]);
 }
