@@ -1,3 +1,4 @@
+import type { Isa } from '../device.js';
 import { rangeError, typeError } from '../errors.js';
 import type { TensorLike } from '../tensor.js';
 import { describe, options } from '../validate.js';
@@ -8,6 +9,10 @@ import type { AttentionResult, AttentionRules, HeadSets, Pattern, Rows, RunOptio
 
 /** Options of {@link decode}. */
 export interface DecodeOptions extends AttentionRules, Omit<RunOptions, 'keyLengths'> {
+  /** Instruction set; default: the best that the machine has. */
+  readonly isa?: Isa;
+  /** Most threads; default: all of the pool. */
+  readonly threads?: number;
   /**
    * Pages to attend to: row b x sets + s has the pages of batch entry b for head set s. Default: all keys, or only `tokens` where these
    * are given.
@@ -23,9 +28,10 @@ export interface DecodeOptions extends AttentionRules, Omit<RunOptions, 'keyLeng
   readonly validate?: boolean;
 }
 
-const ruleKeys = ['causal', 'window', 'sinkTokens', 'scale', 'softcap'] as const;
+const planKeys = ['causal', 'window', 'sinkTokens', 'scale', 'softcap', 'isa', 'threads'] as const;
 const listKeys = ['pages', 'tokens', 'heads', 'plan', 'validate'] as const;
-const runKeys = ['queryPositions', 'keyPositions', 'keyBias', 'logWeight', 'sink', 'initial', 'rowMax', 'signal'] as const;
+const syncKeys = ['queryPositions', 'keyPositions', 'keyBias', 'logWeight', 'sink', 'initial', 'rowMax'] as const;
+const runKeys = [...syncKeys, 'signal'] as const;
 
 /**
  * Attention of a few new queries over cached keys and values: all of them, pages, or single tokens. Pages are read where they lie. The last
@@ -46,21 +52,60 @@ const runKeys = ['queryPositions', 'keyPositions', 'keyBias', 'logWeight', 'sink
  * ```
  */
 export async function decode(q: TensorLike, caches: Cache | readonly Cache[], decodeOptions: DecodeOptions = {}): Promise<AttentionResult> {
-  const o = options<DecodeOptions>(decodeOptions, 'options', [...ruleKeys, ...listKeys, ...runKeys]);
+  const { plan, natives, runOptions, own } = prepare(q, caches, decodeOptions, runKeys);
+  try {
+    return await plan.runCaches(q, natives, runOptions);
+  } finally {
+    own?.dispose();
+  }
+}
+
+/**
+ * {@link decode} on the calling thread (and the pool): for scripts and for workers that wait anyway. It saves the hand-over to another
+ * thread and back.
+ *
+ * @param q - as for decode
+ * @param caches - as for decode
+ * @throws as {@link decode}
+ * @example
+ * ```ts
+ * import { attention } from 'sparse-kernels';
+ * using cache = attention.cache({ kvHeads: 1, headDim: 8, capacity: 64 });
+ * const prompt = { data: new Float32Array(40 * 8).fill(1), dims: [1, 40, 8] };
+ * cache.append(prompt, prompt);
+ * attention.decodeSync({ data: new Float32Array(8), dims: [1, 1, 1, 8] }, cache).output.data; // Float32Array [1, 1, ...]
+ * ```
+ */
+export function decodeSync(
+  q: TensorLike,
+  caches: Cache | readonly Cache[],
+  decodeOptions: Omit<DecodeOptions, 'signal'> = {},
+): AttentionResult {
+  const { plan, natives, runOptions, own } = prepare(q, caches, decodeOptions, syncKeys);
+  try {
+    return plan.runCachesSync(q, natives, runOptions);
+  } finally {
+    own?.dispose();
+  }
+}
+
+/** What runs; `own` is a plan made for this call only. */
+function prepare(q: TensorLike, caches: Cache | readonly Cache[], decodeOptions: DecodeOptions, allowed: readonly (keyof RunOptions)[]) {
+  const o = options<DecodeOptions>(decodeOptions, 'options', [...planKeys, ...listKeys, ...(allowed as typeof runKeys)]);
   const list: readonly Cache[] = caches instanceof Cache ? [caches] : caches;
   if (!Array.isArray(list) || list.length === 0 || !list.every((c) => c instanceof Cache)) {
     throw typeError('ERR_SK_TYPE', `expected a cache or an array of caches but received ${describe(caches)}`);
   }
   const natives = list.map((c) => c.native());
   const runOptions = pick(o, runKeys);
-  if (o.plan !== undefined) {
-    if (!(o.plan instanceof Plan)) throw typeError('ERR_SK_TYPE', `expected plan to be a Plan but received ${describe(o.plan)}`);
-    const beside = [...ruleKeys, ...listKeys].find((key) => key !== 'plan' && o[key] !== undefined);
-    if (beside !== undefined) throw rangeError('ERR_SK_OPTION', `expected no ${beside} beside plan, which has its own`);
-    return o.plan.runCaches(q, natives, runOptions);
+  if (o.plan === undefined) {
+    const own = planFor(q, list, o);
+    return { plan: own, natives, runOptions, own };
   }
-  using plan = planFor(q, list, o);
-  return await plan.runCaches(q, natives, runOptions);
+  if (!(o.plan instanceof Plan)) throw typeError('ERR_SK_TYPE', `expected plan to be a Plan but received ${describe(o.plan)}`);
+  const beside = [...planKeys, ...listKeys].find((key) => key !== 'plan' && o[key] !== undefined);
+  if (beside !== undefined) throw rangeError('ERR_SK_OPTION', `expected no ${beside} beside plan, which has its own`);
+  return { plan: o.plan, natives, runOptions };
 }
 
 function planFor(q: TensorLike, caches: readonly Cache[], o: DecodeOptions): Plan {
@@ -85,7 +130,7 @@ function planFor(q: TensorLike, caches: readonly Cache[], o: DecodeOptions): Pla
         }
       : dense(size);
   const validate = o.validate ?? true;
-  return new Plan({ pattern, heads, kvHeads, headDim, batch: caches.length, layout, dtype, validate, ...pick(o, ruleKeys) });
+  return new Plan({ pattern, heads, kvHeads, headDim, batch: caches.length, layout, dtype, validate, ...pick(o, planKeys) });
 }
 
 /** The given of some options. */

@@ -16,7 +16,7 @@ export type { CudaPooled, CudaPoolOptions } from './cuda-pool.js';
 export { CudaRows } from './cuda-rows.js';
 export type { CudaScoreOptions } from './cuda-score.js';
 export type { CudaSelectOptions } from './cuda-select.js';
-export { type DecodeOptions, decode } from './decode.js';
+export { type DecodeOptions, decode, decodeSync } from './decode.js';
 export { type LevelOptions, selectLevels } from './levels.js';
 export { type Lines, type LinesOptions, lines } from './lines.js';
 export { merge } from './merge.js';

@@ -115,13 +115,10 @@ export class Plan {
    * ```
    */
   runSync(q: TensorLike, k: TensorLike, v: TensorLike, runOptions: Omit<RunOptions, 'signal'> = {}): AttentionResult {
-    const operands = this.#operands(q, runOptions, { k, v });
-    const live = this.#handle.live();
-    guarded(() => live.runSync(operands.native));
-    return this.#result(operands);
+    return this.#runSync(this.#operands(q, runOptions, { k, v }));
   }
 
-  /** @internal Attention over the pages of caches, one for each batch entry. */
+  /** @internal Attention over the pages of caches, one for each batch entry, off the event loop. */
   async runCaches(q: TensorLike, caches: readonly NativeKvCache[], runOptions: RunOptions): Promise<AttentionResult> {
     return cancellable(runOptions.signal, (token) =>
       this.#handle.use(async (native) => {
@@ -132,6 +129,11 @@ export class Plan {
     );
   }
 
+  /** @internal The same on the calling thread (and the pool). */
+  runCachesSync(q: TensorLike, caches: readonly NativeKvCache[], runOptions: Omit<RunOptions, 'signal'>): AttentionResult {
+    return this.#runSync(this.#operands(q, runOptions, { caches }));
+  }
+
   /** Frees the lists as soon as no run is under way; later use throws `ERR_SK_DISPOSED`. Calling it twice is fine. */
   dispose(): void {
     this.#handle.dispose();
@@ -140,6 +142,12 @@ export class Plan {
   /** `using plan = attention.plan(...)` disposes at the end of the block. */
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  #runSync(operands: Operands): AttentionResult {
+    const live = this.#handle.live();
+    guarded(() => live.runSync(operands.native));
+    return this.#result(operands);
   }
 
   #operands(

@@ -1,5 +1,5 @@
 /** attention.cache and attention.decode: pages, forks, and agreement with plans over the same keys. */
-import { attention, type SparseKernelsError } from 'sparse-kernels';
+import { attention, kernels, type SparseKernelsError } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
 import { firstMismatch } from '../reference/compare.js';
 import { generator, uniform } from '../support/random.js';
@@ -137,6 +137,19 @@ describe('decode', () => {
     const wanted = plan.runSync(query(2), batched(k), batched(v));
     expectSame(await attention.decode(query(2), cache, { pages, tokens: tokenLists, heads: 'kv', causal: true }), wanted, 0);
     expectSame(await attention.decode(query(2), cache, { plan }), wanted, 0);
+    expectSame(attention.decodeSync(query(2), cache, { pages, tokens: tokenLists, heads: 'kv', causal: true }), wanted, 0);
+    expectSame(attention.decodeSync(query(2), cache, { plan }), wanted, 0);
+  });
+
+  test('on every instruction set, with any number of threads', async () => {
+    const { cache } = filled(3000);
+    const wanted = attention.decodeSync(query(), cache);
+    for (const { verb, dtype, isa, supported } of kernels()) {
+      if (verb !== 'attend' || dtype !== 'float32' || !supported || isa === 'cuda') continue;
+      const one = await attention.decode(query(), cache, { isa, threads: 1 });
+      expectSame(one, wanted, 1e-5);
+      expectSame(attention.decodeSync(query(), cache, { isa, threads: 2 }), one, 0);
+    }
   });
 
   test('of several sequences of different lengths', async () => {
@@ -193,8 +206,34 @@ describe('decode', () => {
         }),
       'ERR_SK_SHAPE',
     ],
+    ['an instruction set that does not exist', (c) => attention.decode(query(), c, { isa: 'mmx' as never }), 'ERR_SK_OPTION'],
+    [
+      'threads beside a plan',
+      (c) =>
+        attention.decode(query(), c, {
+          plan: attention.plan({ pattern: attention.patterns.dense({ queryLength: 1, keyLength: 40 }), heads: 6, kvHeads, headDim }),
+          threads: 1,
+        }),
+      'ERR_SK_OPTION',
+    ],
+    [
+      'a signal where nothing waits',
+      async (c) => attention.decodeSync(query(), c, { signal: AbortSignal.abort() } as never),
+      'ERR_SK_OPTION',
+    ],
+    ['heads that do not divide, at once', async (c) => attention.decodeSync(query(1, 2), [c]), 'ERR_SK_SHAPE'],
   ])('refuses %s', async (_, call, code) => {
     await expect(call(filled(40).cache)).rejects.toMatchObject({ code });
+  });
+
+  test('a run at once sees what the cache holds, and the cache may change after it', () => {
+    const { cache } = filled(200);
+    const first = attention.decodeSync(query(), cache);
+    cache.append(tokens(1, 70), tokens(1, 71));
+    const second = attention.decodeSync(query(), cache);
+    expect(firstMismatch(second.output.data, first.output.data, 1e-6)).not.toBeNull();
+    cache.truncate(200);
+    expectSame(attention.decodeSync(query(), cache), first, 0);
   });
 
   test('the last page and the last token are valid', async () => {
