@@ -193,10 +193,10 @@ export function allocate<D extends DType>(type: D, length: number, name: string)
  * So many zeros from the start of a cache line on: for what kernels stream again and again. Half of all vectors of 32 bytes would cross lines
  * otherwise, and each of these is two loads.
  */
-export function allocateLines(length: number, name: string): Float32Array {
-  const room = allocate('float32', length + 15, name);
-  const first = ((64 - native.lineOffset(room)) % 64) / 4;
-  return room.subarray(first, first + length);
+export function allocateLines<D extends 'float32' | 'bfloat16'>(type: D, length: number, name: string): ArrayOf[D] {
+  const room: Float32Array | Uint16Array = allocate(type, length + 31, name);
+  const first = ((64 - native.lineOffset(room)) % 64) / room.BYTES_PER_ELEMENT;
+  return room.subarray(first, first + length) as ArrayOf[D];
 }
 
 /** True where two arrays share bytes. */

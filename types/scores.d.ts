@@ -30,7 +30,9 @@ export interface NativeScoreOptions {
   q: Float32Array;
   qStrides: Int32Array;
   /** [batch, kvHeads, keys, dim]; for bounds [batch, kvHeads, keys, 2, dim]; channelsFirst: [batch, kvHeads, dim, keys], kStrides to match. */
-  k: Float32Array;
+  k: Float32Array | Uint16Array;
+  /** k is bfloat16: for bounds of one query. */
+  narrowKeys?: boolean;
   /** For dot products of one query. */
   channelsFirst?: boolean;
   kStrides: Int32Array;

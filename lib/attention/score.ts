@@ -40,7 +40,7 @@ function lseOf(lse: ScoreOptions['lse'], length: number): Float32Array {
   throw rangeError('ERR_SK_SHAPE', `expected lse to hold ${length} numbers but received ${data.length}`);
 }
 
-function prepare(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptions, memory?: ScoreMemory) {
+function prepare(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptions) {
   const o = options<ScoreOptions>(scoreOptions, 'options', [...common, 'kind', 'limit', 'causal', 'channels', 'blockSize', 'lse', 'group']);
   const kind = oneOf(o.kind ?? 'dot', 'kind', ['dot', 'softmax', 'minmax', 'max', 'mass']);
   const pair = picked(pairOf(q, k, o.layout, kind === 'minmax'), o.channels, kind);
@@ -48,7 +48,7 @@ function prepare(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptions, memor
   const [blockQ, blockK] = checkTiles(o, kind, group);
   const { batch, heads, tokens } = pair.q;
   const outHeads = group === 'none' ? heads : pair.k.heads;
-  const out = output([batch, outHeads, Math.ceil(tokens / blockQ), Math.ceil(pair.k.tokens / blockK)], 'the scores', memory);
+  const out = output([batch, outHeads, Math.ceil(tokens / blockQ), Math.ceil(pair.k.tokens / blockK)], 'the scores');
   const call = {
     ...callOf(pair, kind, o),
     limit: limitsOf(o, tokens, pair.k.tokens),
@@ -111,17 +111,22 @@ async function scoreOnCpu(q: TensorLike, k: TensorLike, scoreOptions: ScoreOptio
  * ```
  */
 export function scoreSync(q: TensorLike, k: TensorLike, scoreOptions: Omit<ScoreOptions, 'signal'> = {}): Tensor {
-  return scoreInto(undefined, q, k, scoreOptions);
+  const { call, out } = prepare(q, k, scoreOptions);
+  guarded(() => native.scoreSync(call));
+  return out;
 }
 
-/** @internal {@link scoreSync} into memory for the scores of one call after the other. */
-export function scoreInto(
-  memory: ScoreMemory | undefined,
-  q: TensorLike,
-  k: TensorLike,
-  scoreOptions: Omit<ScoreOptions, 'signal'>,
-): Tensor {
-  const { call, out } = prepare(q, k, scoreOptions, memory);
+/** @internal The kind `minmax` for one query and the first `length` pages of [batch, kvHeads, capacity, 2, dim]. */
+export function scorePages(memory: ScoreMemory, q: Heads, pages: Pages, group: (typeof groups)[number], o: CommonOptions): Tensor {
+  const { data, heads, capacity, length } = pages;
+  const strides = stridesOf([q.batch, heads, length], [heads * capacity * 2 * q.dim, capacity * 2 * q.dim, 2 * q.dim]);
+  const out = output([q.batch, group === 'none' ? q.heads : heads, 1, length], 'the scores', memory);
+  const call = {
+    ...callOf({ q, k: { data, heads, tokens: length, strides } }, 'minmax', o),
+    narrowKeys: data instanceof Uint16Array,
+    group: groups.indexOf(group),
+    out: out.data,
+  };
   guarded(() => native.scoreSync(call));
   return out;
 }
@@ -132,13 +137,17 @@ export function scoreInto(
  */
 export function scoreChannels(memory: ScoreMemory, q: Heads, k: ChannelKeys, group: (typeof groups)[number], o: CommonOptions): Tensor {
   const { data, heads, capacity, length } = k;
-  const strides = [heads * q.dim * capacity, q.dim * capacity, capacity];
-  const kStrides = Int32Array.from(strides, (stride, axis) => ([q.batch, heads, q.dim][axis] === 1 ? 0 : stride));
-  const keys: Heads = { data, batch: q.batch, heads, tokens: length, dim: q.dim, strides: kStrides };
+  const strides = [heads * q.dim * capacity, q.dim * capacity, capacity] as const;
+  const keys = { data, heads, tokens: length, strides: stridesOf([q.batch, heads, q.dim], strides) };
   const out = output([q.batch, group === 'none' ? q.heads : heads, 1, length], 'the scores', memory);
   const call = { ...callOf({ q, k: keys }, 'dot', o), channelsFirst: true, group: groups.indexOf(group), out: out.data };
   guarded(() => native.scoreSync(call));
   return out;
+}
+
+/** An axis of one element needs no stride, and a large one might not fit. */
+function stridesOf(sizes: readonly number[], strides: readonly number[]): Int32Array {
+  return Int32Array.from(strides, (stride, axis) => (sizes[axis] === 1 ? 0 : stride));
 }
 
 interface ChannelKeys {
@@ -146,4 +155,8 @@ interface ChannelKeys {
   readonly heads: number;
   readonly capacity: number;
   readonly length: number;
+}
+
+interface Pages extends Omit<ChannelKeys, 'data'> {
+  readonly data: Float32Array | Uint16Array;
 }

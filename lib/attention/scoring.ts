@@ -117,7 +117,12 @@ function pagesOf(k: TensorLike): Heads {
   return { ...headsOf({ data, dims: [batch, heads, pages, 2 * dim] }, 'k', 'BHSD'), dim };
 }
 
-export function callOf({ q, k }: Pair, kind: (typeof kinds)[number], o: CommonOptions) {
+/** What a call needs to know of its keys. */
+interface Keys extends Pick<Heads, 'heads' | 'tokens' | 'strides'> {
+  readonly data: Float32Array | Uint16Array;
+}
+
+export function callOf({ q, k }: { q: Heads; k: Keys }, kind: (typeof kinds)[number], o: CommonOptions) {
   if (o.scale !== undefined && !(typeof o.scale === 'number' && Number.isFinite(o.scale))) {
     throw rangeError('ERR_SK_OPTION', `expected scale to be a finite number but received ${describe(o.scale)}`);
   }

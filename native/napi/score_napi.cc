@@ -16,14 +16,18 @@ struct Call {
   Kind kind;
   int64_t block_q = 1, block_k = 1, stride = 1;
   bool causal = false;
-  Span<float> q, k, lse;
+  Span<float> q, lse;
+  Input k;
   Span<int32_t> limit;
 
   // in: q, k, limit, lse; out: the scores, or the vertical and the slash sums.
   Status run(const void* const* in, void* const* out, const std::atomic<bool>* cancel) const {
     ScoreOptions o = options;
     o.q.data = static_cast<const float*>(in[0]);
-    o.k.data = static_cast<const float*>(in[1]);
+    if (o.k_bf16 != nullptr)
+      o.k_bf16 = static_cast<const uint16_t*>(in[1]);
+    else
+      o.k.data = static_cast<const float*>(in[1]);
     o.limit = static_cast<const int32_t*>(in[2]);
     o.cancel = cancel;
     const auto* sums = static_cast<const float*>(in[3]);
@@ -58,17 +62,29 @@ Call decode(const Napi::Object& o) {
     if (!ok) throw to_error(env, Status(Code::kShape, std::string("expected ") + what));
   };
   expect(s.heads % s.kv_heads == 0, "heads to be a multiple of kvHeads");
-  const StridedSpan q = strided_span(o, "q", s.batch, s.heads, s.queries, s.dim);
+  const auto q = strided_span(o, "q", s.batch, s.heads, s.queries, s.dim);
   s.channels_first = o.Get("channelsFirst").ToBoolean();
   expect(!s.channels_first || (call.kind == Kind::kDot && s.queries == 1), "dot products of one query where channels come first");
-  const StridedSpan k = s.channels_first
-                            ? strided_span(o, "k", s.batch, s.kv_heads, s.dim, s.keys)
-                            : strided_span(o, "k", s.batch, s.kv_heads, s.keys, call.kind == Kind::kBounds ? 2 * s.dim : s.dim);
+  const int64_t tokens = s.channels_first ? s.dim : s.keys, width = s.channels_first             ? s.keys
+                                                                    : call.kind == Kind::kBounds ? 2 * s.dim
+                                                                                                 : s.dim;
+  const auto take_k = [&](const auto& k) {
+    s.k = {nullptr, k.batch_stride, k.head_stride, k.token_stride};
+    call.k = {k.data, static_cast<size_t>(k.length) * sizeof(*k.data)};
+  };
+  if (o.Get("narrowKeys").ToBoolean()) {
+    expect(call.kind == Kind::kBounds && s.queries == 1, "bounds of one query where keys are narrow");
+    const auto k = strided_span<uint16_t>(o, "k", s.batch, s.kv_heads, tokens, width);
+    take_k(k);
+    s.k_bf16 = k.data;
+  } else {
+    const auto k = strided_span(o, "k", s.batch, s.kv_heads, tokens, width);
+    take_k(k);
+    s.k.data = k.data;
+  }
   s.q = {q.data, q.batch_stride, q.head_stride, q.token_stride};
-  s.k = {k.data, k.batch_stride, k.head_stride, k.token_stride};
-  expect(call.kind != Kind::kBounds || s.keys <= 1 || k.token_stride == 2 * s.dim, "pages of 2 dim floats one after the other");
+  expect(call.kind != Kind::kBounds || s.keys <= 1 || s.k.token_stride == 2 * s.dim, "pages of 2 dim floats one after the other");
   call.q = {const_cast<float*>(q.data), q.length};
-  call.k = {const_cast<float*>(k.data), k.length};
   s.scale = o.Get("scale").ToNumber().FloatValue();
   call.limit = optional_span<int32_t>(o.Get("limit"), "limit");
   if (!o.Get("limit").IsUndefined()) expect_length(env, call.limit.length, "limit", s.queries, 1);
@@ -125,7 +141,7 @@ Napi::Value score_async(const Napi::CallbackInfo& info) {
   const auto input = [](const auto& s) { return Input{s.data, static_cast<size_t>(s.length) * 4}; };
   std::vector<Output> outputs = {{o.Get("out"), true}};
   if (call.kind == Kind::kLines) outputs.push_back({o.Get("slash"), true});
-  return run_async(info.Env(), {input(call.q), input(call.k), input(call.limit), input(call.lse)}, outputs, CancelToken::flag_of(info[1]),
+  return run_async(info.Env(), {input(call.q), call.k, input(call.limit), input(call.lse)}, outputs, CancelToken::flag_of(info[1]),
                    [call](const void* const* in, void* const* out, const std::atomic<bool>* cancel) {
                      void* both[] = {out[0], call.kind == Kind::kLines ? out[1] : nullptr};
                      return call.run(in, both, cancel);

@@ -10,15 +10,17 @@
 
 namespace sk::napi {
 
+template <class T>
 struct StridedSpan {
-  const float* data;
+  const T* data;
   int64_t length;
   int64_t batch_stride, head_stride, token_stride;
 };
 
 // The member `name` of o and its strides `<name>Strides` [batch, head, token]; throws unless [batch, heads, tokens, dim] lies inside it.
-inline StridedSpan strided_span(const Napi::Object& o, const char* name, int64_t batch, int64_t heads, int64_t tokens, int64_t dim) {
-  const auto x = span<float>(o.Get(name), name);
+template <class T = float>
+StridedSpan<T> strided_span(const Napi::Object& o, const char* name, int64_t batch, int64_t heads, int64_t tokens, int64_t dim) {
+  const auto x = span<T>(o.Get(name), name);
   const std::string strides_name = std::string(name) + "Strides";
   const auto strides = span<int32_t>(o.Get(strides_name), strides_name.c_str());
   expect_length(o.Env(), strides.length, strides_name.c_str(), 3, 1);

@@ -7,9 +7,7 @@ namespace sk {
 using V = Avx2;
 using S = Scores<V, 6>;
 
-#define SK_SCORE_AVX2(row)                                                                                                           \
-  extern const ScoreKernel score_##row##_avx2 = {"score_" #row "_avx2", V::kLanes,        S::kPanel,    &S::pack, &S::tile, &S::few, \
-                                                 &S::greatest,          &S::exponentials, &S::multiply, &S::add,  &S::raise};
+#define SK_SCORE_AVX2(row) extern const ScoreKernel score_##row##_avx2 = S::kernel("score_" #row "_avx2");
 #include "kernels.def"
 
 }  // namespace sk

@@ -7,10 +7,7 @@ namespace sk {
 using V = Avx512;
 using S = Scores<V, 12>;
 
-#define SK_SCORE_AVX512(row)                                                                       \
-  extern const ScoreKernel score_##row##_avx512 = {                                                \
-      "score_" #row "_avx512", V::kLanes,    S::kPanel, &S::pack, &S::tile, &S::few, &S::greatest, \
-      &S::exponentials,        &S::multiply, &S::add,   &S::raise};
+#define SK_SCORE_AVX512(row) extern const ScoreKernel score_##row##_avx512 = S::kernel("score_" #row "_avx512");
 #include "kernels.def"
 
 }  // namespace sk

@@ -16,9 +16,11 @@ struct ScoreKernel {
   // alignment, with W floats to read of each.
   void (*tile)(const float* q, int64_t q_stride, int64_t rows, const float* panel, int64_t panel_stride, int64_t d, float scale, float* out,
                int64_t out_stride, int64_t keys);
-  // The same for a few queries, keys where they are: each is read from memory once.
-  void (*few)(const float* q, int64_t q_stride, int64_t rows, const float* k, int64_t stride, int64_t keys, int64_t d, float scale,
+  // The same for a few queries, keys where they are, float32 or bfloat16: each is read from memory once.
+  void (*few)(const float* q, int64_t q_stride, int64_t rows, const void* k, int64_t stride, int64_t keys, int64_t d, float scale,
               float* out, int64_t out_stride);
+  void (*few_bf16)(const float* q, int64_t q_stride, int64_t rows, const void* k, int64_t stride, int64_t keys, int64_t d, float scale,
+                   float* out, int64_t out_stride);
   float (*greatest)(const float* x, int64_t n);  // -infinity where n is 0
   // x = e^(x - shift); returns the sum.
   float (*exponentials)(float* x, int64_t n, float shift);

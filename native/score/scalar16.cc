@@ -7,10 +7,7 @@ namespace sk {
 using V = Portable<16>;
 using S = Scores<V, 12>;
 
-#define SK_SCORE_SCALAR16(row)                                                                       \
-  extern const ScoreKernel score_##row##_scalar16 = {                                                \
-      "score_" #row "_scalar16", V::kLanes,    S::kPanel, &S::pack, &S::tile, &S::few, &S::greatest, \
-      &S::exponentials,          &S::multiply, &S::add,   &S::raise};
+#define SK_SCORE_SCALAR16(row) extern const ScoreKernel score_##row##_scalar16 = S::kernel("score_" #row "_scalar16");
 #include "kernels.def"
 
 }  // namespace sk

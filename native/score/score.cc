@@ -60,8 +60,12 @@ Status dot_of_one(const ScoreOptions& o, const ScoreKernel& kernel, float* out) 
     float *const panel = scratch, *const scores = scratch + panel_floats;
     const int64_t sequence_of = task / ranges, b = sequence_of / o.kv_heads, kv_head = sequence_of % o.kv_heads;
     const int64_t first = task % ranges * range, end = std::min(first + range, o.keys), stop = std::clamp(seen, first, end);
-    const float *q = sequence(o.q, b, kv_head * group), *k = sequence(o.k, b, kv_head);
+    const float *q = sequence(o.q, b, kv_head * group), *k = o.k_bf16 != nullptr ? nullptr : sequence(o.k, b, kv_head);
     const auto few = [&](int64_t j, int64_t n, float* to, int64_t stride) {
+      if (o.k_bf16 != nullptr) {
+        const uint16_t* narrow = o.k_bf16 + b * o.k.batch_stride + kv_head * o.k.head_stride + j * o.k.token_stride;
+        return kernel.few_bf16(q, o.q.head_stride, group, narrow, o.k.token_stride, n, o.dim, o.scale, to, stride);
+      }
       const int64_t by_key = o.channels_first ? 1 : o.k.token_stride;
       (o.channels_first ? strip_of_channels : strip)(kernel, q, o.q.head_stride, group, k + j * by_key, o.k.token_stride, n, o.dim, o.scale,
                                                      to, stride, panel);

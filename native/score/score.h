@@ -18,7 +18,7 @@ namespace sk {
 
 struct Strided {
   const float* data = nullptr;
-  int64_t batch_stride = 0, head_stride = 0, token_stride = 0;  // in floats
+  int64_t batch_stride = 0, head_stride = 0, token_stride = 0;  // in elements
 };
 
 // How the query heads of one key-value head are made one.
@@ -26,6 +26,7 @@ enum class GroupReduce : int { kNone = 0, kSum = 1, kMax = 2 };
 
 struct ScoreOptions {
   Strided q, k;
+  const uint16_t* k_bf16 = nullptr;  // instead of k.data, with the strides of k: score_bounds of one query only
   bool channels_first = false;  // k is [batch, kv_heads, dim, keys], its token_stride from channel to channel: score_dot of one query only
   int64_t batch = 0, heads = 0, kv_heads = 0, queries = 0, keys = 0, dim = 0;
   float scale = 1;

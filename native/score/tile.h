@@ -8,6 +8,7 @@
 // together come from as many quarters of the keys, not one behind the other.
 #pragma once
 
+#include "../simd/element.h"
 #include "../simd/exp.h"
 #include "kernel.h"
 
@@ -91,7 +92,8 @@ struct Scores {
   static constexpr int kStreams = 4;
 
   // kLanes keys and one query: acc[l] holds partial sums of key l / kStreams of stream l % kStreams.
-  static inline void row_keys(const float* q, const float* k, int64_t stride, int64_t apart, int64_t d, float scale, float* out) {
+  template <class K>
+  static inline void row_keys(const float* q, const K* k, int64_t stride, int64_t apart, int64_t d, float scale, float* out) {
     const auto key = [&](int l) { return k + l % kStreams * apart + l / kStreams * stride; };
     F32 acc[kLanes];
 #pragma GCC unroll 16
@@ -100,20 +102,18 @@ struct Scores {
     for (; c + kLanes <= d; c += kLanes) {
       const F32 a = V::loadu(q + c);
 #pragma GCC unroll 16
-      for (int l = 0; l < kLanes; ++l) acc[l] = V::fma(a, V::loadu(key(l) + c), acc[l]);
+      for (int l = 0; l < kLanes; ++l) acc[l] = V::fma(a, load_any<V>(key(l) + c), acc[l]);
     }
-    F32 sum = V::sums(acc);
     if (c < d) {
-      alignas(64) float s[kLanes];
-      V::store(s, sum);
-      for (; c < d; ++c)
-        for (int l = 0; l < kLanes; ++l) s[l] += q[c] * key(l)[c];
-      sum = V::load(s);
+      const F32 a = load_some<V>(q + c, d - c);
+#pragma GCC unroll 16
+      for (int l = 0; l < kLanes; ++l) acc[l] = V::fma(a, load_some<V>(key(l) + c, d - c), acc[l]);
     }
-    V::store(out, sum * V::set1(scale));
+    V::store(out, V::sums(acc) * V::set1(scale));
   }
 
-  static void one(const float* q, const float* k, int64_t stride, int64_t keys, int64_t d, float scale, float* out) {
+  template <class K>
+  static void one(const float* q, const K* k, int64_t stride, int64_t keys, int64_t d, float scale, float* out) {
     constexpr int kStep = kLanes / kStreams;  // keys of a stream
     const int64_t each = keys / kLanes * kStep;
     alignas(64) float s[kLanes];
@@ -129,32 +129,41 @@ struct Scores {
 
   // kParts queries and a key of each stream: acc[4 r + j] holds partial sums of query r and key j.
   static constexpr int kParts = kLanes / kStreams;
-  static inline void parts(const float* q, int64_t q_stride, const float* k, int64_t apart, int64_t d, float scale, float* out,
+  template <class K>
+  static inline void parts(const float* q, int64_t q_stride, const K* k, int64_t apart, int64_t d, float scale, float* out,
                            int64_t out_stride, int64_t out_apart) {
     F32 acc[kLanes];
 #pragma GCC unroll 16
     for (int i = 0; i < kLanes; ++i) acc[i] = V::zero();
-    int64_t c = 0;
-    for (; c + kLanes <= d; c += kLanes) {
-      F32 key[kStreams];
-#pragma GCC unroll 4
-      for (int j = 0; j < kStreams; ++j) key[j] = V::loadu(k + j * apart + c);
+    const auto step = [&](const F32(&key)[kStreams], auto query) {
 #pragma GCC unroll 4
       for (int r = 0; r < kParts; ++r) {
-        const F32 a = V::loadu(q + r * q_stride + c);
+        const F32 a = query(q + r * q_stride);
 #pragma GCC unroll 4
         for (int j = 0; j < kStreams; ++j) acc[kStreams * r + j] = V::fma(a, key[j], acc[kStreams * r + j]);
       }
+    };
+    F32 key[kStreams];
+    int64_t c = 0;
+    for (; c + kLanes <= d; c += kLanes) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kStreams; ++j) key[j] = load_any<V>(k + j * apart + c);
+      step(key, [&](const float* x) { return V::loadu(x + c); });
+    }
+    if (c < d) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kStreams; ++j) key[j] = load_some<V>(k + j * apart + c, d - c);
+      step(key, [&](const float* x) { return load_some<V>(x + c, d - c); });
     }
     alignas(64) float s[kLanes];
     V::store(s, V::sums(acc));
-    for (; c < d; ++c)
-      for (int i = 0; i < kLanes; ++i) s[i] += q[i / kStreams * q_stride + c] * k[i % kStreams * apart + c];
     for (int i = 0; i < kLanes; ++i) out[i / kStreams * out_stride + i % kStreams * out_apart] = s[i] * scale;
   }
 
-  static void few(const float* q, int64_t q_stride, int64_t rows, const float* k, int64_t stride, int64_t keys, int64_t d, float scale,
+  template <class K>
+  static void few(const float* q, int64_t q_stride, int64_t rows, const void* all, int64_t stride, int64_t keys, int64_t d, float scale,
                   float* out, int64_t out_stride) {
+    const K* const k = static_cast<const K*>(all);
     const int64_t whole = rows / kParts * kParts, each = whole > 0 && rows > 1 ? keys / kStreams : 0, done = kStreams * each;
     for (int64_t j = 0; j < each; ++j)
       for (int64_t i = 0; i < whole; i += kParts)
@@ -215,6 +224,10 @@ struct Scores {
     int64_t i = 0;
     for (; i + kLanes <= n; i += kLanes) V::storeu(to + i, V::max(V::loadu(x + i), V::loadu(to + i)));
     for (; i < n; ++i) to[i] = x[i] > to[i] ? x[i] : to[i];
+  }
+
+  static constexpr ScoreKernel kernel(const char* name) {
+    return {name, kLanes, kPanel, &pack, &tile, &few<float>, &few<BHalf>, &greatest, &exponentials, &multiply, &add, &raise};
   }
 };
 

@@ -1,5 +1,5 @@
 /** Methods for decoding against direct transcriptions of their formulas. */
-import { attention } from 'sparse-kernels';
+import { attention, kernels } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
 import type { Input } from '../reference/methods.js';
 import { groupBlocks, heaviestChannels, questPages, tokensByChannels } from '../reference/methods-decoding.js';
@@ -38,6 +38,31 @@ describe('quest', () => {
     await expectPattern(result, x);
   });
 
+  test('with summaries in bfloat16 chooses by bounds rounded outward', async () => {
+    const expected = Array.from({ length: heads }, (_, h) => questPages(x.all, h, 16, 6, true));
+    for (const { isa, verb, dtype, supported } of kernels()) {
+      if (verb !== 'score' || dtype !== 'float32' || !supported || isa === 'cuda') continue;
+      const result = await feed(methods.quest({ budget: 96, summaries: 'bfloat16', isa })).decode(...x.tensors);
+      expect(lists(result.pattern, heads)).toEqual(expected);
+      await expectPattern(result, x);
+    }
+  });
+
+  test('with summaries in bfloat16 takes keys that it cannot round outward', () => {
+    for (const far of [3.4e38, -3.4e38, 1e-45, -1e-45, 0, -0]) {
+      const method = methods.quest({ summaries: 'bfloat16' });
+      method.append({ data: new Float32Array(64 * 8).fill(far), dims: [1, 1, 64, 8] });
+      expect(method.pattern({ data: Float32Array.of(0, 1, -1, 0, 0, 0, 0, 0), dims: [1, 1, 1, 8] }).tiles?.count).toEqual(Int32Array.of(4));
+    }
+    const bits = new Uint32Array(64 * 8).fill(0x3f800000);
+    // NaN in all of a page; the upper halves of two of these are infinities.
+    for (let i = 0; i < 16 * 8; i++) bits[i] = [0x7f800001, 0xff800001, 0x7fffffff, 0xffffffff][i % 4] as number;
+    const method = methods.quest({ summaries: 'bfloat16' });
+    method.append({ data: new Float32Array(bits.buffer), dims: [1, 1, 64, 8] });
+    const q = { data: new Float32Array(8).fill(1), dims: [1, 1, 1, 8] };
+    expect(() => method.pattern(q)).toThrow(expect.objectContaining({ code: 'ERR_SK_NAN' }));
+  });
+
   test('never fewer than three pages; per group one list', async () => {
     const pattern = feed(methods.quest({ budget: 1, perGroup: true })).pattern(x.tensors[0]);
     expect(pattern.heads).toBe('kv');
@@ -48,6 +73,9 @@ describe('quest', () => {
   test('refuses a query before keys, other keys, and k of another length', async () => {
     expect(() => methods.quest().pattern(x.tensors[0])).toThrow(expect.objectContaining({ code: 'ERR_SK_SHAPE' }));
     const method = feed(methods.quest());
+    const wide = { data: new Float32Array(heads * 2 * dim), dims: [1, heads, 1, 2 * dim] };
+    expect(() => method.pattern(wide)).toThrow(expect.objectContaining({ code: 'ERR_SK_SHAPE' }));
+    expect(() => methods.quest({ summaries: 'float16' as never })).toThrow(expect.objectContaining({ code: 'ERR_SK_OPTION' }));
     expect(() => method.append({ data: new Float32Array(8), dims: [1, 1, 1, 8] })).toThrow(
       expect.objectContaining({ code: 'ERR_SK_SHAPE' }),
     );
@@ -81,7 +109,10 @@ describe('doubleSparsity', () => {
     expect((await result.report()).leastCoveredMass).toBeCloseTo(1, 5);
   });
 
-  test('refuses channels that k lacks', () => {
+  test('refuses channels that k lacks, and queries of other dims than the keys', () => {
+    const some = feed(methods.doubleSparsity({ channels: Int32Array.of(0, 1), budget: 1 }));
+    const short = { data: new Float32Array(heads), dims: [1, heads, 1, 1] };
+    expect(() => some.pattern(short)).toThrow(expect.objectContaining({ code: 'ERR_SK_SHAPE' }));
     const method = methods.doubleSparsity({ channels: Int32Array.of(0, dim), budget: 1 });
     expect(() => method.append(x.tensors[1])).toThrow(expect.objectContaining({ code: 'ERR_SK_SHAPE' }));
   });

@@ -129,7 +129,7 @@ test('arrays say where in a cache line they begin, and rows of summaries begin w
   expect(offset % 4).toBe(0);
   for (const i of [1, 7, 16]) expect(native.lineOffset(array.subarray(i))).toBe((offset + 4 * i) % 64);
   for (const length of [1, 100, 3_000_000]) {
-    const lines = allocateLines(length, 'the numbers');
+    const lines = allocateLines('float32', length, 'the numbers');
     expect([lines.length, native.lineOffset(lines)]).toEqual([length, 0]);
   }
 });

@@ -1,15 +1,28 @@
 /** Direct transcriptions of how methods for decoding choose keys for one query, the last of its input. */
 import { dot, type Input, kvHead, sum, top, vector } from './methods.js';
 
-/** Quest: the best pages of one query by the bound of their scores; the last page always. */
-export function questPages(input: Input, h: number, page: number, pages: number): number[] {
+/** The nearest bfloat16 that is not above x (toward -1) or not below (toward 1). */
+export function roundToward(x: number, toward: -1 | 1): number {
+  if (x === 0) return 0;
+  const unit = 2 ** (Math.floor(Math.log2(Math.abs(x))) - 7);
+  return (toward < 0 ? Math.floor(x / unit) : Math.ceil(x / unit)) * unit;
+}
+
+/** Quest: the best pages of one query by the bound of their scores; the last page always. `round`: bounds of channels in bfloat16. */
+export function questPages(input: Input, h: number, page: number, pages: number, round = false): number[] {
   const { keys, dim } = input;
   const q = vector(input.q, h, dim);
   const bounds = Array.from({ length: Math.ceil(keys / page) }, (_, p) => {
     const rows = Array.from({ length: Math.min(page, keys - p * page) }, (_, t) =>
       vector(input.k, kvHead(input, h) * keys + p * page + t, dim),
     );
-    return sum(q.map((x, c) => Math.max(...[Math.min, Math.max].map((f) => x * f(...rows.map((row) => row[c] as number))))));
+    return sum(
+      q.map((x, c) => {
+        const channel = rows.map((row) => row[c] as number);
+        const [least, greatest] = [Math.min(...channel), Math.max(...channel)];
+        return round ? Math.max(x * roundToward(least, -1), x * roundToward(greatest, 1)) : Math.max(x * least, x * greatest);
+      }),
+    );
   });
   bounds[bounds.length - 1] = Number.POSITIVE_INFINITY;
   return top(bounds, pages).sort((a, b) => a - b);

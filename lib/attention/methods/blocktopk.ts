@@ -39,7 +39,7 @@ export function blockTopK(blockOptions: BlockTopKOptions): DecodeMethod {
   const topK = Math.ceil(integer(o.budget, 'budget', 1, 2 ** 31 - 1) / block);
   const sink = Math.ceil(integer(o.sink ?? 4, 'sink', 0, 2 ** 31 - 1) / block);
   const local = integer(o.local ?? block, 'local', 1, 2 ** 31 - 1);
-  const store = new PageStore(block, 'mean');
+  const store = new PageStore(block, 'mean', 'float32');
   const pattern: DecodeMethod['pattern'] = (q) => {
     const query = queryOf(q, store.rows);
     const { batch, heads, capacity, data, length } = store.rows as NonNullable<typeof store.rows>;

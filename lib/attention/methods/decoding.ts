@@ -5,6 +5,7 @@ import { type Heads, headsOf } from '../heads.js';
 import { poolSync } from '../pool.js';
 import type { Pattern, Rows } from '../types.js';
 import { attend, listPattern } from './common.js';
+import { outward } from './outward.js';
 import type { MethodResult } from './report.js';
 import type { MethodOptions } from './shape.js';
 import { RowStore } from './store.js';
@@ -27,12 +28,14 @@ export interface DecodeMethod {
   decode(q: TensorLike, k: TensorLike, v: TensorLike): Promise<MethodResult>;
 }
 
-/** One query, checked against the keys appended so far. */
-export function queryOf(q: TensorLike, store: Pick<RowStore, 'batch' | 'heads'> | undefined): Heads {
+/** One query, checked against the keys appended so far, which have so many dims. */
+export function queryOf(q: TensorLike, store: Pick<RowStore, 'batch' | 'heads'> | undefined, dim?: number): Heads {
   if (store === undefined) throw rangeError('ERR_SK_SHAPE', 'expected append() before a query');
   const query = headsOf(q, 'q', 'BHSD');
-  if (query.tokens === 1 && query.batch === store.batch && query.heads % store.heads === 0) return query;
-  throw rangeError('ERR_SK_SHAPE', `expected q to be [${store.batch}, a multiple of ${store.heads}, 1, dim] but received dims [${q.dims}]`);
+  const fits = query.batch === store.batch && query.heads % store.heads === 0 && (dim ?? query.dim) === query.dim;
+  if (query.tokens === 1 && fits) return query;
+  const wanted = `[${store.batch}, a multiple of ${store.heads}, 1, ${dim ?? 'dim'}]`;
+  throw rangeError('ERR_SK_SHAPE', `expected q to be ${wanted} but received dims [${q.dims}]`);
 }
 
 /** Attention of one query over a pattern. */
@@ -61,23 +64,25 @@ export function queryPattern(
     : listPattern(size, lists, [1, block], 'kv', perGroup, what);
 }
 
-/** Summaries of pages of keys: whole pages once, the open page again with every append. */
-export class PageStore {
-  rows: RowStore | undefined;
+/** Summaries of pages of keys: whole pages once, the open page again with every append. Those in bfloat16 are bounds, rounded outward. */
+export class PageStore<D extends 'float32' | 'bfloat16' = 'float32'> {
+  rows: RowStore<D> | undefined;
   tokens = 0;
   readonly #page: number;
   readonly #kind: 'minmax' | 'mean';
+  readonly #dtype: D;
   #open: Float32Array[] = [];
 
-  constructor(page: number, kind: 'minmax' | 'mean') {
+  constructor(page: number, kind: D extends 'bfloat16' ? 'minmax' : 'minmax' | 'mean', dtype: D) {
     this.#page = page;
     this.#kind = kind;
+    this.#dtype = dtype;
   }
 
   append(k: TensorLike): void {
     const x = headsOf(k, 'k', 'BHSD');
     const width = this.#kind === 'minmax' ? 2 * x.dim : x.dim;
-    const store = this.rows ?? new RowStore(x.batch, x.heads, width);
+    const store = this.rows ?? new RowStore(x.batch, x.heads, width, this.#dtype);
     if (store.batch !== x.batch || store.heads !== x.heads || store.width !== width) {
       throw rangeError('ERR_SK_SHAPE', `expected k of the same batch, heads and dim as before but received dims [${k.dims}]`);
     }
@@ -93,11 +98,11 @@ export class PageStore {
       joined.set(x.data.subarray(s * x.tokens * x.dim, (s + 1) * x.tokens * x.dim), (s * tokens + before) * x.dim);
     }
     const { pooled } = poolSync({ data: joined, dims: [x.batch, x.heads, tokens, x.dim] }, { kind: this.#kind, block: page });
+    const summaries = this.#dtype === 'bfloat16' ? outward(pooled.data as Float32Array, x.dim) : (pooled.data as Float32Array);
     const pages = Math.ceil(tokens / page);
     const open = tokens % page;
     for (let s = 0; s < x.batch * x.heads; s++) {
-      for (let p = 0; p < pages; p++)
-        store.row(s, first + p).set(pooled.data.subarray((s * pages + p) * width, (s * pages + p + 1) * width));
+      for (let p = 0; p < pages; p++) store.row(s, first + p).set(summaries.subarray((s * pages + p) * width, (s * pages + p + 1) * width));
       this.#open[s] = joined.slice(((s + 1) * tokens - open) * x.dim, (s + 1) * tokens * x.dim);
     }
     this.tokens += x.tokens;

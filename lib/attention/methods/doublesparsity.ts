@@ -42,6 +42,7 @@ export function doubleSparsity(sparsityOptions: DoubleSparsityOptions): DecodeMe
   const topK = integer(o.budget, 'budget', 1, 2 ** 31 - 1);
   let store: RowStore | undefined; // the chosen channels of every key: a row for each channel, of one number a token
   let kvHeads = 0;
+  let dim = 0;
   const memory = new ScoreMemory();
 
   const append = (k: TensorLike) => {
@@ -49,9 +50,11 @@ export function doubleSparsity(sparsityOptions: DoubleSparsityOptions): DecodeMe
     if (channels.length % x.heads !== 0 || channels.some((c) => c < 0 || c >= x.dim)) {
       throw rangeError('ERR_SK_SHAPE', `expected channels [${x.heads}, r] from 0 to ${x.dim - 1}`);
     }
-    store ??= new RowStore(x.batch, channels.length, 1);
+    store ??= new RowStore(x.batch, channels.length, 1, 'float32');
     kvHeads ||= x.heads;
-    if (store.batch !== x.batch || kvHeads !== x.heads) throw rangeError('ERR_SK_SHAPE', `expected k as before but received [${k.dims}]`);
+    dim ||= x.dim;
+    if (store.batch !== x.batch || kvHeads !== x.heads || dim !== x.dim)
+      throw rangeError('ERR_SK_SHAPE', `expected k as before but received [${k.dims}]`);
     store.reserve(store.length + x.tokens);
     const { data, capacity, length } = store;
     for (let row = 0; row < x.batch * channels.length; row++) {
@@ -74,7 +77,7 @@ export function doubleSparsity(sparsityOptions: DoubleSparsityOptions): DecodeMe
     return headsOf({ data, dims: [q.batch, q.heads, 1, r] }, 'q', 'BHSD');
   };
   const pattern: DecodeMethod['pattern'] = (q) => {
-    const query = queryOf(q, store && { batch: store.batch, heads: kvHeads });
+    const query = queryOf(q, store && { batch: store.batch, heads: kvHeads }, dim);
     const { capacity, data, length } = store as RowStore;
     const keys = { data, heads: kvHeads, capacity, length };
     const scores = scoreChannels(memory, labelsOf(query), keys, o.perGroup ? 'max' : 'none', { scale: 1, ...passedTo(o) });

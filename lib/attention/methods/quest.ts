@@ -1,5 +1,5 @@
-import { integer, options } from '../../validate.js';
-import { scoreInto } from '../score.js';
+import { integer, oneOf, options } from '../../validate.js';
+import { scorePages } from '../score.js';
 import { ScoreMemory } from '../scoring.js';
 import { selectSync } from '../select.js';
 import { type DecodeMethod, type DecodeOptions, decodeKeys, decodeWith, PageStore, queryOf, queryPattern } from './decoding.js';
@@ -15,6 +15,11 @@ export interface QuestOptions extends DecodeOptions {
   readonly minPages?: number;
   /** One list for each key-value head, by the greatest bound of its query heads, instead of one for each query head; default false. */
   readonly perGroup?: boolean;
+  /**
+   * Element type of the least and the greatest of each channel: float32 (default), or bfloat16 in half the memory, rounded outward: bounds
+   * of scores are bounds still, looser by at most 2^-7 of each product. The authors keep them in the 16 bits of their keys.
+   */
+  readonly summaries?: 'float32' | 'bfloat16';
 }
 
 /**
@@ -35,22 +40,20 @@ export interface QuestOptions extends DecodeOptions {
  * ```
  */
 export function quest(questOptions: QuestOptions = {}): DecodeMethod {
-  const o = options<QuestOptions>(questOptions, 'options', [...decodeKeys, 'budget', 'pageSize', 'minPages', 'perGroup']);
+  const o = options<QuestOptions>(questOptions, 'options', [...decodeKeys, 'budget', 'pageSize', 'minPages', 'perGroup', 'summaries']);
   const page = integer(o.pageSize ?? 16, 'pageSize', 1, 2 ** 20);
   const pages = Math.max(
     integer(o.minPages ?? 3, 'minPages', 1, 2 ** 20),
     Math.ceil(integer(o.budget ?? 1024, 'budget', 1, 2 ** 31 - 1) / page),
   );
-  const store = new PageStore(page, 'minmax');
+  const store = new PageStore(page, 'minmax', oneOf(o.summaries ?? 'float32', 'summaries', ['float32', 'bfloat16']));
   const memory = new ScoreMemory();
   const pattern: DecodeMethod['pattern'] = (q) => {
-    const query = queryOf(q, store.rows);
-    const { batch, heads, capacity, data, length } = store.rows as NonNullable<typeof store.rows>;
-    const limit = Int32Array.of(length);
-    const summaries = { data, dims: [batch, heads, capacity, 2, query.dim] };
-    const scores = scoreInto(memory, q, summaries, { kind: 'minmax', scale: 1, limit, group: o.perGroup ? 'max' : 'none', ...passedTo(o) });
-    const lists = selectSync(scores, { topK: pages, limit, force: { local: 1 }, ...passedTo(o) });
-    return queryPattern(query, store.tokens, lists, page, o.perGroup ? heads : false, 'tiles');
+    const query = queryOf(q, store.rows, store.rows && store.rows.width / 2);
+    const rows = store.rows as NonNullable<typeof store.rows>;
+    const scores = scorePages(memory, query, rows, o.perGroup ? 'max' : 'none', { scale: 1, ...passedTo(o) });
+    const lists = selectSync(scores, { topK: pages, force: { local: 1 }, ...passedTo(o) });
+    return queryPattern(query, store.tokens, lists, page, o.perGroup ? rows.heads : false, 'tiles');
   };
   return {
     get length() {

@@ -72,7 +72,7 @@ export function seerAttentionR(seerOptions: SeerAttentionROptions): SeerAttentio
 
   const appendNow = async (k: TensorLike) => {
     const x = headsOf(k, 'k', 'BHSD');
-    const rows = store ?? new RowStore(x.batch, x.heads, gate.key.dims[2] as number);
+    const rows = store ?? new RowStore(x.batch, x.heads, gate.key.dims[2] as number, 'float32');
     dim ??= x.dim;
     if (rows.batch !== x.batch || rows.heads !== x.heads || dim !== x.dim) {
       throw rangeError('ERR_SK_SHAPE', `expected k of the same batch, heads and dim as before but received dims [${k.dims}]`);

@@ -1,0 +1,14 @@
+/**
+ * Rows of bounds, the least of each channel and then the greatest, as bfloat16: the least rounded down, the greatest up, so that they are
+ * bounds still. Numbers beyond the largest finite one stay there: an infinity times a zero of the query would be NaN.
+ */
+export function outward(bounds: Float32Array, dim: number): Uint16Array {
+  const bits = new Uint32Array(bounds.buffer, bounds.byteOffset, bounds.length);
+  return Uint16Array.from(bits, (word, i) => {
+    const upper = word >>> 16;
+    const exact = (word & 0xffff) === 0;
+    if ((upper & 0x7f80) === 0x7f80) return exact ? upper : 0x7fc0; // infinity or NaN
+    const away = upper >>> 15 === (i % (2 * dim) < dim ? 1 : 0); // from zero: a negative least, a positive greatest
+    return exact || !away || (upper & 0x7fff) === 0x7f7f ? upper : upper + 1;
+  });
+}
