@@ -32,12 +32,13 @@ export function prepareDecoding(c: AttentionCase): Workload {
     const whole = planOf(dense(size));
     const fixed = choose === undefined ? planOf(somePages(c, cache.pageSize)) : undefined;
     const chosen = () => choose?.(q) ?? (fixed as attention.Plan).pattern;
+    // Both sides run in place, on this thread and the pool, as the prefill cases do.
     const runOurs = async () => {
-      if (fixed !== undefined) return (await attention.decode(q, cache, { plan: fixed })).output.data;
+      if (fixed !== undefined) return attention.decodeSync(q, cache, { plan: fixed }).output.data;
       using plan = planOf(chosen());
-      return (await attention.decode(q, cache, { plan })).output.data;
+      return attention.decodeSync(q, cache, { plan }).output.data;
     };
-    const runPeer = async () => (await attention.decode(q, cache, { plan: whole })).output.data;
+    const runPeer = async () => attention.decodeSync(q, cache, { plan: whole }).output.data;
     return {
       kernel: whole.kernel,
       peer: 'our decoding over all keys',
@@ -76,10 +77,11 @@ function chooser(
   if (c.pattern === 'pages') return undefined;
   const { kv, d } = c.shape;
   const channels = Int32Array.from({ length: kv * CHANNELS }, (_, i) => (i % CHANNELS) * (d / CHANNELS));
+  const summaries = c.pattern === 'quest16' ? 'bfloat16' : 'float32';
   const method =
-    c.pattern === 'quest'
-      ? quest({ budget, pageSize, perGroup: true, ...forced })
-      : doubleSparsity({ channels, budget, perGroup: true, ...forced });
+    c.pattern === 'channels'
+      ? doubleSparsity({ channels, budget, perGroup: true, ...forced })
+      : quest({ budget, pageSize, perGroup: true, summaries, ...forced });
   method.append(k);
   return (q: { data: Float32Array; dims: number[] }) => method.pattern(q);
 }
