@@ -7,15 +7,10 @@
 //   softmax  in [key][row] order, whole vectors                     the output is only scaled when a maximum has grown
 //   output   O[row] += P[key][row] V[key]
 //
-// The order in which the products read (a line of several keys each) is nothing that the hardware could foresee, so lines are fetched
-// ahead, one at a time between the products: a core keeps some 20 lines on their way and drops requests that come in bursts. Keys that lie
-// one behind the other: three phases ahead, a line of K and one of V in turn, in their order, two streams that the hardware joins (with
-// two, what the hardware does depends on where loops lie in memory: up to half more time in some builds and processes, hardly any with
-// three). Scattered ones (columns): each line that is read fetches the same line of a few later keys; in order, the hardware would fetch
-// what lies behind each key as well. Nothing but these requests brings scattered keys, they come faster than memory answers, and a core
-// drops those that find all its 20 places taken: so each line is asked for kTries times, and what is there already costs a slot of a load.
+// Lines are fetched ahead (ahead.h), one at a time between the products.
 #pragma once
 
+#include "ahead.h"
 #include "tile.h"
 
 namespace sk {
@@ -29,31 +24,10 @@ struct FewRows {
   static constexpr int kKeys = L / kRows;
   static constexpr int kVectors = 8 / kRows;  // of values in registers: 8 accumulators
   static constexpr int kPhase = kKeys < 8 ? 8 : kKeys;
-  static constexpr int kAhead = 3;  // phases from a key to those that are fetched beside it, where they are streams
-  static_assert(kPhase % kKeys == 0 && (kAhead + 1) * kPhase <= kAttendKeyPadding,
-                "a phase is whole steps, and what is fetched within reach");
-  static constexpr int kLine = 64 / static_cast<int>(sizeof(T));  // elements
-  static constexpr int kTries = 3, kApart = 6;                    // keys between them
-  static_assert(kTries * kApart + kPhase <= kAttendKeyPadding, "scattered keys are within reach");
-
-  // Lines of keys and of values that lie one behind the other, in turn.
-  struct Streams {
-    uintptr_t next;
-    intptr_t step;
-
-    Streams(const void* k, const void* v)
-        : next(reinterpret_cast<uintptr_t>(k)), step(reinterpret_cast<intptr_t>(v) - reinterpret_cast<intptr_t>(k)) {}
-    inline void fetch() {
-      V::prefetch(reinterpret_cast<const T*>(next));
-      next += static_cast<uintptr_t>(step), step = 64 - step;
-    }
-  };
-
-  // The line at element i of keys to come.
-  static inline void fetch_scattered(const void* const* rows, int i) {
-#pragma GCC unroll 4
-    for (int t = kTries; t > 0; --t) V::prefetch(static_cast<const T*>(rows[t * kApart]) + i);
-  }
+  using Ahead = FetchAhead<V, T, kPhase>;
+  using Streams = typename Ahead::Streams;
+  static constexpr int kLine = Ahead::kLine;
+  static_assert(kPhase % kKeys == 0, "a phase is whole steps");
 
   // Half of the lines of keys to come are fetched while keys are scored, half while values are added up.
   template <bool kTogether>
@@ -91,7 +65,7 @@ struct FewRows {
       int i = 0;
       for (; i + kLine <= d; i += kLine) {
 #pragma GCC unroll 16
-        for (int c = 0; c < kKeys; ++c) kTogether ? ahead->fetch() : fetch_scattered(keys + j + c, i);
+        for (int c = 0; c < kKeys; ++c) kTogether ? ahead->fetch() : Ahead::scattered(keys + j + c, i);
 #pragma GCC unroll 4
         for (int l = 0; l < kLine; l += L) step(i + l);
       }
@@ -112,7 +86,7 @@ struct FewRows {
     for (int j = 0; j < n; ++j) {
       if (!kTogether || kStep >= kLine || j % (kLine / kStep) == 0)
 #pragma GCC unroll 8
-        for (int l = 0; l < kStep; l += kLine) kTogether ? ahead->fetch() : fetch_scattered(values + j, i + l);
+        for (int l = 0; l < kStep; l += kLine) kTogether ? ahead->fetch() : Ahead::scattered(values + j, i + l);
       const T* value = static_cast<const T*>(values[j]) + i;
       F32 x[kV];
 #pragma GCC unroll 8
@@ -221,7 +195,7 @@ struct FewRows {
         b.queries + row * d,        b.output + row * d, b.max + row, b.sum + row, b.scores, row, d, keys.cut && is_cut(b, keys, row),
         {V::load(lanes), V::zero()}};
     for (int first = 0; first < keys.count; first += kPhase) {
-      const int n = keys.count - first < kPhase ? keys.count - first : kPhase, later = first + kAhead * kPhase;
+      const int n = keys.count - first < kPhase ? keys.count - first : kPhase, later = first + Ahead::kKeys;
       const Streams ahead(keys.k[later], keys.v[later]);
       const bool together = static_cast<const T*>(keys.k[later + kPhase - 1]) == static_cast<const T*>(keys.k[later]) + (kPhase - 1) * d;
       together ? phase<true>(b, keys, first, n, &pass, ahead) : phase<false>(b, keys, first, n, &pass, ahead);
