@@ -157,7 +157,10 @@ export function tensor<D extends DType>(value: unknown, name: string, types: rea
   }
   const dtype = (type ?? held[0]) as D;
   if (!types.includes(dtype) || !held.includes(dtype)) {
-    throw typeError('ERR_SK_DTYPE', `expected ${name} to be ${types.join(' or ')} but received ${dtype} in a ${arrayClass(data)}`);
+    throw typeError(
+      'ERR_SK_DTYPE',
+      `expected ${name} to be ${types.join(' or ')} but received ${typeof dtype === 'string' ? dtype : describe(dtype)} in a ${arrayClass(data)}`,
+    );
   }
   checkBuffer(data as ArrayOf[D], `${name}.data`, count);
   const array = bitsOf(data as ArrayOf[D]);

@@ -27,6 +27,12 @@ export function number(value: unknown, name: string, low = Number.NEGATIVE_INFIN
   return value;
 }
 
+/** A boolean, else a TypeError that names the option. */
+export function flag(value: unknown, name: string): boolean {
+  if (typeof value === 'boolean') return value;
+  throw typeError('ERR_SK_TYPE', `expected ${name} to be a boolean but received ${describe(value)}`);
+}
+
 /** One of the names, else a TypeError / RangeError that lists them. */
 export function oneOf<T extends string>(value: unknown, name: string, names: readonly T[]): T {
   if (typeof value !== 'string') throw typeError('ERR_SK_TYPE', `expected ${name} to be a string but received ${describe(value)}`);

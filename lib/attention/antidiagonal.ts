@@ -2,7 +2,7 @@ import { rangeError } from '../errors.js';
 import { cancellable } from '../handle.js';
 import { native } from '../native.js';
 import type { Tensor, TensorLike } from '../tensor.js';
-import { integer, options } from '../validate.js';
+import { flag, integer, options } from '../validate.js';
 import { type CommonOptions, callOf, common, output, pairOf } from './scoring.js';
 
 /** Options of {@link antidiagonal}. */
@@ -48,7 +48,7 @@ export async function antidiagonal(q: TensorLike, k: TensorLike, antidiagonalOpt
     stride,
     blockQ: block,
     blockK: block,
-    causal: o.causal ?? true,
+    causal: flag(o.causal ?? true, 'causal'),
     out: out.data,
   };
   await cancellable(o.signal, (token) => native.score(call, token));

@@ -1,5 +1,5 @@
 import { rangeError } from '../errors.js';
-import { type Tensor, type TensorLike, tensor } from '../tensor.js';
+import { allocate, type Tensor, type TensorLike, tensor } from '../tensor.js';
 import { describe, integer, number, options } from '../validate.js';
 import { headsOf } from './heads.js';
 import { score } from './score.js';
@@ -46,7 +46,7 @@ export async function cluster(x: TensorLike, centroids: TensorLike, clusterOptio
   if (String(dims) !== String([heads, count, dim]) || count === 0) {
     throw rangeError('ERR_SK_SHAPE', `expected centroids to be [${heads}, C, ${dim}] but received dims ${describe(dims)}`);
   }
-  const repeated = new Float32Array(batch * data.length);
+  const repeated = allocate('float32', batch * data.length, 'the centroids');
   for (let b = 0; b < batch; b++) repeated.set(data, b * data.length);
   // Centroids as queries: a row of scores for each of them.
   const scores = await score({ data: repeated, dims: [batch, heads, count, dim] }, x, { scale: 1 });

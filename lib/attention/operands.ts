@@ -2,7 +2,7 @@
 import type { NativeAttendModifiers, NativeAttendOperands, NativeKvCache } from '../../types/attention.js';
 import { rangeError, typeError } from '../errors.js';
 import { allocate, tensor, typedArray } from '../tensor.js';
-import { describe, options } from '../validate.js';
+import { describe, flag, number, options } from '../validate.js';
 import type { AttentionResult, AttentionShape, CudaPattern, Layout, RunOptions } from './types.js';
 
 /** Operands beside q, k and v that are cut with them into key-value heads. */
@@ -27,6 +27,7 @@ export function operandsOf(plan: PlanShape, source: { q: Float32Array | Uint16Ar
   const { queryLength } = plan.pattern;
   const states = batch * heads * queryLength;
   const outputs = states * headDim;
+  const initial = o.initial === undefined ? undefined : initialOf(plan, o.initial);
   if ('caches' in source && o.keyLengths !== undefined) {
     throw rangeError('ERR_SK_OPTION', 'expected no keyLengths with caches, which have their own');
   }
@@ -37,11 +38,11 @@ export function operandsOf(plan: PlanShape, source: { q: Float32Array | Uint16Ar
       units: batch * kvHeads,
       ...source,
       ...modifiersOf(plan, o),
-      initialOutput: o.initial && initialOf(plan, o.initial) && floats(o.initial.output, 'initial.output', [outputs]),
-      initialLse: o.initial && floats(o.initial.lse, 'initial.lse', [states]),
+      initialOutput: initial && floats(initial.output, 'initial.output', [outputs]),
+      initialLse: initial && floats(initial.lse, 'initial.lse', [states]),
       output: allocate('float32', outputs, 'the output'),
       lse: allocate('float32', states, 'the log-sum-exp'),
-      rowMax: o.rowMax ? allocate('float32', states, 'the row maximum') : undefined,
+      rowMax: flag(o.rowMax ?? false, 'rowMax') ? allocate('float32', states, 'the row maximum') : undefined,
       privateResults: true,
     },
   };
@@ -49,6 +50,9 @@ export function operandsOf(plan: PlanShape, source: { q: Float32Array | Uint16Ar
 
 /** A result of the plan's layout. */
 function initialOf({ layout }: PlanShape, initial: AttentionResult): AttentionResult {
+  if (initial?.output === undefined || initial.lse === undefined) {
+    throw typeError('ERR_SK_TYPE', `expected initial to be { output, lse } but received ${describe(initial)}`);
+  }
   const given = initial.layout ?? layout; // those of plans in BHSD are not marked, nor is what a caller makes
   if (given === layout) return initial;
   throw rangeError('ERR_SK_SHAPE', `expected an initial result in the layout ${layout} but received ${given}`);
@@ -57,15 +61,12 @@ function initialOf({ layout }: PlanShape, initial: AttentionResult): AttentionRe
 /** What moves the scores of a run. */
 export function modifiersOf({ batch, heads, kvHeads, pattern }: PlanShape, o: Omit<RunOptions, 'initial'>): NativeAttendModifiers {
   const { queryLength, keyLength } = pattern;
-  if (o.logWeight !== undefined && typeof o.logWeight !== 'number') {
-    throw typeError('ERR_SK_TYPE', `expected logWeight to be a number but received ${describe(o.logWeight)}`);
-  }
   return {
     queryPositions: int32(o.queryPositions, 'queryPositions', [queryLength, batch * queryLength]),
     keyPositions: int32(o.keyPositions, 'keyPositions', [keyLength, batch * keyLength]),
     keyLengths: keyLengths(o.keyLengths, batch, keyLength),
     keyBias: floats(o.keyBias, 'keyBias', [keyLength, kvHeads * keyLength, batch * kvHeads * keyLength]),
-    logWeight: o.logWeight ?? 0,
+    logWeight: number(o.logWeight ?? 0, 'logWeight', Number.NEGATIVE_INFINITY, Number.MAX_VALUE),
     sink: floats(o.sink, 'sink', [heads]),
   };
 }

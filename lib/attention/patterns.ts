@@ -1,7 +1,7 @@
 /** Patterns that are known before any score is. The algebra on patterns is in algebra.ts. */
 import { rangeError } from '../errors.js';
 import { typedArray } from '../tensor.js';
-import { integer, oneOf, options } from '../validate.js';
+import { flag, integer, oneOf, options } from '../validate.js';
 import { type PatternSize, RowsBuilder, sizeKeys, sizesOf } from './lists.js';
 import type { Pattern, Rows } from './types.js';
 
@@ -70,7 +70,7 @@ const listOptionKeys = [...sizeKeys, 'heads', 'sets', 'batch'] as const;
  */
 export function dense(denseOptions: DenseOptions): Pattern {
   const o = options<DenseOptions>(denseOptions, 'options', [...sizeKeys, 'causal']);
-  return bandOf(o, Number.POSITIVE_INFINITY, o.causal ? 0 : Number.POSITIVE_INFINITY, 0);
+  return bandOf(o, Number.POSITIVE_INFINITY, flag(o.causal ?? false, 'causal') ? 0 : Number.POSITIVE_INFINITY, 0);
 }
 
 /**

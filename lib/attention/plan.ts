@@ -89,8 +89,7 @@ export class Plan {
    * ```
    */
   async run(q: TensorLike, k: TensorLike, v: TensorLike, runOptions: RunOptions = {}): Promise<AttentionResult> {
-    const { signal } = runOptions;
-    return cancellable(signal, (token) =>
+    return cancellable(runOptions?.signal, (token) =>
       this.#handle.use(async (native) => {
         const operands = this.#operands(q, runOptions, { k, v });
         await runSlices(native, operands.native, this.layout, token);

@@ -1,7 +1,7 @@
 import { rangeError } from '../errors.js';
 import { cancellable } from '../handle.js';
 import { native } from '../native.js';
-import { type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
+import { allocate, type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
 import { describe, number, options } from '../validate.js';
 import { type Heads, headsOf } from './heads.js';
 import { callOf, output } from './scoring.js';
@@ -47,7 +47,7 @@ export async function product(input: Heads, weight: TensorLike): Promise<Tensor>
     );
   }
   // Rows of the transposed matrices are "keys"; every batch entry has its own copy of them.
-  const keys = new Float32Array(input.batch * data.length);
+  const keys = allocate('float32', input.batch * data.length, 'the matrices');
   for (let i = 0; i < data.length; i++) {
     const [h, r, c] = [Math.floor(i / (inputs * out)), Math.floor(i / out) % inputs, i % out];
     keys[(h * out + c) * inputs + r] = data[i] as number;

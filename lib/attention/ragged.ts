@@ -1,7 +1,7 @@
 /** Sequences of different lengths, one behind the other in q, k and v, as one plan. */
-import { rangeError, typeError } from '../errors.js';
+import { rangeError } from '../errors.js';
 import { typedArray } from '../tensor.js';
-import { describe, integer, options } from '../validate.js';
+import { describe, flag, integer, options } from '../validate.js';
 import { checkLists } from './check.js';
 import { expectSameSize, idsOf, RowsBuilder, rowCount, sizesOf } from './lists.js';
 import { blockIds } from './masks.js';
@@ -55,8 +55,7 @@ export interface Ragged {
 export function ragged(raggedOptions: RaggedOptions): Ragged {
   const known = ['queryStarts', 'keyStarts', 'causal', 'window', 'blockSize', 'patterns'] as const;
   const o = options<RaggedOptions>(raggedOptions, 'options', known);
-  const causal = o.causal ?? false;
-  if (typeof causal !== 'boolean') throw typeError('ERR_SK_TYPE', `expected causal to be a boolean but received ${describe(causal)}`);
+  const causal = flag(o.causal ?? false, 'causal');
   if (o.window !== undefined && !causal) throw rangeError('ERR_SK_OPTION', 'expected window with causal only');
   const reach = o.window === undefined ? Infinity : integer(o.window, 'window', 1, 2 ** 31 - 1);
   const queries = startsOf(o.queryStarts, 'queryStarts');
@@ -66,7 +65,7 @@ export function ragged(raggedOptions: RaggedOptions): Ragged {
   }
   const sequences = Array.from({ length: queries.length - 1 }, (_, s) => sequenceOf(queries, keys, s));
   const size = { queryLength: queries.at(-1) as number, keyLength: keys.at(-1) as number };
-  const pattern = o.patterns ? joined(sequences, size, o) : denseLists(sequences, size, causal, reach, o.blockSize);
+  const pattern = o.patterns !== undefined ? joined(sequences, size, o) : denseLists(sequences, size, causal, reach, o.blockSize);
   const window = causal
     ? Math.min(
         reach,
@@ -128,7 +127,7 @@ function denseLists(
   reach: number,
   blockSize: RaggedOptions['blockSize'],
 ): Pattern {
-  const base = sizesOf({ ...size, ...(blockSize && { blockSize }) });
+  const base = sizesOf({ ...size, ...(blockSize !== undefined && { blockSize }) });
   const [bq, bk] = base.blockSize;
   const tiles = new RowsBuilder();
   for (let first = 0, s = 0; first < size.queryLength; first += bq) {

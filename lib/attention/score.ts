@@ -3,7 +3,7 @@ import { rangeError } from '../errors.js';
 import { cancellable, guarded } from '../handle.js';
 import { native } from '../native.js';
 import { type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
-import { oneOf, options } from '../validate.js';
+import { flag, oneOf, options } from '../validate.js';
 import { type CudaScoreOptions, scoreOnDevice } from './cuda-score.js';
 import { channelsOf, type Heads } from './heads.js';
 import { type CommonOptions, callOf, checkTiles, common, groups, output, pairOf, type ScoreMemory, type ScoreOptions } from './scoring.js';
@@ -23,7 +23,7 @@ function picked(pair: { q: Heads; k: Heads }, channels: Int32Array | undefined, 
 }
 
 function limitsOf(o: ScoreOptions, queries: number, keys: number): Int32Array | undefined {
-  if (o.causal) {
+  if (flag(o.causal ?? false, 'causal')) {
     if (o.limit !== undefined) throw rangeError('ERR_SK_OPTION', 'expected either limit or causal');
     return Int32Array.from({ length: queries }, (_, i) => Math.max(0, i + 1 + keys - queries));
   }

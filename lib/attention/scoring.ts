@@ -1,6 +1,6 @@
 /** What all kinds of scores share: their operands and the call of the addon. */
 import { type Isa, isaOption } from '../device.js';
-import { rangeError } from '../errors.js';
+import { rangeError, typeError } from '../errors.js';
 import { allocate, type Tensor, type TensorLike, tensor } from '../tensor.js';
 import { describe, integer, oneOf } from '../validate.js';
 import { type Heads, headsOf } from './heads.js';
@@ -69,6 +69,9 @@ export function checkTiles(
   const tiles = kind === 'max' || kind === 'mass';
   if (tiles !== (o.blockSize !== undefined) || (kind === 'mass') !== (o.lse !== undefined)) {
     throw rangeError('ERR_SK_OPTION', `expected blockSize for the kinds max and mass only, and lse for mass only`);
+  }
+  if (o.blockSize !== undefined && (!Array.isArray(o.blockSize) || o.blockSize.length !== 2)) {
+    throw typeError('ERR_SK_TYPE', `expected blockSize to be [queries, keys] but received ${describe(o.blockSize)}`);
   }
   const blocks: [number, number] = [
     integer(o.blockSize?.[0] ?? 1, 'blockSize[0]', 1, 2 ** 31 - 1),

@@ -2,7 +2,7 @@
 import { type Isa, isaOption } from '../device.js';
 import { rangeError, typeError } from '../errors.js';
 import { allocate, type TensorLike, tensor, typedArray } from '../tensor.js';
-import { describe, integer, oneOf, options } from '../validate.js';
+import { describe, flag, integer, number, oneOf, options } from '../validate.js';
 import { inverseNormal } from './normal.js';
 import type { ForceOptions, Rows } from './types.js';
 
@@ -74,12 +74,10 @@ const known = [
 const rules = ['topK', 'topP', 'threshold', 'gaussianK'] as const;
 const many = 2 ** 31 - 1;
 
-/** One number for every row, from one number or a list. */
+/** One number for every row, from one number or a list; counts are whole. */
 function perRow<A extends Int32Array | Float32Array>(value: unknown, name: string, target: A): A {
-  if (typeof value === 'number') {
-    if (Number.isNaN(value)) throw rangeError('ERR_SK_OPTION', `expected ${name} to be a number but received NaN`);
-    return target.fill(value) as A;
-  }
+  const check = (x: unknown, of: string) => (target instanceof Int32Array ? integer(x, of, 0, many) : number(x, of));
+  if (typeof value === 'number') return target.fill(check(value, name)) as A;
   if (typeof value !== 'object' || value === null || !('length' in value)) {
     throw typeError('ERR_SK_TYPE', `expected ${name} to be a number or a list of numbers but received ${describe(value)}`);
   }
@@ -87,12 +85,7 @@ function perRow<A extends Int32Array | Float32Array>(value: unknown, name: strin
   if (list.length !== target.length) {
     throw rangeError('ERR_SK_SHAPE', `expected ${name} to hold ${target.length} numbers, one a row, but received ${list.length}`);
   }
-  for (let i = 0; i < list.length; i++) {
-    const x = list[i];
-    if (typeof x !== 'number' || Number.isNaN(x))
-      throw rangeError('ERR_SK_OPTION', `expected ${name}[${i}] to be a number but received ${x}`);
-    target[i] = x;
-  }
+  for (let i = 0; i < list.length; i++) target[i] = check(list[i], `${name}[${i}]`);
   return target;
 }
 
@@ -122,7 +115,6 @@ export function prepare(scores: TensorLike, selectOptions: SelectOptions) {
   let amount: Float32Array | undefined;
   if (rule === 'topK') {
     k = perRow(o.topK, 'topK', new Int32Array(rows));
-    if (k.some((n) => n < 0)) throw rangeError('ERR_SK_OPTION', 'expected topK not to be negative');
   } else if (rule === 'gaussianK') {
     const wanted = integer(o.gaussianK, 'gaussianK', 1, many);
     amount = new Float32Array(rows).map((_, row) => {
@@ -159,9 +151,9 @@ export function prepare(scores: TensorLike, selectOptions: SelectOptions) {
     least: integer(o.minCount ?? 0, 'minCount', 0, many),
     most: capacity,
     crossing: crossings.indexOf(oneOf(o.crossing ?? 'include', 'crossing', crossings)),
-    relative: o.relative ?? false,
-    needsReach: o.needsReach ?? false,
-    strict: o.strict ?? false,
+    relative: flag(o.relative ?? false, 'relative'),
+    needsReach: flag(o.needsReach ?? false, 'needsReach'),
+    strict: flag(o.strict ?? false, 'strict'),
     magnitude: false,
     index,
     count,

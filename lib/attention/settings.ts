@@ -2,7 +2,7 @@
 import type { NativeAttendOptions, NativeListCapacity } from '../../types/attention.js';
 import { isaOption } from '../device.js';
 import { rangeError, typeError } from '../errors.js';
-import { describe, integer, oneOf, options } from '../validate.js';
+import { describe, flag, integer, oneOf, options } from '../validate.js';
 import { checkPattern, headSets, type listKinds } from './check.js';
 import type { CudaPattern, CudaPlanOptions, Layout, ListCapacity, PlanOptions, Rows } from './types.js';
 
@@ -111,11 +111,6 @@ function fieldsOf(o: PlanOptions, onCuda: boolean): PlanFields {
   const layout = oneOf(o.layout ?? 'BHSD', 'layout', ['BHSD', 'BSHD']);
   const dtype = oneOf(o.dtype ?? 'float32', 'dtype', ['float32', 'float16', 'bfloat16']);
   return { pattern, batch, heads, kvHeads, headDim, layout, dtype };
-}
-
-function flag(value: unknown, name: string): boolean {
-  if (typeof value === 'boolean') return value;
-  throw typeError('ERR_SK_TYPE', `expected ${name} to be a boolean but received ${describe(value)}`);
 }
 
 function finite(value: unknown, name: string): number {

@@ -26,6 +26,16 @@ describe('select', () => {
     expect(count({ crossing: 'exclude' })).toBe(queryAware);
   });
 
+  test.each([
+    [0.4, 1], // no prefix is within it: the least share that is seen in full is one block
+    [0.5, 2],
+    [0.75, 3],
+    [0.8, 3],
+  ])('the levels of PSA: the boundary of %d', async (energy, boundary) => {
+    const [level] = await attention.selectLevels(dyadic, { energies: [energy] });
+    expect(level?.count[0]).toBe(boundary);
+  });
+
   test('top-p: forced columns are the start of the prefix', () => {
     const count = (topP: number) => listOf(attention.selectSync(dyadic, { topP, relative: true, force: { local: 1 } }));
     expect(count(0.1)).toEqual([3]);
@@ -133,7 +143,7 @@ describe('select', () => {
     ['no rule', {}, Float32Array.of(1), 'ERR_SK_OPTION', /one of topK/],
     ['two rules', { topK: 1, threshold: 0 }, Float32Array.of(1), 'ERR_SK_OPTION', /topK and threshold/],
     ['k of another length', { topK: [1, 2] }, Float32Array.of(1), 'ERR_SK_SHAPE', /1 numbers, one a row/],
-    ['negative k', { topK: -1 }, Float32Array.of(1), 'ERR_SK_OPTION', /negative/],
+    ['negative k', { topK: -1 }, Float32Array.of(1), 'ERR_SK_OPTION', /topK .* from 0 .* -1/],
     ['a NaN threshold', { threshold: Number.NaN }, Float32Array.of(1), 'ERR_SK_OPTION', /NaN/],
     ['a limit of another length', { topK: 1, limit: Int32Array.of(1, 1) }, Float32Array.of(1), 'ERR_SK_SHAPE', /limit/],
     ['too little room for what is forced', { topK: 1, capacity: 1, force: { sink: 2 } }, Float32Array.of(1, 2), 'ERR_SK_SHAPE', /capacity/],

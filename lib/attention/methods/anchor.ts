@@ -43,7 +43,7 @@ export interface AnchorAttention {
  * ```
  */
 export function anchorAttention(anchorOptions: AnchorAttentionOptions = {}): AnchorAttention {
-  const o = methodOptions<AnchorAttentionOptions & { causal?: never }>(anchorOptions, ['theta', 'block', 'step']);
+  const o = methodOptions<AnchorAttentionOptions & { causal?: never }>(anchorOptions, ['theta', 'block', 'step'], ['causal']);
   const [block, step] = [integer(o.block ?? 128, 'block', 1, 2 ** 20), integer(o.step ?? 16, 'step', 1, 2 ** 20)];
   const theta = number(o.theta ?? 12, 'theta');
   return {

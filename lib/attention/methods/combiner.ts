@@ -40,7 +40,11 @@ export interface Combiner {
  * ```
  */
 export function combiner(combinerOptions: CombinerOptions = {}): Combiner {
-  const o = methodOptions<CombinerOptions & { causal?: never; layout?: never }>(combinerOptions, ['segment', 'pooling']);
+  const o = methodOptions<CombinerOptions & { causal?: never; layout?: never }>(
+    combinerOptions,
+    ['segment', 'pooling'],
+    ['causal', 'layout'],
+  );
   const kind = oneOf(o.pooling ?? 'mean', 'pooling', ['mean', 'max']);
   return {
     prefill: async (q, k, v) => {

@@ -63,6 +63,9 @@ export function rowsFrom(lists: readonly ArrayLike<number>[]): Rows {
   return { start, count, index };
 }
 
+/** What a method's plan has beside its pattern. */
+type Rules = Pick<PlanOptions, 'window' | 'sinkTokens' | 'pvSkip' | 'validate'>;
+
 /** Attends to what a pattern lists. */
 export async function attend(
   q: TensorLike,
@@ -70,12 +73,13 @@ export async function attend(
   v: TensorLike,
   pattern: Pattern,
   o: MethodOptions,
-  rules: Pick<PlanOptions, 'window' | 'sinkTokens' | 'pvSkip'> = {},
+  rules: Rules = {},
   keyBias?: Float32Array,
 ): Promise<MethodResult> {
   const s = shapeOf(q, k, o.layout);
   using attention = plan({
     ...passed(o),
+    validate: false, // selections list no key twice
     ...rules,
     pattern,
     batch: s.batch,
@@ -83,7 +87,6 @@ export async function attend(
     kvHeads: s.kvHeads,
     headDim: s.dim,
     causal: o.causal ?? true,
-    validate: false, // selections list no key twice
   });
   const result = await attention.run(q, k, v, keyBias ? { keyBias } : {});
   const of = { q, k, lse: result.lse.data, density: attention.density, pattern, ...(keyBias && { keyBias }) };
@@ -94,7 +97,7 @@ export async function attend(
 export function prefillMethod<O extends MethodOptions>(
   o: O,
   choose: (q: TensorLike, k: TensorLike, s: Shape) => Promise<Pattern>,
-  rules: Pick<PlanOptions, 'window' | 'sinkTokens' | 'pvSkip'> = {},
+  rules: Rules = {},
 ): PrefillMethod {
   const pattern = async (q: TensorLike, k: TensorLike) => choose(q, k, shapeOf(q, k, o.layout));
   return { pattern, prefill: async (q, k, v) => attend(q, k, v, await pattern(q, k), o, rules) };

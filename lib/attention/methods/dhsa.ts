@@ -40,7 +40,11 @@ const block = 64;
  * ```
  */
 export function dhsa(dhsaOptions: DhsaOptions): PrefillMethod {
-  const o = methodOptions<DhsaOptions & { causal?: never }>(dhsaOptions, ['budget', 'boundaries', 'recent', 'global', 'denseQueries']);
+  const o = methodOptions<DhsaOptions & { causal?: never }>(
+    dhsaOptions,
+    ['budget', 'boundaries', 'recent', 'global', 'denseQueries'],
+    ['causal'],
+  );
   const topK = integer(o.budget, 'budget', 1, 2 ** 31 - 1);
   // The first query of a block must find its recent tokens before the limit of the last one.
   const force = { sink: integer(o.global ?? 128, 'global', 0, 2 ** 30), local: integer(o.recent ?? 128, 'recent', 1, 2 ** 30) + block - 1 };

@@ -40,7 +40,11 @@ export interface FlexPrefillOptions extends Omit<MethodOptions, 'causal'> {
  * ```
  */
 export function flexPrefill(flexOptions: FlexPrefillOptions = {}): PrefillMethod {
-  const o = methodOptions<FlexPrefillOptions & { causal?: never }>(flexOptions, ['gamma', 'tau', 'block', 'minBlocks', 'maxBlocks']);
+  const o = methodOptions<FlexPrefillOptions & { causal?: never }>(
+    flexOptions,
+    ['gamma', 'tau', 'block', 'minBlocks', 'maxBlocks'],
+    ['causal'],
+  );
   const block = integer(o.block ?? 128, 'block', 1, 2 ** 20);
   const gamma = number(o.gamma ?? 0.9, 'gamma', 0, 1);
   const tau = number(o.tau ?? 0.1, 'tau', 0);

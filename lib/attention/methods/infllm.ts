@@ -36,7 +36,7 @@ export interface InfllmV2Options extends Omit<MethodOptions, 'causal'> {
  * ```
  */
 export function infllmV2(infllmOptions: InfllmV2Options = {}): PrefillMethod {
-  const o = methodOptions<InfllmV2Options & { causal?: never }>(infllmOptions, ['blocks', 'initial', 'local', 'denseLength']);
+  const o = methodOptions<InfllmV2Options & { causal?: never }>(infllmOptions, ['blocks', 'initial', 'local', 'denseLength'], ['causal']);
   const topK = integer(o.blocks ?? 64, 'blocks', 1, 2 ** 20);
   const force = { sink: integer(o.initial ?? 1, 'initial', 0, 2 ** 20), local: integer(o.local ?? 32, 'local', 0, 2 ** 20) };
   const denseLength = integer(o.denseLength ?? 8192, 'denseLength', 0, 2 ** 31 - 1);

@@ -46,7 +46,7 @@ export interface Llsa {
  * ```
  */
 export function llsa(llsaOptions: LlsaOptions = {}): Llsa {
-  const given = methodOptions<LlsaOptions & { causal?: never; layout?: never }>(llsaOptions, ['block', 'topK']);
+  const given = methodOptions<LlsaOptions & { causal?: never; layout?: never }>(llsaOptions, ['block', 'topK'], ['causal', 'layout']);
   const o = { ...given, causal: false };
   const block = integer(o.block ?? 16, 'block', 2, 2 ** 15);
   const topK = integer(o.topK ?? 8, 'topK', 1, 2 ** 20);

@@ -28,7 +28,7 @@ export interface MoaOptions extends Omit<MethodOptions, 'causal'> {
  * ```
  */
 export function moa(moaOptions: MoaOptions): PrefillMethod {
-  const o = methodOptions<MoaOptions & { causal?: never }>(moaOptions, ['alphas', 'betas', 'globalBlocks']);
+  const o = methodOptions<MoaOptions & { causal?: never }>(moaOptions, ['alphas', 'betas', 'globalBlocks'], ['causal']);
   const global = integer(o.globalBlocks ?? 1, 'globalBlocks', 0, 2 ** 20);
   const { alphas, betas } = o;
   if (!Array.isArray(alphas) || !Array.isArray(betas) || ![...alphas, ...betas].every(Number.isFinite)) {

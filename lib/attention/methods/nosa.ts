@@ -62,7 +62,7 @@ const w = { length: 32, stride: 16, block: 64 };
  */
 export function nosa(nosaOptions: NosaOptions): Nosa {
   const known = ['delta', 'a', 'blocks', 'queryBlocks', 'initial', 'local'] as const;
-  const o = methodOptions<NosaOptions & { causal?: never; layout?: never }>(nosaOptions, known);
+  const o = methodOptions<NosaOptions & { causal?: never; layout?: never }>(nosaOptions, known, ['causal', 'layout']);
   const total = integer(o.blocks ?? 64, 'blocks', 1, 2 ** 20);
   const force = { sink: integer(o.initial ?? 1, 'initial', 0, 2 ** 20), local: integer(o.local ?? 16, 'local', 0, 2 ** 20) };
   const topK = integer(o.queryBlocks ?? 16, 'queryBlocks', 0, 2 ** 20) + force.sink + force.local;
@@ -102,6 +102,9 @@ function importanceOf(v: TensorLike, o: NosaOptions, s: Shape): Tensor {
       'ERR_SK_SHAPE',
       `expected delta [${s.kvHeads}, ${s.dim}] and ${s.kvHeads} numbers a but received dims [${delta.dims}] and ${a.length}`,
     );
+  }
+  if (batch !== s.batch || heads !== s.kvHeads || tokens !== s.keys || dim !== s.dim) {
+    throw rangeError('ERR_SK_SHAPE', `expected v of k's dims but received dims [${v.dims}]`);
   }
   const data = new Float32Array(batch * heads * tokens);
   for (let row = 0; row < data.length; row++) {

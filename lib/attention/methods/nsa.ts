@@ -87,7 +87,7 @@ export interface Nsa {
 export function nsa(nsaOptions: NsaOptions): Nsa {
   const known = ['compressKeys', 'compressValues', 'keyPositions', 'valuePositions', 'ropeBase', 'length', 'stride', 'block'] as const;
   const more = ['blocks', 'initial', 'local', 'span'] as const;
-  const o = methodOptions<NsaOptions & { causal?: never; layout?: never }>(nsaOptions, [...known, ...more]);
+  const o = methodOptions<NsaOptions & { causal?: never; layout?: never }>(nsaOptions, [...known, ...more], ['causal', 'layout']);
   const w = windowsOf(o);
   const [topK, sink, local] = [
     integer(o.blocks ?? 16, 'blocks', 1, 2 ** 20),

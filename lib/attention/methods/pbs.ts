@@ -53,7 +53,11 @@ export interface PbsAttn {
  * ```
  */
 export function pbsAttn(pbsOptions: PbsAttnOptions = {}): PbsAttn {
-  const o = methodOptions<PbsAttnOptions & { causal?: never; layout?: never }>(pbsOptions, ['block', 'segment', 'threshold']);
+  const o = methodOptions<PbsAttnOptions & { causal?: never; layout?: never }>(
+    pbsOptions,
+    ['block', 'segment', 'threshold'],
+    ['causal', 'layout'],
+  );
   const block = integer(o.block ?? 128, 'block', 1, 2 ** 20);
   const segment = integer(o.segment ?? 256, 'segment', block, 2 ** 30);
   if (segment % block !== 0) {

@@ -26,7 +26,7 @@ export interface PowerAttentionOptions extends Omit<MethodOptions, 'causal'> {
  * ```
  */
 export function powerAttention(powerOptions: PowerAttentionOptions): PrefillMethod {
-  const o = methodOptions<PowerAttentionOptions & { causal?: never }>(powerOptions, ['window', 'sink', 'block']);
+  const o = methodOptions<PowerAttentionOptions & { causal?: never }>(powerOptions, ['window', 'sink', 'block'], ['causal']);
   const block = integer(o.block, 'block', 1, 2 ** 20);
   const local = Math.ceil(integer(o.window, 'window', 1, 2 ** 31 - 1) / block);
   const sink = Math.ceil(integer(o.sink, 'sink', 0, 2 ** 31 - 1) / block);

@@ -34,7 +34,7 @@ export interface ProxyAttnOptions extends Omit<MethodOptions, 'layout'> {
  * ```
  */
 export function proxyAttn(proxyOptions: ProxyAttnOptions): PrefillMethod {
-  const o = methodOptions<ProxyAttnOptions & { layout?: never }>(proxyOptions, ['proxies', 'threshold', 'block']);
+  const o = methodOptions<ProxyAttnOptions & { layout?: never }>(proxyOptions, ['proxies', 'threshold', 'block'], ['layout']);
   const proxies = integer(o.proxies, 'proxies', 1, 2 ** 20);
   const block = integer(o.block, 'block', 1, 2 ** 20);
   number(o.threshold, 'threshold', Number.MIN_VALUE, 1);

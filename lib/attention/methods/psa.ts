@@ -66,13 +66,11 @@ const folds = [1, 2, 4, 8];
  * ```
  */
 export function psa(psaOptions: PsaOptions = {}): Psa {
-  const given = methodOptions<PsaOptions & { causal?: never; layout?: never }>(psaOptions, [
-    'quotas',
-    'energies',
-    'fullShare',
-    'queryBlock',
-    'keyBlock',
-  ]);
+  const given = methodOptions<PsaOptions & { causal?: never; layout?: never }>(
+    psaOptions,
+    ['quotas', 'energies', 'fullShare', 'queryBlock', 'keyBlock'],
+    ['causal', 'layout'],
+  );
   const o = { ...given, causal: false };
   if (o.quotas !== undefined && o.energies !== undefined) throw rangeError('ERR_SK_OPTION', 'expected either quotas or energies');
   if (o.fullShare !== undefined && o.energies === undefined) throw rangeError('ERR_SK_OPTION', 'expected fullShare with energies only');

@@ -46,7 +46,7 @@ export function reTtention(rettentionOptions: ReTtentionOptions): DenoisingMetho
       const { rho, residual } = fullSteps.includes(integer(step, 'step', 0, 2 ** 31 - 1))
         ? { rho: undefined, residual: undefined }
         : chosenBefore(cached, step, q, k);
-      const sparse = await attend(q, k, v, pattern, o);
+      const sparse = await attend(q, k, v, pattern, o, { validate: true }); // the caller's lists
       const dim = q.dims[3] as number;
       if (rho === undefined) {
         const full = await denseStep(q, k, v, o);

@@ -47,7 +47,7 @@ export interface RoutingTransformer {
  * ```
  */
 export function routingTransformer(routingOptions: RoutingTransformerOptions): RoutingTransformer {
-  const o = methodOptions<RoutingTransformerOptions & { layout?: never }>(routingOptions, ['centroids', 'window']);
+  const o = methodOptions<RoutingTransformerOptions & { layout?: never }>(routingOptions, ['centroids', 'window'], ['layout']);
   const window = integer(o.window, 'window', 1, 2 ** 20);
   return {
     prefill: async (q, k, v) => {

@@ -57,7 +57,7 @@ export interface SeerAttention {
  * ```
  */
 export function seerAttention(seerOptions: SeerAttentionOptions): SeerAttention {
-  const o = methodOptions<SeerAttentionOptions & { causal?: never }>(seerOptions, ['gate', 'block', 'threshold', 'ratio']);
+  const o = methodOptions<SeerAttentionOptions & { causal?: never }>(seerOptions, ['gate', 'block', 'threshold', 'ratio'], ['causal']);
   const block = integer(o.block ?? 64, 'block', 1, 2 ** 20);
   const gate = gateOf(o.gate, false);
   if (o.threshold !== undefined) number(o.threshold, 'threshold');

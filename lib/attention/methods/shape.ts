@@ -2,7 +2,7 @@
 import type { Isa } from '../../device.js';
 import { rangeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
-import { options } from '../../validate.js';
+import { flag, options } from '../../validate.js';
 import { headsOf, type Shape } from '../heads.js';
 import type { Layout } from '../types.js';
 
@@ -23,9 +23,16 @@ export interface MethodOptions {
 /** Names of the options in {@link MethodOptions}. */
 export const methodKeys = ['causal', 'scale', 'layout', 'isa', 'threads'] as const;
 
-/** Options of a method, with no unknown ones. */
-export function methodOptions<O extends MethodOptions>(value: unknown, known: readonly (keyof O & string)[]): O {
-  return options<O>(value, 'options', [...(methodKeys as readonly (keyof O & string)[]), ...known]);
+/** Options of a method, with no unknown ones, nor those that it cannot follow. */
+export function methodOptions<O extends MethodOptions>(
+  value: unknown,
+  known: readonly (keyof O & string)[],
+  without: readonly (keyof MethodOptions)[] = [],
+): O {
+  const shared = methodKeys.filter((key) => !without.includes(key)) as readonly (keyof O & string)[];
+  const o = options<O>(value, 'options', [...shared, ...known]);
+  if (o.causal !== undefined) flag(o.causal, 'causal');
+  return o;
 }
 
 export function shapeOf(q: TensorLike, k: TensorLike, layout: Layout = 'BHSD'): Shape {
@@ -33,6 +40,8 @@ export function shapeOf(q: TensorLike, k: TensorLike, layout: Layout = 'BHSD'): 
   if (a.batch !== b.batch || a.dim !== b.dim || b.heads === 0 || a.heads % b.heads !== 0) {
     throw rangeError('ERR_SK_SHAPE', `expected k to fit q [${q.dims}] but received dims [${k.dims}]`);
   }
+  // Numbers bound how many heads there are; axes of an empty tensor may be of any length, and lists are made for each head.
+  if (a.data.length === 0) throw rangeError('ERR_SK_SHAPE', `expected at least one query but received q [${q.dims}]`);
   return { batch: a.batch, heads: a.heads, kvHeads: b.heads, queries: a.tokens, keys: b.tokens, dim: a.dim };
 }
 

@@ -1,6 +1,6 @@
 import { rangeError } from '../../errors.js';
 import type { TensorLike } from '../../tensor.js';
-import { number } from '../../validate.js';
+import { flag, number } from '../../validate.js';
 import type { Shape } from '../heads.js';
 import { idsOf, sizesOf } from '../lists.js';
 import { pool } from '../pool.js';
@@ -47,6 +47,7 @@ export function spargeAttn(spargeOptions: SpargeAttnOptions = {}): PrefillMethod
   if (o.topK !== undefined) number(o.topK, 'topK', 0, 1);
   if (o.topP !== undefined) number(o.topP, 'topP', 0, 1);
   const causal = o.causal ?? true;
+  const sink = flag(o.sink ?? false, 'sink');
   const choose = async (q: TensorLike, k: TensorLike, s: Shape) => {
     const { scale, ...rest } = passed(o);
     const summary = async (x: typeof q, block: number) => ({
@@ -66,7 +67,7 @@ export function spargeAttn(spargeOptions: SpargeAttnOptions = {}): PrefillMethod
     const scores = { data, dims: [s.batch, s.heads, rows, columns] };
     const rule =
       o.topK === undefined ? { topP: o.topP ?? 0.98, crossing: 'exclude' as const, minCount: 1 } : { topK: Math.ceil(o.topK * columns) };
-    const chosen = await select(scores, { ...rule, limit, force: { sink: o.sink ? 1 : 0 }, ...passedTo(o) });
+    const chosen = await select(scores, { ...rule, limit, force: { sink: sink ? 1 : 0 }, ...passedTo(o) });
     const lists = Array.from({ length: s.batch * s.heads * rows }, (_, row) => {
       const ids = new Set(idsOf(chosen, row));
       const seen = limit[row % rows] as number;

@@ -37,7 +37,7 @@ export interface SparseDOptions extends Omit<MethodOptions, 'causal'> {
  */
 export function sparseD(sparseDOptions: SparseDOptions): DenoisingMethod {
   const known = ['steps', 'promptLength', 'keep', 'block'] as const;
-  const given = methodOptions<SparseDOptions & { causal?: never }>(sparseDOptions, known);
+  const given = methodOptions<SparseDOptions & { causal?: never }>(sparseDOptions, known, ['causal']);
   const o = { ...given, causal: false };
   const block = integer(o.block ?? 128, 'block', 1, 2 ** 20);
   const choosing = Math.floor(integer(o.steps, 'steps', 1, 2 ** 31 - 1) / 5);

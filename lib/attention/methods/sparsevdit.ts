@@ -1,4 +1,5 @@
-import { rangeError } from '../../errors.js';
+import { rangeError, typeError } from '../../errors.js';
+import type { TensorLike } from '../../tensor.js';
 import { describe, integer, oneOf } from '../../validate.js';
 import type { Shape } from '../heads.js';
 import { band, dense, fromMask } from '../patterns.js';
@@ -52,15 +53,18 @@ export function sparseVdit(vditOptions: SparseVditOptions): PrefillMethod {
   const o = { causal: false, ...methodOptions<SparseVditOptions>(vditOptions, ['heads', 'blockSize']) };
   if (!Array.isArray(o.heads)) throw rangeError('ERR_SK_OPTION', `expected heads to be a list of modes but received ${describe(o.heads)}`);
   const blockSize = o.blockSize ?? ([64, 64] as const);
-  return prefillMethod(o, async (_q, _k, s) => {
+  const choose = async (_q: TensorLike, _k: TensorLike, s: Shape) => {
     if (o.heads.length !== s.heads) throw rangeError('ERR_SK_SHAPE', `expected ${s.heads} heads but received ${o.heads.length}`);
     const patterns = o.heads.map((head, h) => patternOf(head, h, s, blockSize));
     return joined(Array.from({ length: s.batch }, () => patterns).flat(), s);
-  });
+  };
+  return prefillMethod(o, choose, { validate: true }); // keys are the caller's
 }
 
 function patternOf(head: VditHead, h: number, s: Shape, blockSize: readonly [number, number]): Pattern {
   const size = { queryLength: s.queries, keyLength: s.keys, blockSize };
+  if (typeof head !== 'object' || head === null)
+    throw typeError('ERR_SK_TYPE', `expected heads[${h}] to be a mode but received ${describe(head)}`);
   switch (oneOf(head.mode, `heads[${h}].mode`, ['dense', 'skip', 'diagonal', 'multiDiagonal', 'vertical'])) {
     case 'dense':
       return dense(size);

@@ -40,7 +40,7 @@ export interface SparsifinerOptions extends Omit<MethodOptions, 'causal' | 'layo
  */
 export function sparsifiner(sparsifinerOptions: SparsifinerOptions): PrefillMethod {
   const known = ['query', 'key', 'basis', 'keep', 'sparsify'] as const;
-  const given = methodOptions<SparsifinerOptions & { causal?: never; layout?: never }>(sparsifinerOptions, known);
+  const given = methodOptions<SparsifinerOptions & { causal?: never; layout?: never }>(sparsifinerOptions, known, ['causal', 'layout']);
   const o = { ...given, causal: false };
   const keep = number(o.keep ?? 0.25, 'keep', Number.MIN_VALUE, 1);
   const sparsify = number(o.sparsify ?? 0, 'sparsify');
