@@ -128,6 +128,7 @@ void sort_keys(uint32_t* keys, int64_t n, uint32_t* other) {
 
 // How many of the sorted keys the rule keeps, in double: a sum of a row's float32 scores is exact enough to decide alike everywhere.
 int64_t top_p_count(const uint32_t* keys, int64_t n, const Middle& m, const RowRule& rule, double p) {
+  if (p == static_cast<double>(kInfinity)) return n;  // nothing reaches it: a row that keeps all, whatever its sum
   if (rule.relative) {
     double sum = m.forced_sum;
     for (int64_t i = 0; i < n; ++i) sum += static_cast<double>(value_of(keys[i]));

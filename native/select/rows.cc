@@ -27,10 +27,14 @@ Span span_of(const RowSelection& s, int64_t row) {
   return {first, begin, limit - std::min(rule.local, limit - begin), limit};
 }
 
+// What is forced has no share of the sum where its score is -Infinity: no other column could make that up.
 double forced_sum(const float* scores, const Span& span) {
   double sum = 0;
-  for (int64_t i = span.first; i < span.begin; ++i) sum += static_cast<double>(scores[i]);
-  for (int64_t i = span.end; i < span.limit; ++i) sum += static_cast<double>(scores[i]);
+  const auto add = [&](float score) {
+    if (score != -std::numeric_limits<float>::infinity()) sum += static_cast<double>(score);
+  };
+  for (int64_t i = span.first; i < span.begin; ++i) add(scores[i]);
+  for (int64_t i = span.end; i < span.limit; ++i) add(scores[i]);
   return sum;
 }
 

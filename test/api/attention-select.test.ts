@@ -66,6 +66,18 @@ describe('select', () => {
     expect(listOf(lists, 5)).toEqual([0, 1, 2]);
   });
 
+  test('top-p: a forced column of -Infinity has no share, and rows that keep all need not reach anything', () => {
+    const masked = { data: Float32Array.of(Number.NEGATIVE_INFINITY, 0.5, 0.25, 0.25), dims: [1, 4] };
+    expect(listOf(attention.selectSync(masked, { topP: 0.5, force: { sink: 1 } }))).toEqual([0, 1]);
+    for (const relative of [false, true]) {
+      const whole = attention.selectSync(
+        { data: new Float32Array(8), dims: [2, 4] },
+        { topP: 0.5, relative, needsReach: true, force: { lastRows: 1 } },
+      );
+      expect(listOf(whole, 1)).toEqual([0, 1, 2, 3]);
+    }
+  });
+
   test('thresholds, strict or not, one a row', () => {
     const scores = { data: Float32Array.of(1, 2, 3, 1, 2, 3), dims: [2, 3] };
     const at = attention.selectSync(scores, { threshold: [2, 1] });
