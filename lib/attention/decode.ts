@@ -1,7 +1,7 @@
 import type { Isa } from '../device.js';
 import { rangeError, typeError } from '../errors.js';
-import type { TensorLike } from '../tensor.js';
-import { describe, options } from '../validate.js';
+import { type TensorLike, tensor } from '../tensor.js';
+import { describe, oneOf, options } from '../validate.js';
 import { Cache } from './cache.js';
 import { dense } from './patterns.js';
 import { Plan } from './plan.js';
@@ -110,25 +110,16 @@ function prepare(q: TensorLike, caches: Cache | readonly Cache[], decodeOptions:
 
 function planFor(q: TensorLike, caches: readonly Cache[], o: DecodeOptions): Plan {
   const [{ kvHeads, headDim, pageSize, dtype, layout }] = caches as [Cache];
-  const dims = Array.isArray(q?.dims) ? (q.dims as readonly number[]) : [];
+  const { dims } = tensor(q, 'q', [dtype]);
   const [heads, queries] = layout === 'BHSD' ? [dims[1], dims[2]] : [dims[2], dims[1]];
   if (dims.length !== 4 || !heads || !queries || heads % kvHeads !== 0) {
     throw rangeError('ERR_SK_SHAPE', `expected q of 4 axes with a multiple of ${kvHeads} heads but received dims ${describe(dims)}`);
   }
   const size = { queryLength: queries, keyLength: Math.max(...caches.map((c) => c.length)), blockSize: [queries, pageSize] as const };
-  const sets = { shared: 1, kv: kvHeads, q: heads }[o.heads ?? 'shared'];
-  const pattern: Pattern =
-    o.pages || o.tokens
-      ? {
-          ...size,
-          unit: 'block',
-          heads: o.heads ?? 'shared',
-          sets,
-          batch: caches.length,
-          ...(o.pages && { tiles: o.pages }),
-          ...(o.tokens && { columns: o.tokens }),
-        }
-      : dense(size);
+  const of = oneOf(o.heads ?? 'shared', 'heads', ['shared', 'kv', 'q']);
+  const lists = { ...(o.pages !== undefined && { tiles: o.pages }), ...(o.tokens !== undefined && { columns: o.tokens }) };
+  const listed = { unit: 'block', heads: of, sets: { shared: 1, kv: kvHeads, q: heads }[of], batch: caches.length } as const;
+  const pattern: Pattern = Object.keys(lists).length > 0 ? { ...size, ...listed, ...lists } : dense(size);
   const validate = o.validate ?? true;
   return new Plan({ pattern, heads, kvHeads, headDim, batch: caches.length, layout, dtype, validate, ...pick(o, planKeys) });
 }

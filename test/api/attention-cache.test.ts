@@ -187,6 +187,13 @@ describe('decode', () => {
     ['a token beyond the end', (c) => attention.decode(query(), c, { tokens: rows([[40]]) }), 'ERR_SK_LISTS'],
     ['a token of a listed page', (c) => attention.decode(query(), c, { pages: rows([[0]]), tokens: rows([[15]]) }), 'ERR_SK_LISTS'],
     ['rows for other heads', (c) => attention.decode(query(), c, { pages: rows([[0]]), heads: 'kv' }), 'ERR_SK_SHAPE'],
+    ['pages of null', (c) => attention.decode(query(), c, { pages: null as never }), 'ERR_SK_TYPE'],
+    ['pages of 0', (c) => attention.decode(query(), c, { pages: 0 as never }), 'ERR_SK_TYPE'],
+    ['tokens of an empty string', (c) => attention.decode(query(), c, { tokens: '' as never }), 'ERR_SK_TYPE'],
+    ['tokens of false', (c) => attention.decode(query(), c, { tokens: false as never }), 'ERR_SK_TYPE'],
+    ['heads of a name it lacks', (c) => attention.decode(query(), c, { pages: rows([[0]]), heads: 'toString' as never }), 'ERR_SK_OPTION'],
+    ['dims that are no numbers', (c) => attention.decode({ ...query(), dims: [1, '6', 1, 16] as never }, c), 'ERR_SK_SHAPE'],
+    ['no query', (c) => attention.decode(undefined as never, c), 'ERR_SK_TYPE'],
     ['key lengths', (c) => attention.decode(query(), c, { keyLengths: Int32Array.of(1) } as never), 'ERR_SK_OPTION'],
     ['caches of different pages', (c) => attention.decode(query(1, 2), [c, filled(5, 1, 8).cache]), 'ERR_SK_SHAPE'],
     [

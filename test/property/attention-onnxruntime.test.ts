@@ -30,20 +30,31 @@ function toTokens({ data, dims }: ort.Tensor): ort.Tensor {
   return new ort.Tensor('float32', to, [b, n, h * d]);
 }
 
-test.each([1, 2, 3, 4, 5, 6])('ai.onnx Attention with the mask of a random pattern (%i)', async (seed) => {
+test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])('ai.onnx Attention with the mask of a random pattern (%i)', async (seed) => {
   const next = generator(seed);
   const pick = (...of: number[]) => of[Math.floor(next() * of.length)] as number;
   const [batch, kvHeads, group, n, t, d] = [pick(1, 2), pick(1, 2), pick(1, 3), pick(1, 20, 67), pick(20, 130), pick(8, 64)];
   const [bq, bk] = [pick(1, 16, 64), pick(8, 16, 64)];
   const heads = kvHeads * group;
   const size = { queryLength: n, keyLength: t, blockSize: [bq, bk] as const, heads: 'q' as const, sets: heads, batch };
-  const blocks = batch * heads * Math.ceil(n / bq) * Math.ceil(t / bk);
-  const pattern = patterns.fromMask(
-    Uint8Array.from({ length: blocks }, () => (next() < 0.4 ? 1 : 0)),
-    size,
-  );
+  // Each block of keys is a tile, a full tile, some columns, or left out.
+  const lists = { tiles: [] as number[][], fullTiles: [] as number[][], columns: [] as number[][] };
+  for (let row = 0; row < batch * heads * Math.ceil(n / bq); row++) {
+    for (const ids of Object.values(lists)) ids.push([]);
+    for (let block = 0; block < Math.ceil(t / bk); block++) {
+      const kind = (['tiles', 'fullTiles', 'columns', undefined] as const)[Math.floor(next() * 4)];
+      const keys = Array.from({ length: Math.min(bk, t - block * bk) }, (_, j) => block * bk + j).filter(() => next() < 0.3);
+      if (kind !== undefined) lists[kind][row]?.push(...(kind === 'columns' ? keys : [block]));
+    }
+  }
+  const [tiles, fullTiles, columns] = Object.values(lists).map(patterns.rows) as [attention.Rows, attention.Rows, attention.Rows];
+  const pattern: attention.Pattern = { ...size, unit: 'block', tiles, fullTiles, columns };
   const [q, k, v] = [tensor([batch, heads, n, d], 1), tensor([batch, kvHeads, t, d], 2), tensor([batch, kvHeads, t, d], 3)];
-  const mask = new ort.Tensor('bool', listedPairs(pattern), [batch, heads, n, t]);
+  const mask = new ort.Tensor(
+    'bool',
+    listedPairs(pattern).map((pair) => Math.min(pair, 1)),
+    [batch, heads, n, t],
+  );
   const scale = 0.3;
   const peer = await runOperator({
     op: 'Attention',
@@ -58,17 +69,16 @@ test.each([1, 2, 3, 4, 5, 6])('ai.onnx Attention with the mask of a random patte
 });
 
 describe('com.microsoft GroupQueryAttention', () => {
-  test.each([
-    ['window', { local_window_size: 7 }, { window: 7 }, false],
-    ['soft cap', { softcap: 1.5 }, { softcap: 1.5 }, false],
-    ['sinks', {}, {}, true],
-    ['everything', { local_window_size: 20, softcap: 3.5 }, { window: 20, softcap: 3.5 }, true],
-  ] as const)('%s', async (_, attributes, rules, withSinks) => {
-    const [heads, kvHeads, n, d] = [4, 2, 50, 32];
-    const [q, k, v] = [tensor([1, heads, n, d], 1), tensor([1, kvHeads, n, d], 2), tensor([1, kvHeads, n, d], 3)];
+  const compare = async (seed: number, next: () => number) => {
+    const pick = <T>(...of: T[]) => of[Math.floor(next() * of.length)] as T;
+    const [kvHeads, group, n, d] = [pick(1, 2, 3), pick(1, 2, 4), pick(1, 17, 50, 130), pick(16, 32, 64, 128)];
+    const heads = kvHeads * group;
+    const window = pick(undefined, 1 + Math.floor(next() * n));
+    const softcap = pick(undefined, 0.5 + 4 * next());
+    const [q, k, v] = [tensor([1, heads, n, d], seed), tensor([1, kvHeads, n, d], seed + 1), tensor([1, kvHeads, n, d], seed + 2)];
     const past = () => new ort.Tensor('float32', new Float32Array(kvHeads * n * d), [1, kvHeads, n, d]);
     const [pastK, pastV] = [past(), past()];
-    const sink = withSinks ? uniform(heads, 4) : undefined;
+    const sink = pick(undefined, uniform(heads, seed + 3));
     const peer = await runOperator({
       op: 'GroupQueryAttention',
       domain: 'com.microsoft',
@@ -88,20 +98,35 @@ describe('com.microsoft GroupQueryAttention', () => {
         ...(sink && { sink: new ort.Tensor('float32', sink, [heads]) }),
       },
       outputs: ['y', 'presentK', 'presentV'],
-      attributes: { num_heads: heads, kv_num_heads: kvHeads, ...attributes },
+      attributes: { num_heads: heads, kv_num_heads: kvHeads, ...(window && { local_window_size: window }), ...(softcap && { softcap }) },
       floats: ['softcap'],
       into: { presentK: pastK, presentV: pastV },
     });
-    const pattern = patterns.dense({ queryLength: n, blockSize: [16, 16], causal: true });
+    const blockSize = [pick(1, 16, 64), pick(8, 16, 64)] as const;
+    const pattern = patterns.dense({ queryLength: n, blockSize, causal: true });
+    const rules = { ...(window && { window }), ...(softcap && { softcap }) };
     const plan = attention.plan({ pattern, heads, kvHeads, headDim: d, causal: true, ...rules });
     const { output } = plan.runSync(q, k, v, sink ? { sink } : {});
     const wanted = toTokens(new ort.Tensor('float32', output.data, output.dims as number[])).data as Float32Array;
     expect(firstMismatch(peer.y?.data as Float32Array, wanted, tolerance)).toBeNull();
+    return [window, softcap, sink];
+  };
+
+  test('windows, soft caps and sinks on random shapes', async () => {
+    const seen = new Set<string>();
+    for (let seed = 1; seed <= 40; seed++) {
+      const rules = await compare(seed, generator(seed));
+      seen.add(rules.map((rule) => (rule === undefined ? '-' : '+')).join(''));
+    }
+    expect([...seen].sort()).toEqual(['+++', '++-', '+-+', '+--', '-++', '-+-', '--+', '---']); // each rule with and without the others
   });
 
-  test('ragged decoding from caches', async () => {
-    const [heads, kvHeads, d, capacity, lengths] = [6, 2, 16, 40, [33, 9]] as const;
-    const batch = lengths.length;
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])('ragged decoding from caches (%i)', async (seed) => {
+    const next = generator(seed);
+    const pick = (...of: number[]) => of[Math.floor(next() * of.length)] as number;
+    const [batch, kvHeads, group, d] = [pick(2, 3, 4), pick(1, 2), pick(1, 3, 4), pick(16, 32, 128)];
+    const lengths = Array.from({ length: batch }, () => 1 + Math.floor(next() * pick(5, 60, 700)));
+    const [heads, capacity] = [kvHeads * group, Math.max(...lengths) + 7];
     const [q, newK, newV] = [tensor([batch, heads, 1, d], 1), tensor([batch, kvHeads, 1, d], 2), tensor([batch, kvHeads, 1, d], 3)];
     const [pastK, pastV] = [tensor([batch, kvHeads, capacity, d], 4), tensor([batch, kvHeads, capacity, d], 5)];
     const caches = lengths.map((length, b) => {
