@@ -90,8 +90,13 @@ export function decodeSync(
 }
 
 /** What runs; `own` is a plan made for this call only. */
-function prepare(q: TensorLike, caches: Cache | readonly Cache[], decodeOptions: DecodeOptions, allowed: readonly (keyof RunOptions)[]) {
-  const o = options<DecodeOptions>(decodeOptions, 'options', [...planKeys, ...listKeys, ...(allowed as typeof runKeys)]);
+function prepare(
+  q: TensorLike,
+  caches: Cache | readonly Cache[],
+  decodeOptions: DecodeOptions,
+  allowed: readonly (typeof runKeys)[number][],
+) {
+  const o = options<DecodeOptions>(decodeOptions, 'options', [...planKeys, ...listKeys, ...allowed]);
   const list: readonly Cache[] = caches instanceof Cache ? [caches] : caches;
   if (!Array.isArray(list) || list.length === 0 || !list.every((c) => c instanceof Cache)) {
     throw typeError('ERR_SK_TYPE', `expected a cache or an array of caches but received ${describe(caches)}`);

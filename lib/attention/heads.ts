@@ -34,13 +34,18 @@ export function headsOf(value: TensorLike, name: string, layout: Layout): Heads 
   }
   const [batch, a, b, dim] = dims as [number, number, number, number];
   const [heads, tokens] = layout === 'BHSD' ? [a, b] : [b, a];
-  // An axis of one element needs no stride, and a large one might not fit.
   const strides = [heads * tokens * dim, layout === 'BHSD' ? tokens * dim : dim, layout === 'BHSD' ? dim : heads * dim];
-  const needed = strides.map((stride, axis) => ([batch, heads, tokens][axis] === 1 ? 0 : stride));
-  if (needed.some((stride) => stride >= 2 ** 31)) {
-    throw rangeError('ERR_SK_SHAPE', `expected ${name} to have less than 2^31 numbers a batch entry but received dims ${describe(dims)}`);
-  }
-  return { data, batch, heads, tokens, dim, strides: Int32Array.from(needed) };
+  return { data, batch, heads, tokens, dim, strides: stridesOf([batch, heads, tokens], strides, name) };
+}
+
+/** Strides of three axes of such sizes: one of one element needs none, and a large one might not fit. */
+export function stridesOf(sizes: readonly number[], strides: readonly number[], name: string): Int32Array {
+  const needed = strides.map((stride, axis) => (sizes[axis] === 1 ? 0 : stride));
+  if (needed.every((stride) => stride < 2 ** 31)) return Int32Array.from(needed);
+  throw rangeError(
+    'ERR_SK_SHAPE',
+    `expected ${name} to have less than 2^31 numbers a batch entry but received strides ${describe(strides)}`,
+  );
 }
 
 /** Some channels of every token, packed. */

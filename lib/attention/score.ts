@@ -5,7 +5,7 @@ import { native } from '../native.js';
 import { type Tensor, type TensorLike, tensor, typedArray } from '../tensor.js';
 import { flag, oneOf, options } from '../validate.js';
 import { type CudaScoreOptions, scoreOnDevice } from './cuda-score.js';
-import { channelsOf, type Heads } from './heads.js';
+import { channelsOf, type Heads, stridesOf } from './heads.js';
 import { type CommonOptions, callOf, checkTiles, common, groups, output, pairOf, type ScoreMemory, type ScoreOptions } from './scoring.js';
 
 export type { ScoreOptions };
@@ -119,7 +119,7 @@ export function scoreSync(q: TensorLike, k: TensorLike, scoreOptions: Omit<Score
 /** @internal The kind `minmax` for one query and the first `length` pages of [batch, kvHeads, capacity, 2, dim]. */
 export function scorePages(memory: ScoreMemory, q: Heads, pages: Pages, group: (typeof groups)[number], o: CommonOptions): Tensor {
   const { data, heads, capacity, length } = pages;
-  const strides = stridesOf([q.batch, heads, length], [heads * capacity * 2 * q.dim, capacity * 2 * q.dim, 2 * q.dim]);
+  const strides = stridesOf([q.batch, heads, length], [heads * capacity * 2 * q.dim, capacity * 2 * q.dim, 2 * q.dim], 'the summaries');
   const out = output([q.batch, group === 'none' ? q.heads : heads, 1, length], 'the scores', memory);
   const call = {
     ...callOf({ q, k: { data, heads, tokens: length, strides } }, 'minmax', o),
@@ -138,16 +138,11 @@ export function scorePages(memory: ScoreMemory, q: Heads, pages: Pages, group: (
 export function scoreChannels(memory: ScoreMemory, q: Heads, k: ChannelKeys, group: (typeof groups)[number], o: CommonOptions): Tensor {
   const { data, heads, capacity, length } = k;
   const strides = [heads * q.dim * capacity, q.dim * capacity, capacity] as const;
-  const keys = { data, heads, tokens: length, strides: stridesOf([q.batch, heads, q.dim], strides) };
+  const keys = { data, heads, tokens: length, strides: stridesOf([q.batch, heads, q.dim], strides, 'the labels') };
   const out = output([q.batch, group === 'none' ? q.heads : heads, 1, length], 'the scores', memory);
   const call = { ...callOf({ q, k: keys }, 'dot', o), channelsFirst: true, group: groups.indexOf(group), out: out.data };
   guarded(() => native.scoreSync(call));
   return out;
-}
-
-/** An axis of one element needs no stride, and a large one might not fit. */
-function stridesOf(sizes: readonly number[], strides: readonly number[]): Int32Array {
-  return Int32Array.from(strides, (stride, axis) => (sizes[axis] === 1 ? 0 : stride));
 }
 
 interface ChannelKeys {

@@ -4,11 +4,15 @@
  */
 export function outward(bounds: Float32Array, dim: number): Uint16Array {
   const bits = new Uint32Array(bounds.buffer, bounds.byteOffset, bounds.length);
-  return Uint16Array.from(bits, (word, i) => {
+  const rounded = new Uint16Array(bits.length);
+  for (let i = 0; i < bits.length; i++) {
+    const word = bits[i] as number;
     const upper = word >>> 16;
     const exact = (word & 0xffff) === 0;
-    if ((upper & 0x7f80) === 0x7f80) return exact ? upper : 0x7fc0; // infinity or NaN
     const away = upper >>> 15 === (i % (2 * dim) < dim ? 1 : 0); // from zero: a negative least, a positive greatest
-    return exact || !away || (upper & 0x7fff) === 0x7f7f ? upper : upper + 1;
-  });
+    if ((upper & 0x7f80) === 0x7f80)
+      rounded[i] = exact ? upper : 0x7fc0; // infinity or NaN
+    else rounded[i] = exact || !away || (upper & 0x7fff) === 0x7f7f ? upper : upper + 1;
+  }
+  return rounded;
 }
