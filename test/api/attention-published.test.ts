@@ -39,6 +39,8 @@ describe('pbsAttn', () => {
 test.each([
   [4, 4, 2],
   [4, 2, 4],
+  [6, 2, 3], // the middle proxy has heads of both groups
+  [6, 3, 2],
 ])('proxyAttn, %d and %d heads, %d proxies', async (heads, kvHeads, proxies) => {
   const x = input(256, 320, heads, kvHeads);
   const result = await methods.proxyAttn({ proxies, threshold: 0.7, block: 32 }).prefill(...x.tensors);

@@ -43,8 +43,12 @@ export function proxyAttn(proxyOptions: ProxyAttnOptions): PrefillMethod {
     if (s.heads % proxies !== 0) throw rangeError('ERR_SK_OPTION', `expected proxies to divide ${s.heads} but received ${proxies}`);
     const size = [block, block] as const;
     const limit = blockLimits(s, size, causal);
-    const keys = s.kvHeads % proxies === 0 ? meanHeads(k, proxies) : repeated(k, s, proxies);
-    const ranked = await score(meanHeads(q, proxies), keys, { ...passed(o), kind: 'max', blockSize: size, causal });
+    const ranked = await score(proxiesOf(q, s.heads, proxies), proxiesOf(k, s.heads, proxies), {
+      ...passed(o),
+      kind: 'max',
+      blockSize: size,
+      causal,
+    });
     const blocks = limit.length;
     const all = new Float32Array(s.batch * s.heads * blocks * Math.ceil(s.keys / block));
     const perProxy = all.length / (s.batch * s.heads);
@@ -62,28 +66,16 @@ export function proxyAttn(proxyOptions: ProxyAttnOptions): PrefillMethod {
   });
 }
 
-/** Means of neighbouring heads, [batch, count, tokens, dim]. */
-function meanHeads(x: TensorLike, count: number): TensorLike {
+/** For each proxy the mean over its query heads, of x or of the key head that each of them has, [batch, proxies, tokens, dim]. */
+function proxiesOf(x: TensorLike, queryHeads: number, proxies: number): TensorLike {
   const { data, batch, heads, tokens, dim } = headsOf(x, 'x', 'BHSD');
-  const [group, size] = [heads / count, tokens * dim];
-  const means = new Float32Array(batch * count * size);
-  for (let h = 0; h < batch * heads; h++) {
-    const to = Math.floor(h / group) * size;
-    for (let i = 0; i < size; i++) means[to + i] = (means[to + i] as number) + (data[h * size + i] as number) / group;
+  const [group, shared, size] = [queryHeads / proxies, queryHeads / heads, tokens * dim];
+  const means = new Float32Array(batch * proxies * size);
+  for (let h = 0; h < batch * queryHeads; h++) {
+    const [from, to] = [Math.floor(h / shared) * size, Math.floor(h / group) * size];
+    for (let i = 0; i < size; i++) means[to + i] = (means[to + i] as number) + (data[from + i] as number) / group;
   }
-  return { data: means, dims: [batch, count, tokens, dim] };
-}
-
-/** Fewer key heads than proxies: the mean over a proxy's heads is its one key head. */
-function repeated(k: TensorLike, s: Shape, proxies: number): TensorLike {
-  const { data, batch, heads, tokens, dim } = headsOf(k, 'k', 'BHSD');
-  const size = tokens * dim;
-  const copies = new Float32Array(batch * proxies * size);
-  for (let p = 0; p < batch * proxies; p++) {
-    const head = Math.floor(p / proxies) * heads + Math.floor(((p % proxies) * s.kvHeads) / proxies);
-    copies.set(data.subarray(head * size, (head + 1) * size), p * size);
-  }
-  return { data: copies, dims: [batch, proxies, tokens, dim] };
+  return { data: means, dims: [batch, proxies, tokens, dim] };
 }
 
 /** For each head the share of the blocks that its last queries need to reach the threshold. */
