@@ -114,9 +114,10 @@ describe('seerAttention', () => {
     expect(() => methods.seerAttention({ gate, ratio: 0.5, threshold: 1 })).toThrow(expect.objectContaining({ code: 'ERR_SK_OPTION' }));
   });
 
-  test('seerAttentionR: complete blocks by the gate, the newest always', async () => {
+  test.each([false, true])('seerAttentionR: complete blocks by the gate, the newest always; a norm of queries: %s', async (normed) => {
+    const norm = uniform(gateDim, 15);
     const step = { data: x.all.q.slice(0, heads * dim), dims: [1, heads, 1, dim] };
-    const method = methods.seerAttentionR({ gate, block, budget: 64 });
+    const method = methods.seerAttentionR({ gate: { ...gate, ...(normed && { queryNorm: norm }) }, block, budget: 64 });
     let first = 0;
     for (const tokens of [10, 30, 100, 10]) {
       const part = new Float32Array(kvHeads * tokens * dim);
@@ -127,11 +128,14 @@ describe('seerAttention', () => {
     }
     const result = await method.decode(step, x.tensors[1], x.tensors[2]);
     for (let g = 0; g < kvHeads; g++) {
-      const queries = [0, 1].map((m) => {
+      const [a, b] = [0, 1].map((m) => {
         const h = g * 2 + m;
-        return rotated(times(rowsOf(x.all.q, 0, heads, dim)[h] as number[], query.subarray(h * dim * gateDim), gateDim), 149, 100);
-      });
-      const scores = gateKeys(g * 2, 144).map((b) => queries.reduce((s, q) => s + dot(q, b), 0));
+        return times(rowsOf(x.all.q, 0, heads, dim)[h] as number[], query.subarray(h * dim * gateDim), gateDim);
+      }) as [number[], number[]];
+      const group = a.map((value, c) => value + (b[c] as number)); // the norm is of the sum
+      const size = Math.sqrt(dot(group, group) / gateDim + 1e-6);
+      const q = rotated(normed ? group.map((value, c) => (value / size) * (norm[c] as number)) : group, 149, 100);
+      const scores = gateKeys(g * 2, 144).map((row) => dot(q, row));
       const best = ranking((j) => scores[j] as number, 9).slice(0, 3);
       const { start, count, index } = result.pattern.tiles as attention.Rows;
       const list = Array.from(index.subarray(start[g], (start[g] as number) + (count[g] as number)));

@@ -8,13 +8,13 @@ import type { Pattern } from '../types.js';
 import { attend } from './common.js';
 import { type DecodeOptions, decodeKeys, queryOf, queryPattern } from './decoding.js';
 import type { MethodResult } from './report.js';
-import { gateKeys, gateOf, gateQueries, type SeerGate } from './seergate.js';
+import { gateGroup, gateKeys, gateOf, type SeerGate } from './seergate.js';
 import { passedTo } from './shape.js';
 import { RowStore } from './store.js';
 
 /** Options of {@link seerAttentionR}: one of `budget` and `threshold`. */
 export interface SeerAttentionROptions extends DecodeOptions {
-  /** The trained gate, with `query`; the projected queries of a group are added up. */
+  /** The trained gate, with `query`; the projected queries of a group are added up, and then normed and rotated. */
   readonly gate: SeerGate;
   /** Tokens of a block; default 64. */
   readonly block?: number;
@@ -114,11 +114,10 @@ export function seerAttentionR(seerOptions: SeerAttentionROptions): SeerAttentio
     await appending;
     const query = queryOf(q, store);
     const { batch, heads, capacity, data, width, length: complete } = store as RowStore;
-    const gateQ = await gateQueries(gate, q, Int32Array.of(length - 1));
+    const gateQ = await gateGroup(gate, q, heads, length - 1);
     const blocks = Math.ceil(length / block);
     const limit = Int32Array.of(complete);
-    // The sum of a group's scores is the score of the sum of its queries.
-    const scores = await score(gateQ, { data, dims: [batch, heads, capacity, width] }, { limit, group: 'sum', ...passedTo(o) });
+    const scores = await score(gateQ, { data, dims: [batch, heads, capacity, width] }, { limit, ...passedTo(o) });
     const all = new Float32Array(batch * heads * blocks);
     for (let s = 0; s < batch * heads; s++) {
       const row = scores.data.subarray(s * capacity, s * capacity + complete);

@@ -42,6 +42,19 @@ export async function gateQueries(gate: SeerGate, q: TensorLike, positions: Int3
   return normedAndRotated({ type: 'float32', data, dims }, after);
 }
 
+/** What the gate makes of one query, [batch, kvHeads, 1, gateDim]: projections of a group are added up before the norm, which is not linear. */
+export async function gateGroup(gate: SeerGate, q: TensorLike, kvHeads: number, position: number): Promise<Tensor> {
+  const { query, ...after } = gate;
+  const { data, dims } = await project(q, query as TensorLike);
+  const [batch, heads, , width] = dims as [number, number, number, number];
+  const sums = new Float32Array(batch * kvHeads * width);
+  for (let i = 0; i < data.length; i++) {
+    const to = Math.floor(i / width / (heads / kvHeads)) * width + (i % width);
+    sums[to] = (sums[to] as number) + (data[i] as number);
+  }
+  return gateQueries(after, { data: sums, dims: [batch, kvHeads, 1, width] }, Int32Array.of(position));
+}
+
 /** What the gate makes of blocks of keys, the first of which begins at `first`. */
 export async function gateKeys(gate: SeerGate, k: TensorLike, poolOptions: Omit<PoolOptions, 'kind'>, first: number): Promise<Tensor> {
   const parts = await Promise.all((['max', 'min', 'mean'] as const).map((kind) => pool(k, { kind, ...poolOptions })));
