@@ -16,8 +16,8 @@ import { blockLimits, type MethodOptions, methodOptions, passed, passedTo } from
 /** Which pattern a head has: its name, two sizes, and the score of the search, which is not used. */
 export type MInferenceHead = readonly [type: 'vertical_and_slash' | 'block_sparse' | 'stream_llm', v: number, s: number, score?: number];
 
-/** Options of {@link minference}. */
-export interface MInferenceOptions extends MethodOptions {
+/** Options of {@link minference}. Attention is causal. */
+export interface MInferenceOptions extends Omit<MethodOptions, 'causal'> {
   /**
    * The heads of one layer, by number, as the layers of MInference's JSON files have them. `vertical_and_slash`: v vertical and s slash
    * lines; `block_sparse`: the 100 best blocks of each 64 queries; `stream_llm`: v initial and s local tokens. A head that is missing has
@@ -58,7 +58,7 @@ const missing: MInferenceHead = ['vertical_and_slash', 1000, 6096];
  */
 export function minference(minferenceOptions: MInferenceOptions = {}): PrefillMethod {
   const known = ['heads', 'lastQueries', 'forcedVerticals', 'forcedSlashes', 'blocks', 'tile'] as const;
-  const o = methodOptions<MInferenceOptions>(minferenceOptions, known);
+  const o = methodOptions<MInferenceOptions & { causal?: never }>(minferenceOptions, known, ['causal']);
   for (const key of ['lastQueries', 'blocks'] as const) if (o[key] !== undefined) integer(o[key], key, 1, 2 ** 20);
   for (const key of ['forcedVerticals', 'forcedSlashes'] as const) if (o[key] !== undefined) integer(o[key], key, 0, 2 ** 31 - 1);
   const tile = tileOf(o.tile ?? [panelOf(o.isa), 16]);
@@ -135,7 +135,7 @@ async function findBlocks(q: TensorLike, k: TensorLike, s: Shape, o: MInferenceO
     pool(q, { kind: 'mean', block: 64, ...rest }),
     pool(k, { kind: 'mean', block: 64, ...rest }),
   ]);
-  const limit = blockLimits(s, blockSize, o.causal ?? true);
+  const limit = blockLimits(s, blockSize, true);
   const scores = await score(pooledQ.pooled, pooledK.pooled, { scale: 1, limit, ...passedTo(o) });
   return select(scores, { topK: o.blocks ?? 100, limit, ...passedTo(o) });
 }

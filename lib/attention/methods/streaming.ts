@@ -4,8 +4,8 @@ import type { Pattern } from '../types.js';
 import { listPattern, type PrefillMethod, prefillMethod, rowsFrom } from './common.js';
 import { blockLimits, type MethodOptions, methodOptions } from './shape.js';
 
-/** Options of {@link streamingLlm}. */
-export interface StreamingLlmOptions extends MethodOptions {
+/** Options of {@link streamingLlm}. Attention is causal. */
+export interface StreamingLlmOptions extends Omit<MethodOptions, 'causal'> {
   /** The first so many tokens are always seen; default 4. */
   readonly sink?: number;
   /** The last so many tokens are seen, the query's own included. */
@@ -27,7 +27,7 @@ export interface StreamingLlmOptions extends MethodOptions {
  * ```
  */
 export function streamingLlm(streamingOptions: StreamingLlmOptions): PrefillMethod {
-  const o = methodOptions<StreamingLlmOptions>(streamingOptions, ['sink', 'window']);
+  const o = methodOptions<StreamingLlmOptions & { causal?: never }>(streamingOptions, ['sink', 'window'], ['causal']);
   const sink = integer(o.sink ?? 4, 'sink', 0, 2 ** 31 - 1);
   const window = integer(o.window, 'window', 1, 2 ** 31 - 1);
   const choose = async (_q: unknown, _k: unknown, { queries, keys }: { queries: number; keys: number }) =>
@@ -35,8 +35,8 @@ export function streamingLlm(streamingOptions: StreamingLlmOptions): PrefillMeth
   return prefillMethod(o, choose, { window, sinkTokens: sink });
 }
 
-/** Options of {@link aShape}. */
-export interface AShapeOptions extends MethodOptions {
+/** Options of {@link aShape}. Attention is causal. */
+export interface AShapeOptions extends Omit<MethodOptions, 'causal'> {
   /** The first so many tokens, rounded up to blocks; default 100. */
   readonly initial?: number;
   /** The last so many tokens, rounded up to blocks; default 800. */
@@ -57,7 +57,7 @@ export interface AShapeOptions extends MethodOptions {
  * ```
  */
 export function aShape(shapeOptions: AShapeOptions = {}): PrefillMethod {
-  const o = methodOptions<AShapeOptions>(shapeOptions, ['initial', 'local']);
+  const o = methodOptions<AShapeOptions & { causal?: never }>(shapeOptions, ['initial', 'local'], ['causal']);
   return prefillMethod(o, async (_q, _k, s) => aShapePattern(s.queries, s.keys, o));
 }
 
@@ -86,10 +86,10 @@ export interface TriShapeOptions extends AShapeOptions {
  * ```
  */
 export function triShape(shapeOptions: TriShapeOptions = {}): PrefillMethod {
-  const o = methodOptions<TriShapeOptions>(shapeOptions, ['initial', 'local', 'lastQueries']);
+  const o = methodOptions<TriShapeOptions & { causal?: never }>(shapeOptions, ['initial', 'local', 'lastQueries'], ['causal']);
   const last = integer(o.lastQueries ?? 100, 'lastQueries', 0, 2 ** 31 - 1);
   return prefillMethod(o, async (_q, _k, s) => {
-    const limits = blockLimits(s, [64, 64], o.causal ?? true);
+    const limits = blockLimits(s, [64, 64], true);
     const dense = Array.from(limits, (limit, i) => Array.from({ length: (i + 1) * 64 > s.queries - last ? limit : 0 }, (_, j) => j));
     return union(aShapePattern(s.queries, s.keys, o), listPattern({ ...s, batch: 1 }, rowsFrom(dense), [64, 64], 'shared', 1));
   });
