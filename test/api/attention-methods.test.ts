@@ -2,7 +2,7 @@
 import { attention, type Isa } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
 import { listedPairs } from '../reference/attention.js';
-import { type BlockMap, flexPrefillBlocks, meanBlocks, minferenceLines, xattentionBlocks } from '../reference/methods.js';
+import { type BlockMap, flexPrefillBlocks, meanBlocks, minferenceKeys, minferenceLines, xattentionBlocks } from '../reference/methods.js';
 import { expectAttention, expectPattern, input } from './method-input.js';
 
 const { methods, patterns } = attention;
@@ -74,19 +74,23 @@ describe('minference', () => {
     ],
   ] as const)('chooses the lines and blocks of the paper, tile %j', async (tile, blockSize) => {
     const result = await methods.minference({ heads, blocks: 3, ...(tile && { tile }) }).prefill(...x.tensors);
-    const size = { queryLength: 400, keyLength: 450 };
     expect(result.pattern.blockSize).toEqual(blockSize);
     const pairs = listedPairs(result.pattern);
-    const lines = (h: number, v: number, s: number) => patterns.verticalSlash({ ...size, blockSize, ...minferenceLines(x.all, h, v, s) });
-    const blocks = meanBlocks(x.all, 1, 64, 3).flat().map(Number);
-    const expected = [
+    const lines = (h: number, v: number, s: number) => {
+      const listed = minferenceKeys(x.all, minferenceLines(x.all, h, v, s), blockSize[0], blockSize[1]);
+      return (i: number, j: number) => listed[Math.floor(i / blockSize[0])]?.[j] === true;
+    };
+    const blocks = meanBlocks(x.all, 1, 64, 3);
+    const [first, last] = [(i: number) => (i & ~63) + 50, (i: number) => Math.min(i | 63, 399) + 50];
+    const sees = [
       lines(0, 40, 110),
-      patterns.fromMask(Uint8Array.from(blocks), size),
-      patterns.band({ ...size, before: 69, sink: 10 }),
+      (i: number, j: number) => blocks[i >> 6]?.[j >> 6] === true,
+      (i: number, j: number) => j >> 6 <= last(i) >> 6 && (j < 64 || j >> 6 >= (first(i) - 69) >> 6), // 10 initial and 70 local tokens
       lines(3, 30, 100), // never fewer than are forced
     ];
-    for (const [h, pattern] of expected.entries()) {
-      expect(pairs.subarray(h * 400 * 450, (h + 1) * 400 * 450)).toEqual(listedPairs(pattern));
+    for (const [h, wanted] of sees.entries()) {
+      const expected = Uint8Array.from({ length: 400 * 450 }, (_, at) => Number(wanted(Math.floor(at / 450), at % 450)));
+      expect(pairs.subarray(h * 400 * 450, (h + 1) * 400 * 450)).toEqual(expected);
     }
     await expectPattern(result, x);
   });

@@ -55,6 +55,24 @@ export function minferenceLines(input: Input, h: number, v: number, s: number): 
   return { verticals: top(forced(vertical, 30), Math.max(v, 30)), slashes: top(forced(slash, 100), Math.max(s, 50)) };
 }
 
+/**
+ * MInference's index of tiles and columns: which keys each block of bq queries lists. Slashes from far to near; a tile of bk keys begins at the
+ * first key of a slash that no tile holds yet.
+ */
+export function minferenceKeys(input: Input, lines: ReturnType<typeof minferenceLines>, bq: number, bk: number): boolean[][] {
+  const { queries, keys } = input;
+  return Array.from({ length: Math.ceil(queries / bq) }, (_, block) => {
+    const first = block * bq + keys - queries;
+    const last = Math.min((block + 1) * bq, queries) - 1 + keys - queries;
+    const listed = new Array<boolean>(keys).fill(false);
+    for (const slash of [...lines.slashes].sort((a, b) => b - a)) {
+      for (let key = Math.max(0, first - slash); key <= last - slash; key++) if (!listed[key]) listed.fill(true, key, key + bk);
+    }
+    for (const key of lines.verticals) if (key <= last) listed[key] = true;
+    return listed;
+  });
+}
+
 /** Blocks of queries and keys: [query block][key block], true where chosen. */
 export type BlockMap = boolean[][];
 
