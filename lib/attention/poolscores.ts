@@ -57,6 +57,7 @@ export function poolScores(scores: TensorLike, poolOptions: PoolScoresOptions): 
     outColumns: windows,
     threads: 1024,
   };
-  if (columns > 0) guarded(() => native.poolScores(call));
+  if (columns === 0) pooled.data.fill(weight ? 0 : Number.NEGATIVE_INFINITY);
+  else guarded(() => native.poolScores(call));
   return pooled;
 }

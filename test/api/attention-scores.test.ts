@@ -87,6 +87,15 @@ describe('pool and score', () => {
     expect([...nsa.data]).toEqual([2 * 1 + 2 * 2 + 2 * 3 + 4, 4 + 2 * 5 + 2 * 6 + 2 * 7 + 8]);
   });
 
+  test('poolScores of windows without columns: the sum of none is 0, the greatest -Infinity', () => {
+    for (const columns of [0, 1]) {
+      const scores = { data: new Float32Array(columns), dims: [1, columns] };
+      const windows = { stride: 4, size: 1, windows: 2 };
+      expect(attention.poolScores(scores, windows).data[1]).toBe(Number.NEGATIVE_INFINITY);
+      expect(attention.poolScores(scores, { ...windows, weights: Float32Array.of(1) }).data[1]).toBe(0);
+    }
+  });
+
   test('async and sync agree', async () => {
     const x = { data: uniform(2 * 100 * 16, 1), dims: [1, 2, 100, 16] };
     expect((await attention.score(x, x, { kind: 'softmax' })).data).toEqual(attention.scoreSync(x, x, { kind: 'softmax' }).data);
