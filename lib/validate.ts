@@ -1,9 +1,13 @@
 import { rangeError, typeError } from './errors.js';
 
 /** A short description of a received value for error messages. */
-export function describe(value: unknown): string {
+export function describe(value: unknown, depth = 0): string {
   if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}...` : value}'`;
-  if (Array.isArray(value)) return `[${value.slice(0, 8).map(describe).join(', ')}${value.length > 8 ? ', ...' : ''}]`;
+  if (Array.isArray(value) && depth === 3) return '[...]'; // an array may hold itself
+  if (Array.isArray(value)) {
+    const first = Array.from({ length: Math.min(value.length, 8) }, (_, i) => describe(value[i], depth + 1));
+    return `[${first.join(', ')}${value.length > 8 ? ', ...' : ''}]`;
+  }
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null) return `an instance of ${value.constructor?.name ?? 'Object'}`;
   return String(value);

@@ -1,4 +1,5 @@
 import { rangeError, typeError } from '../errors.js';
+import { allocate } from '../tensor.js';
 import { describe, integer } from '../validate.js';
 import type { Pattern, Rows } from './types.js';
 
@@ -31,13 +32,19 @@ export function sizesOf({ queryLength, keyLength, blockSize = [64, 64] }: Patter
   };
 }
 
+/** More would not fit into memory, and who asks for them has confused sizes. */
+const mostRows = 2 ** 26;
+
 /** Lists in the making: rows are added in order, ids of a row one by one. */
 export class RowsBuilder {
   readonly #start: number[] = [];
-  #index = new Int32Array(1024);
+  #index: Int32Array = new Int32Array(1024);
   #length = 0;
 
   row(): void {
+    if (this.#start.length === mostRows) {
+      throw rangeError('ERR_SK_OPTION', `expected queryLength and blockSize to make at most ${mostRows} rows of lists`);
+    }
     this.#start.push(this.#length);
   }
 
@@ -54,7 +61,7 @@ export class RowsBuilder {
 
   #reserve(length: number): void {
     if (length <= this.#index.length) return;
-    const larger = new Int32Array(Math.max(length, 2 * this.#index.length));
+    const larger = allocate('int32', Math.max(length, 2 * this.#index.length), 'the lists');
     larger.set(this.#index);
     this.#index = larger;
   }
@@ -72,7 +79,7 @@ export class RowsBuilder {
 /**
  * {@link Rows} from one array of ids per row.
  *
- * @throws TypeError `ERR_SK_TYPE`
+ * @throws TypeError `ERR_SK_TYPE`, RangeError `ERR_SK_OPTION`
  * @example
  * ```ts
  * import { attention } from 'sparse-kernels';
@@ -82,9 +89,12 @@ export class RowsBuilder {
 export function rows(lists: readonly ArrayLike<number>[]): Rows {
   if (!Array.isArray(lists)) throw typeError('ERR_SK_TYPE', `expected lists to be an array of lists but received ${describe(lists)}`);
   const builder = new RowsBuilder();
-  for (const list of lists) {
+  for (const [r, list] of lists.entries()) {
+    if (typeof list?.length !== 'number') {
+      throw typeError('ERR_SK_TYPE', `expected lists[${r}] to be a list of ids but received ${describe(list)}`);
+    }
     builder.row();
-    for (let i = 0; i < list.length; i++) builder.push(list[i] as number);
+    for (let i = 0; i < list.length; i++) builder.push(integer(list[i], `lists[${r}][${i}]`, 0, 2 ** 31 - 1));
   }
   return builder.done();
 }

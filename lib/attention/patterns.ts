@@ -130,6 +130,13 @@ function bandOf(size: PatternSize, before: number, after: number, sink: number):
   const [bq, bk] = blockSize;
   const builder = new RowsBuilder();
   const sinkBlocks = Math.ceil(Math.min(sink, keyLength) / bk);
+  const perRow = Math.min(Math.ceil(keyLength / bk), Math.ceil((bq + before + after) / bk) + 1 + sinkBlocks);
+  if (Math.ceil(queryLength / bq) * perRow > 2 ** 31 - 1) {
+    throw rangeError(
+      'ERR_SK_OPTION',
+      `expected less than 2^31 tiles but received ${queryLength} x ${keyLength} in blocks of ${bq} x ${bk}`,
+    );
+  }
   for (let first = 0; first < queryLength; first += bq) {
     const shift = keyLength - queryLength;
     const last = Math.min(first + bq, queryLength) - 1;

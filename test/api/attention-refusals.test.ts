@@ -70,6 +70,10 @@ describe('runs and companions refuse what only looks like an option', () => {
   const plan = attention.plan({ pattern: patterns.dense({ queryLength: 40 }), heads: 2, kvHeads: 1, headDim: 8 });
   const scores = tensor(2, 4);
   const mass = { kind: 'mass' as const, lse: new Float32Array(80) };
+  const huge = { queryLength: 2 ** 31 - 1, blockSize: [1, 1] as const };
+  const itself: unknown[] = [];
+  itself[0] = itself;
+
   test.each<[string, () => unknown, string]>([
     ['no options at all', () => plan.run(q, k, k, any(null)), 'ERR_SK_TYPE'],
     ['an initial result that is none', () => plan.runSync(q, k, k, { initial: any(true) }), 'ERR_SK_TYPE'],
@@ -86,6 +90,12 @@ describe('runs and companions refuse what only looks like an option', () => {
     ['a mask as number', () => attention.score(q, k, { causal: any(1) }), 'ERR_SK_TYPE'],
     ['tiles of one size', () => attention.score(q, k, { ...mass, blockSize: any(8) }), 'ERR_SK_TYPE'],
     ['causal antidiagonals as text', () => attention.antidiagonal(q, k, { stride: 2, block: 4, causal: any('false') }), 'ERR_SK_TYPE'],
+    ['an id as fraction', () => patterns.rows([[1.5]]), 'ERR_SK_OPTION'],
+    ['an id that is NaN', () => patterns.rows([[Number.NaN]]), 'ERR_SK_OPTION'],
+    ['ids that are no list', () => patterns.rows([any(null)]), 'ERR_SK_TYPE'],
+    ['more tiles than lists can hold', () => patterns.band({ ...huge, before: 0 }), 'ERR_SK_OPTION'],
+    ['more rows than lists can have', () => patterns.slashes({ ...huge, keyLength: 0, slashes: [] }), 'ERR_SK_OPTION'],
+    ['a list that holds itself', () => patterns.fromMask(any(itself), size), 'ERR_SK_TYPE'],
     ['a causal pattern as text', () => patterns.dense({ ...size, causal: any('false') }), 'ERR_SK_TYPE'],
     ['blocks of no size', () => attention.ragged({ queryStarts: Int32Array.of(0, 8), blockSize: any(0) }), 'ERR_SK_TYPE'],
     [
@@ -128,7 +138,7 @@ describe('methods refuse', () => {
     ['tidalDecode: layers', () => methods.tidalDecode({ tokens: 4, denseLayers: any(1) }), 'ERR_SK_TYPE'],
     ['seerAttention: no gate', () => methods.seerAttention(any({ ratio: 0.5 })), 'ERR_SK_TYPE'],
     ['seerAttention: ratio', () => methods.seerAttention({ gate, ratio: 2 }), 'ERR_SK_OPTION'],
-    ['causal as text', () => methods.streamingLlm({ window: 8, causal: any('false') }), 'ERR_SK_TYPE'],
+    ['causal as text', () => methods.xattention({ causal: any('false') }), 'ERR_SK_TYPE'],
     [
       'queries of no numbers',
       () => methods.minference().prefill({ data: q.data.subarray(0, 0), dims: [1, 2 ** 31, 0, 8] }, k, k),
@@ -147,6 +157,10 @@ describe('methods refuse', () => {
 
   // Nobody sees that an option is ignored: attention would be causal, or heads be taken for tokens.
   test.each<[string, (o: object) => unknown]>([
+    ['streamingLlm', (o) => methods.streamingLlm({ window: 4, ...o })],
+    ['aShape', methods.aShape],
+    ['triShape', methods.triShape],
+    ['minference', methods.minference],
     ['anchorAttention', methods.anchorAttention],
     ['dhsa', (o) => methods.dhsa({ budget: 4, ...o })],
     ['flexPrefill', methods.flexPrefill],
