@@ -18,7 +18,7 @@ export interface SeerAttentionOptions extends Omit<MethodOptions, 'causal'> {
   readonly block?: number;
   /** Blocks with a softmax of the gate above this. The authors use 5e-4 to 5e-3. */
   readonly threshold?: number;
-  /** Share of the causal blocks to keep, about: each row keeps the floor((1 - sqrt(1 - ratio)) x blocks) best. */
+  /** Share of the causal blocks to keep, about: each row keeps the floor((1 - sqrt(1 - ratio)) x blocks) best, at least one. */
   readonly ratio?: number;
 }
 

@@ -15,7 +15,7 @@ export interface SpargeAttnOptions extends MethodOptions {
   readonly similarity?: number;
   /** Longest prefix of each row's softmax whose sum does not exceed this; default 0.98. */
   readonly topP?: number;
-  /** Instead of `topP`: the share of the key blocks that each row keeps. The authors take 0.5. */
+  /** Instead of `topP`: the share of the key blocks that each row keeps, rounded up. The authors take 0.5. */
   readonly topK?: number;
   /** Whether the first key block is always kept; default false. */
   readonly sink?: boolean;
@@ -66,7 +66,9 @@ export function spargeAttn(spargeOptions: SpargeAttnOptions = {}): PrefillMethod
     }
     const scores = { data, dims: [s.batch, s.heads, rows, columns] };
     const rule =
-      o.topK === undefined ? { topP: o.topP ?? 0.98, crossing: 'exclude' as const, minCount: 1 } : { topK: Math.ceil(o.topK * columns) };
+      o.topK === undefined
+        ? { topP: o.topP ?? 0.98, crossing: 'exclude' as const, minCount: 1 }
+        : { topK: Math.ceil(o.topK * columns - 1e-9) };
     const chosen = await select(scores, { ...rule, limit, force: { sink: sink ? 1 : 0 }, ...passedTo(o) });
     const lists = Array.from({ length: s.batch * s.heads * rows }, (_, row) => {
       const ids = new Set(idsOf(chosen, row));
