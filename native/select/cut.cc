@@ -101,8 +101,8 @@ bool top_k(const SelectKernel& kernel, const Middle& m, bool magnitude, int64_t 
   if (found.nan) return false;
   if (k <= 0) return *cut = kNothing, true;
   if (guessed && (found.above >= k || found.above + found.between < k))
-    found = kernel.census(m.scores, m.n, magnitude, kLowest, kInfinity, scratch);
-  if (found.above + found.between <= k) return *cut = kEverything, true;
+    found = kernel.census(m.scores, m.n, magnitude, lo = kLowest, kInfinity, scratch);
+  if (found.above + found.between <= k) return *cut = {lo, std::numeric_limits<int64_t>::max()}, true;  // all that are counted
   *cut = nth_best(scratch, found.between, k - found.above, keys_after(scratch, m.n));
   return true;
 }

@@ -48,6 +48,17 @@ describe('select', () => {
     expect(attention.selectSync(dyadic, { topP: 2, needsReach: true }).count[0]).toBe(0);
   });
 
+  test('top-k where just k scores lie above the lower bound that an even sample of the row suggests', () => {
+    const [columns, topK, step] = [32768, 1024, 32];
+    const isSampled = (i: number) => i % step === Math.floor(i / step) % step;
+    const data = Float32Array.from({ length: columns }, (_, i) => -1 - i / columns);
+    // Of 1024 sampled scores about 32 are expected above the cut; the bound is the 51st best.
+    for (let r = 0; r < 51; r++) data[20 * r * step + ((20 * r) % step)] = 2;
+    for (let i = columns - 1, left = topK - 51; left > 0; i--) if (!isSampled(i)) [data[i], left] = [3, left - 1];
+    const best = Array.from(data.keys()).filter((i) => (data[i] as number) > 0);
+    expect(listOf(attention.selectSync({ data, dims: [1, columns] }, { topK }))).toEqual(best);
+  });
+
   test('forced columns count towards k and are not listed twice', () => {
     const scores = { data: Float32Array.of(9, 1, 8, 2, 7, 3, 6, 4), dims: [1, 8] };
     const lists = (o: attention.SelectOptions) => listOf(attention.selectSync(scores, o));
