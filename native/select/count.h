@@ -5,7 +5,7 @@
 
 namespace sk {
 
-constexpr int64_t kLeastCounted = 48, kMostCounted = 16384;  // scores of a row: for others counting is not worth it
+constexpr int64_t kLeastCounted = 48, kMostCounted = 4096;  // scores of a row: for others counting is not worth it
 
 // Looks for a bound with just k scores above it, 0 < k < n: begins where the rows before this one had theirs, in standard deviations from
 // the mean, and goes on by interpolation. True: `cut`. Else the k-th best lies in (lo, hi] (ties, infinities, NaN, bad luck).

@@ -13,7 +13,6 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kLowest = std::numeric_limits<float>::lowest();
 constexpr Cut kNothing = {kInfinity, 0};
-constexpr Cut kEverything = {kLowest, std::numeric_limits<int64_t>::max()};
 
 // Unsigned integers in descending order of the scores; -0 and 0 are one.
 uint32_t key_of(float x) {
@@ -30,42 +29,23 @@ float value_of(uint32_t key) {
   return x;
 }
 
-// The k-th best of the keys (k from 1) by radix: count the digit's values, keep the keys of the one where the k-th lies, next digit.
-// Returns how many are better; keys are overwritten.
-template <int kDigit>
-uint32_t nth_key(uint32_t* keys, int64_t n, int64_t k, int64_t* better) {
-  *better = 0;
-  for (int shift = 32 - kDigit;; shift = std::max(0, shift - kDigit)) {
-    const uint32_t mask = (1U << kDigit) - 1;
-    uint32_t counts[1 << kDigit] = {};
-    for (int64_t i = 0; i < n; ++i) ++counts[keys[i] >> shift & mask];
-    uint32_t digit = 0;
-    for (; k > counts[digit]; ++digit) {
-      k -= counts[digit];
-      *better += counts[digit];
-    }
-    int64_t kept = 0;
-    for (int64_t i = 0; i < n; ++i) {  // all of them are written, the pointer moves for those that stay
-      const uint32_t key = keys[i];
-      keys[kept] = key;
-      kept += (key >> shift & mask) == digit;
-    }
-    n = kept;
-    if (shift == 0 || n == 1) return keys[0];
+// The cut that keeps the k best of values [n], which lie in [lo, hi], 1 <= k <= n: the range is halved, in steps of the format, until a
+// bound has just k above it or only ties are left. A pass that counts takes a tenth of one that moves values.
+Cut nth_best(const SelectKernel& kernel, const float* values, int64_t n, int64_t k, float lo, float hi) {
+  const auto above = [&](float bound) { return kernel.above(values, n, false, bound); };
+  if (const int64_t more = above(lo); more <= k) return {lo, k - more};
+  uint32_t best = key_of(hi), worst = key_of(lo);  // less than k above the best, more above the worst
+  int64_t better = 0;
+  while (worst - best > 1) {
+    const uint32_t middle = best + (worst - best) / 2;
+    const int64_t count = above(value_of(middle));
+    if (count == k) return {value_of(middle), 0};
+    if (count > k)
+      worst = middle;
+    else
+      best = middle, better = count;
   }
-}
-
-// The cut that keeps the k best of values [n], 1 <= k <= n.
-Cut nth_best(const float* values, int64_t n, int64_t k, uint32_t* keys) {
-  for (int64_t i = 0; i < n; ++i) keys[i] = key_of(values[i]);
-  int64_t better;
-  if (n <= 64) {
-    std::nth_element(keys, keys + k - 1, keys + n);
-    better = std::count_if(keys, keys + k - 1, [key = keys[k - 1]](uint32_t other) { return other < key; });
-    return {value_of(keys[k - 1]), k - better};
-  }
-  const uint32_t key = n < 4096 ? nth_key<8>(keys, n, k, &better) : nth_key<11>(keys, n, k, &better);
-  return {value_of(key), k - better};
+  return {value_of(best), k - better};
 }
 
 // The part of the scratch behind the values of a census of n scores.
@@ -74,7 +54,7 @@ uint32_t* keys_after(float* scratch, int64_t n) { return reinterpret_cast<uint32
 // Bounds that the k-th best of n lies between, almost surely, from an even sample of the scores. A wrong guess costs time only.
 constexpr int64_t kShare = 32, kMostSample = 1024, kLeastSample = 32;
 
-bool guess(const Middle& m, bool magnitude, int64_t k, float* scratch, float* lo, float* hi) {
+bool guess(const SelectKernel& kernel, const Middle& m, bool magnitude, int64_t k, float* scratch, float* lo, float* hi) {
   const int64_t sample = std::min(m.n / kShare, kMostSample), step = m.n / sample;
   for (int64_t i = 0; i < sample; ++i) {
     const float x = m.scores[i * step + i % step];
@@ -84,7 +64,7 @@ bool guess(const Middle& m, bool magnitude, int64_t k, float* scratch, float* lo
   const double share = static_cast<double>(k) / static_cast<double>(m.n), expected = share * static_cast<double>(sample);
   const auto margin = static_cast<int64_t>(3 * std::sqrt(expected * (1 - share))) + 2;
   const int64_t best = static_cast<int64_t>(expected) - margin, worst = static_cast<int64_t>(expected) + margin;
-  const auto nth = [&](int64_t rank) { return nth_best(scratch, sample, rank + 1, keys_after(scratch, m.n)).cut; };
+  const auto nth = [&](int64_t rank) { return nth_best(kernel, scratch, sample, rank + 1, -kInfinity, kInfinity).cut; };
   *lo = worst >= sample ? kLowest : std::max(nth(worst), kLowest);
   *hi = best < 0 ? kInfinity : nth(best);
   return true;
@@ -96,14 +76,14 @@ bool top_k(const SelectKernel& kernel, const Middle& m, bool magnitude, int64_t 
   const bool inside = k > 0 && k < m.n, counted = inside && m.n >= kLeastCounted && m.n <= kMostCounted;
   if (counted && count_cut(kernel, m, magnitude, k, habit, &lo, &hi, cut)) return true;
   const bool unknown = lo == kLowest && hi == kInfinity;
-  const bool guessed = inside && unknown && m.n >= kShare * kLeastSample && guess(m, magnitude, k, scratch, &lo, &hi);
+  const bool guessed = inside && unknown && m.n >= kShare * kLeastSample && guess(kernel, m, magnitude, k, scratch, &lo, &hi);
   Census found = kernel.census(m.scores, m.n, magnitude, lo, hi, scratch);
   if (found.nan) return false;
   if (k <= 0) return *cut = kNothing, true;
   if (guessed && (found.above >= k || found.above + found.between < k))
-    found = kernel.census(m.scores, m.n, magnitude, lo = kLowest, kInfinity, scratch);
+    found = kernel.census(m.scores, m.n, magnitude, lo = kLowest, hi = kInfinity, scratch);
   if (found.above + found.between <= k) return *cut = {lo, std::numeric_limits<int64_t>::max()}, true;  // all that are counted
-  *cut = nth_best(scratch, found.between, k - found.above, keys_after(scratch, m.n));
+  *cut = nth_best(kernel, scratch, found.between, k - found.above, lo, hi);
   return true;
 }
 

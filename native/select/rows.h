@@ -28,18 +28,28 @@ struct Rows {
 
   template <bool kMagnitude>
   static Census census_of(const float* p, int64_t n, float lo, float hi, float* out) {
+    constexpr uint32_t kAll = (1U << kLanes) - 1;
     const F32 low = V::set1(lo), high = V::set1(hi);
     Census found = {0, 0, false};
     uint32_t nan = 0;
-    int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) {
-      const F32 x = score<kMagnitude>(p + i);
-      const uint32_t above = V::lanes_greater(x, high), at_least = V::lanes_greater(x, low) | V::lanes_equal(x, low);
-      nan |= V::lanes_nan(x);
-      const uint32_t between = at_least & ~above;
+    const auto take = [&](F32 x) {
+      const uint32_t above = V::lanes_greater(x, high), between = kAll ^ above ^ V::lanes_greater(low, x);  // NaN, too: nobody reads it
       V::storeu_u32(reinterpret_cast<uint32_t*>(out + found.between), V::compress(V::bits_of(x), between));
       found.above += V::count(above);
       found.between += V::count(between);
+    };
+    int64_t i = 0;
+    for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+      const F32 x0 = score<kMagnitude>(p + i), x1 = score<kMagnitude>(p + i + kLanes);
+      nan |= V::lanes_nan(x0, x1);
+      take(x0);
+      take(x1);
+    }
+    if (i + kLanes <= n) {
+      const F32 x = score<kMagnitude>(p + i);
+      nan |= V::lanes_nan(x, x);
+      take(x);
+      i += kLanes;
     }
     for (; i < n; ++i) {
       const float x = score1<kMagnitude>(p + i);
@@ -115,22 +125,23 @@ struct Rows {
   static constexpr int64_t kShortList = 32;
 
   static int64_t list(const float* p, int64_t n, float cut, int64_t ties, int32_t first, int32_t* index, int64_t room) {
-    if (room > kShortList) return list_of<false>(p, n, cut, ties, first, index, room);
+    if (room > kShortList) return (ties > 0 ? list_of<false, true> : list_of<false, false>)(p, n, cut, ties, first, index, room);
     int32_t few[kShortList + kLanes];
-    const int64_t written = list_of<true>(p, n, cut, ties, first, few, room);
+    const int64_t written = list_of<true, true>(p, n, cut, ties, first, few, room);
     for (int64_t i = 0; i < written; ++i) index[i] = few[i];
     return written;
   }
 
   // kRoomBehind: a vector may be written from index + room on.
-  template <bool kRoomBehind>
+  template <bool kRoomBehind, bool kTies>
   static int64_t list_of(const float* p, int64_t n, float cut, int64_t ties, int32_t first, int32_t* index, int64_t room) {
     const F32 bound = V::set1(cut);
     U32 lane = V::add_u32(V::iota(), V::set1_u32(static_cast<uint32_t>(first)));
     const U32 step = V::set1_u32(kLanes);
     int64_t written = 0, i = 0;
     for (; i + kLanes <= n; i += kLanes, lane = V::add_u32(lane, step)) {
-      const uint32_t bits = kept<false>(V::loadu(p + i), bound, &ties);
+      const F32 x = V::loadu(p + i);
+      const uint32_t bits = kTies ? kept<false>(x, bound, &ties) : V::lanes_greater(x, bound);
       if (kRoomBehind || written + kLanes <= room) {
         V::storeu_u32(reinterpret_cast<uint32_t*>(index + written), V::compress(lane, bits));
         written += V::count(bits);

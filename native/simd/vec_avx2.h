@@ -128,7 +128,7 @@ struct Avx2 {
 
   static inline uint32_t lanes_greater(F32 a, F32 b) { return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ))); }
   static inline uint32_t lanes_equal(F32 a, F32 b) { return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ))); }
-  static inline uint32_t lanes_nan(F32 a) { return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, a, _CMP_UNORD_Q))); }
+  static inline uint32_t lanes_nan(F32 a, F32 b) { return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_UNORD_Q))); }
   static inline uint32_t lanes_set(U32 a) { return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(a))); }
   static inline int count(uint32_t lane_bits) { return _mm_popcnt_u32(lane_bits); }
   static inline F32 keep(F32 a, uint32_t lane_bits) {

@@ -121,7 +121,7 @@ struct Avx512 {
 
   static inline uint32_t lanes_greater(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
   static inline uint32_t lanes_equal(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
-  static inline uint32_t lanes_nan(F32 a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
+  static inline uint32_t lanes_nan(F32 a, F32 b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
   static inline uint32_t lanes_set(U32 a) { return _mm512_movepi32_mask(a); }
   static inline int count(uint32_t lane_bits) { return _mm_popcnt_u32(lane_bits); }
   static inline F32 keep(F32 a, uint32_t lane_bits) { return _mm512_maskz_mov_ps(static_cast<__mmask16>(lane_bits), a); }

@@ -149,8 +149,8 @@ struct Portable {
   static inline uint32_t lanes_equal(F32 a, F32 b) {
     return lanes([&](int l) { return a[l] == b[l]; });
   }
-  static inline uint32_t lanes_nan(F32 a) {
-    return lanes([&](int l) { return a[l] != a[l]; });
+  static inline uint32_t lanes_nan(F32 a, F32 b) {  // in one of both
+    return lanes([&](int l) { return a[l] != a[l] || b[l] != b[l]; });
   }
   static inline uint32_t lanes_set(U32 a) {
     return lanes([&](int l) { return a[l] >> 31 != 0; });

@@ -92,6 +92,10 @@ void select_suite() {
           at("top-k of %d x %d on %s", static_cast<int>(rows), static_cast<int>(columns), row.name);
           ok &= lists(random, row.isa, rows, columns, edge);
         }
+    for (const int64_t columns : {5000, 40000}) {  // as many as are cut after a sample of them
+      at("top-k of 2 x %d on %s", static_cast<int>(columns), row.name);
+      ok &= lists(random, row.isa, 2, columns, Edge::kEnd);
+    }
     check(ok, std::string(row.name) + " beside guard pages");
   }
   pool.set_threads(1);

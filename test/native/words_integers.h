@@ -28,7 +28,7 @@ struct IntegerWords : WordTools<V> {
         const F32 x = V::load(a.v), y = V::load(b.v);
         ok &= V::lanes_greater(x, y) == bits_where([&](int l) { return a.v[l] > b.v[l]; });
         ok &= V::lanes_equal(x, y) == bits_where([&](int l) { return a.v[l] == b.v[l]; });
-        ok &= V::lanes_nan(x) == bits_where([&](int l) { return is_nan(a.v[l]); });
+        ok &= V::lanes_nan(x, y) == bits_where([&](int l) { return is_nan(a.v[l]) || is_nan(b.v[l]); });
         ok &= V::lanes_set(V::bits_of(x)) == bits_where([&](int l) { return bits_of(a.v[l]) >> 31 != 0; });
       }
     return ok;
