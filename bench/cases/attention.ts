@@ -6,13 +6,24 @@ import type { BenchCase } from '../suite.js';
  * - `own`: each query lists so many percent of the blocks of 64 keys, its own choice (NSA). Peer: our own dense attention
  * - `causal`: every tile up to the diagonal. Peer: our own dense attention
  * - `pages`: one new query over so many percent of a cache's pages of 16 tokens. Peer: our own decoding over all of the cache
- * - `quest`, `channels`: the same with the choice of pages (Quest) or tokens (Double Sparsity) made anew for each query; `quest16` keeps
- *   its summaries in 16 bits, as the authors do
+ * - `quest`, `channels`: the same with the choice of pages (Quest) or tokens (Double Sparsity) made anew for each query; `quest16` and
+ *   `channels16` keep their summaries in 16 bits, as the authors do
  * - `lines`: MInference's 500 vertical and 700 slash lines, found and attended to. Peer: our own causal attention. The input has sinusoidal
  *   positions, so that its diagonals lie together, as those of the heads that the authors' tables give so many lines
  * - `budget`: a window of 2048 keys for every query. Peer: the same with 4096 tokens, so the limit is reached where cost is linear
  */
-export type AttentionKind = 'dense' | 'blocks' | 'own' | 'causal' | 'pages' | 'quest' | 'quest16' | 'channels' | 'lines' | 'budget';
+export type AttentionKind =
+  | 'dense'
+  | 'blocks'
+  | 'own'
+  | 'causal'
+  | 'pages'
+  | 'quest'
+  | 'quest16'
+  | 'channels'
+  | 'channels16'
+  | 'lines'
+  | 'budget';
 
 export interface AttentionCase extends BenchCase {
   readonly shape: { readonly heads: number; readonly kv: number; readonly tokens: number; readonly d: number; readonly percent: number };
@@ -37,6 +48,7 @@ const rows: readonly [AttentionKind, number, number, number, number, number, num
   ['quest', 32, 8, 65_536, 128, 6.25, 6],
   ['quest16', 32, 8, 65_536, 128, 6.25, 6],
   ['channels', 32, 8, 65_536, 128, 6.25, 6],
+  ['channels16', 32, 8, 65_536, 128, 6.25, 6],
 ];
 
 export const attentionCases: readonly AttentionCase[] = rows.map(([pattern, heads, kv, tokens, d, percent, goal]) =>
@@ -55,6 +67,7 @@ export function attentionCase(shape: AttentionCase['shape'], pattern: AttentionK
     quest: decoding,
     quest16: decoding,
     channels: decoding,
+    channels16: decoding,
     lines: null,
   };
   const limit = pattern === 'budget' ? 4096 / tokens : limits[pattern];

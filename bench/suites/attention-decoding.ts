@@ -77,10 +77,10 @@ function chooser(
   if (c.pattern === 'pages') return undefined;
   const { kv, d } = c.shape;
   const channels = Int32Array.from({ length: kv * CHANNELS }, (_, i) => (i % CHANNELS) * (d / CHANNELS));
-  const summaries = c.pattern === 'quest16' ? 'bfloat16' : 'float32';
+  const summaries = c.pattern.endsWith('16') ? 'bfloat16' : 'float32';
   const method =
-    c.pattern === 'channels'
-      ? doubleSparsity({ channels, budget, perGroup: true, ...forced })
+    c.pattern === 'channels' || c.pattern === 'channels16'
+      ? doubleSparsity({ channels, budget, perGroup: true, labels: summaries, ...forced })
       : quest({ budget, pageSize, perGroup: true, summaries, ...forced });
   method.append(k);
   return (q: { data: Float32Array; dims: number[] }) => method.pattern(q);

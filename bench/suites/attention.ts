@@ -8,7 +8,19 @@ import { prepareDecoding } from './attention-decoding.js';
 import { prepareBudget, prepareLines } from './attention-prefill.js';
 import { someOf } from './some.js';
 
-const kinds: readonly AttentionKind[] = ['dense', 'blocks', 'own', 'causal', 'pages', 'quest', 'quest16', 'channels', 'lines', 'budget'];
+const kinds: readonly AttentionKind[] = [
+  'dense',
+  'blocks',
+  'own',
+  'causal',
+  'pages',
+  'quest',
+  'quest16',
+  'channels',
+  'channels16',
+  'lines',
+  'budget',
+];
 
 /** Attention over some of the keys against attention over all of them. */
 export const attentionSuite: Suite<AttentionCase> = {

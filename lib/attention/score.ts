@@ -117,7 +117,7 @@ export function scoreSync(q: TensorLike, k: TensorLike, scoreOptions: Omit<Score
 }
 
 /** @internal The kind `minmax` for one query and the first `length` pages of [batch, kvHeads, capacity, 2, dim]. */
-export function scorePages(memory: ScoreMemory, q: Heads, pages: Pages, group: (typeof groups)[number], o: CommonOptions): Tensor {
+export function scorePages(memory: ScoreMemory, q: Heads, pages: Summaries, group: (typeof groups)[number], o: CommonOptions): Tensor {
   const { data, heads, capacity, length } = pages;
   const strides = stridesOf([q.batch, heads, length], [heads * capacity * 2 * q.dim, capacity * 2 * q.dim, 2 * q.dim], 'the summaries');
   const out = output([q.batch, group === 'none' ? q.heads : heads, 1, length], 'the scores', memory);
@@ -135,23 +135,21 @@ export function scorePages(memory: ScoreMemory, q: Heads, pages: Pages, group: (
  * @internal Dot products of one query and keys that lie channel by channel: the first `length` keys of k [batch, kvHeads, dim, capacity].
  * Short keys are read as a stream for each channel, and nothing is packed.
  */
-export function scoreChannels(memory: ScoreMemory, q: Heads, k: ChannelKeys, group: (typeof groups)[number], o: CommonOptions): Tensor {
+export function scoreChannels(memory: ScoreMemory, q: Heads, k: Summaries, group: (typeof groups)[number], o: CommonOptions): Tensor {
   const { data, heads, capacity, length } = k;
   const strides = [heads * q.dim * capacity, q.dim * capacity, capacity] as const;
   const keys = { data, heads, tokens: length, strides: stridesOf([q.batch, heads, q.dim], strides, 'the labels') };
   const out = output([q.batch, group === 'none' ? q.heads : heads, 1, length], 'the scores', memory);
-  const call = { ...callOf({ q, k: keys }, 'dot', o), channelsFirst: true, group: groups.indexOf(group), out: out.data };
+  const narrowKeys = data instanceof Uint16Array;
+  const call = { ...callOf({ q, k: keys }, 'dot', o), channelsFirst: true, narrowKeys, group: groups.indexOf(group), out: out.data };
   guarded(() => native.scoreSync(call));
   return out;
 }
 
-interface ChannelKeys {
-  readonly data: Float32Array;
+/** Summaries of keys, float32 or bfloat16. */
+interface Summaries {
+  readonly data: Float32Array | Uint16Array;
   readonly heads: number;
   readonly capacity: number;
   readonly length: number;
-}
-
-interface Pages extends Omit<ChannelKeys, 'data'> {
-  readonly data: Float32Array | Uint16Array;
 }

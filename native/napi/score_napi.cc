@@ -25,7 +25,7 @@ struct Call {
     ScoreOptions o = options;
     o.q.data = static_cast<const float*>(in[0]);
     if (o.k_bf16 != nullptr)
-      o.k_bf16 = static_cast<const uint16_t*>(in[1]);
+      o.k_bf16 = static_cast<const BHalf*>(in[1]);
     else
       o.k.data = static_cast<const float*>(in[1]);
     o.limit = static_cast<const int32_t*>(in[2]);
@@ -73,10 +73,11 @@ Call decode(const Napi::Object& o) {
     call.k = {k.data, static_cast<size_t>(k.length) * sizeof(*k.data)};
   };
   if (o.Get("narrowKeys").ToBoolean()) {
-    expect(call.kind == Kind::kBounds && s.queries == 1, "bounds of one query where keys are narrow");
+    expect((call.kind == Kind::kBounds || s.channels_first) && s.queries == 1,
+           "one query, bounds or channels first, where keys are narrow");
     const auto k = strided_span<uint16_t>(o, "k", s.batch, s.kv_heads, tokens, width);
     take_k(k);
-    s.k_bf16 = k.data;
+    s.k_bf16 = reinterpret_cast<const BHalf*>(k.data);
   } else {
     const auto k = strided_span(o, "k", s.batch, s.kv_heads, tokens, width);
     take_k(k);

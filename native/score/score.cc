@@ -49,7 +49,8 @@ Status choose_score_kernel(const std::string& isa, const ScoreKernel** kernel) {
 namespace {
 
 // One query a sequence (decoding): the query heads of a key-value head share each read of its keys, a range of them a task.
-Status dot_of_one(const ScoreOptions& o, const ScoreKernel& kernel, float* out) {
+template <class K>
+Status dot_of_one(const ScoreOptions& o, const ScoreKernel& kernel, const K* keys, float* out) {
   constexpr int64_t kRangeFloats = 1 << 18, kStepFloats = 4096;
   const int64_t group = o.group_size(), seen = limit_of(o, 0);
   const int64_t range = round_up(std::max<int64_t>(1, kRangeFloats / o.dim), kernel.panel_keys), ranges = ceil_div(o.keys, range);
@@ -60,15 +61,12 @@ Status dot_of_one(const ScoreOptions& o, const ScoreKernel& kernel, float* out) 
     float *const panel = scratch, *const scores = scratch + panel_floats;
     const int64_t sequence_of = task / ranges, b = sequence_of / o.kv_heads, kv_head = sequence_of % o.kv_heads;
     const int64_t first = task % ranges * range, end = std::min(first + range, o.keys), stop = std::clamp(seen, first, end);
-    const float *q = sequence(o.q, b, kv_head * group), *k = o.k_bf16 != nullptr ? nullptr : sequence(o.k, b, kv_head);
+    const float* q = sequence(o.q, b, kv_head * group);
+    const K* k = keys + b * o.k.batch_stride + kv_head * o.k.head_stride;
     const auto few = [&](int64_t j, int64_t n, float* to, int64_t stride) {
-      if (o.k_bf16 != nullptr) {
-        const uint16_t* narrow = o.k_bf16 + b * o.k.batch_stride + kv_head * o.k.head_stride + j * o.k.token_stride;
-        return kernel.few_bf16(q, o.q.head_stride, group, narrow, o.k.token_stride, n, o.dim, o.scale, to, stride);
-      }
-      const int64_t by_key = o.channels_first ? 1 : o.k.token_stride;
-      (o.channels_first ? strip_of_channels : strip)(kernel, q, o.q.head_stride, group, k + j * by_key, o.k.token_stride, n, o.dim, o.scale,
-                                                     to, stride, panel);
+      if (o.channels_first)
+        return strip_of_channels(kernel, q, o.q.head_stride, group, k + j, o.k.token_stride, n, o.dim, o.scale, to, stride, panel);
+      strip(kernel, q, o.q.head_stride, group, k + j * o.k.token_stride, o.k.token_stride, n, o.dim, o.scale, to, stride, panel);
     };
     const int64_t rows = o.group == GroupReduce::kNone ? group : 1;
     float* const to = out + sequence_of * rows * o.keys;
@@ -91,7 +89,8 @@ Status dot_of_one(const ScoreOptions& o, const ScoreKernel& kernel, float* out) 
 Status score_dot(const ScoreOptions& o, bool softmax, float* out) {
   const ScoreKernel* kernel;
   if (Status status = choose_score_kernel(o.isa, &kernel); !status.ok()) return status;
-  if (o.queries == 1 && !softmax) return dot_of_one(o, *kernel, out);
+  if (o.queries == 1 && !softmax)
+    return o.k_bf16 != nullptr ? dot_of_one(o, *kernel, o.k_bf16, out) : dot_of_one(o, *kernel, o.k.data, out);
   const int64_t rows_most = rows_per_task(o), strips = ceil_div(o.queries, rows_most);
   const int64_t heads = o.out_heads(), members = o.group == GroupReduce::kNone ? 1 : o.group_size();
   const int64_t panel = round_up(strip_scratch(*kernel, o.dim), 16);

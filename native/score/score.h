@@ -13,6 +13,7 @@
 
 #include "../core/kernel.h"
 #include "../core/status.h"
+#include "../simd/half.h"
 
 namespace sk {
 
@@ -26,7 +27,7 @@ enum class GroupReduce : int { kNone = 0, kSum = 1, kMax = 2 };
 
 struct ScoreOptions {
   Strided q, k;
-  const uint16_t* k_bf16 = nullptr;  // instead of k.data, with the strides of k: score_bounds of one query only
+  const BHalf* k_bf16 = nullptr;  // instead of k.data, with the strides of k: one query, score_bounds or channels_first only
   bool channels_first = false;  // k is [batch, kv_heads, dim, keys], its token_stride from channel to channel: score_dot of one query only
   int64_t batch = 0, heads = 0, kv_heads = 0, queries = 0, keys = 0, dim = 0;
   float scale = 1;

@@ -19,9 +19,14 @@ inline int64_t strip_scratch(const ScoreKernel& kernel, int64_t d) { return d * 
 // out[i, j] = scale q[i] k[j]; `panel` is 64-byte aligned scratch.
 void strip(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t rows, const float* k, int64_t k_stride, int64_t keys,
            int64_t d, float scale, float* out, int64_t out_stride, float* panel);
+// The same for few queries: no panel.
+void strip(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t rows, const BHalf* k, int64_t k_stride, int64_t keys,
+           int64_t d, float scale, float* out, int64_t out_stride, float* panel);
 
-// The same where k is [d][keys] with rows channel_stride apart: nothing is packed but the last panel.
+// The same where k, float32 or bfloat16, is [d][keys] with rows channel_stride apart: nothing is packed but the last panel.
 void strip_of_channels(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t rows, const float* k, int64_t channel_stride,
+                       int64_t keys, int64_t d, float scale, float* out, int64_t out_stride, float* panel);
+void strip_of_channels(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t rows, const BHalf* k, int64_t channel_stride,
                        int64_t keys, int64_t d, float scale, float* out, int64_t out_stride, float* panel);
 
 // x becomes its softmax.

@@ -1,6 +1,7 @@
 /** Methods for decoding against direct transcriptions of their formulas. */
 import { attention, kernels } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
+import { rounded } from '../reference/attention.js';
 import type { Input } from '../reference/methods.js';
 import { groupBlocks, heaviestChannels, questPages, tokensByChannels } from '../reference/methods-decoding.js';
 import { uniform } from '../support/random.js';
@@ -103,6 +104,34 @@ describe('doubleSparsity', () => {
     await expectPattern(result, x);
   });
 
+  test('labels in bfloat16 rank as those rounded to nearest do, ties to even', async () => {
+    const channels = Int32Array.from({ length: kvHeads * 6 }, (_, i) => i % 6);
+    const nearest = { data: Float32Array.from(rounded(x.all.k, 'bfloat16').values), dims: x.tensors[1].dims };
+    let differ = false; // from labels in float32, somewhere
+    for (let budget = 30; budget <= 300; budget += 30) {
+      const wide = methods.doubleSparsity({ channels, budget });
+      wide.append(nearest);
+      const result = await feed(methods.doubleSparsity({ channels, budget, labels: 'bfloat16' })).decode(...x.tensors);
+      expect(lists(result.pattern, heads)).toEqual(lists(wide.pattern(x.tensors[0]), heads));
+      const exact = feed(methods.doubleSparsity({ channels, budget })).pattern(x.tensors[0]);
+      differ ||= `${lists(exact, heads)}` !== `${lists(result.pattern, heads)}`;
+      await expectPattern(result, x);
+    }
+    expect(differ).toBe(true);
+  });
+
+  test('labels in bfloat16 of the largest numbers stay finite; a NaN key is an error', () => {
+    const q = { data: Float32Array.of(0, 1), dims: [1, 1, 1, 2] };
+    const append = (data: Float32Array) => {
+      const method = methods.doubleSparsity({ channels: Int32Array.of(0, 1), budget: 1, labels: 'bfloat16' });
+      method.append({ data, dims: [1, 1, data.length / 2, 2] });
+      return method;
+    };
+    expect([...(append(Float32Array.of(3.4028234e38, 1, -3.4028234e38, 2)).pattern(q).columns?.index ?? [])]).toEqual([1]);
+    const nan = new Float32Array(Uint32Array.of(0x7f800001, 0, 0, 0).buffer); // of which the upper half alone is an infinity
+    expect(() => append(nan).pattern(q)).toThrow(expect.objectContaining({ code: 'ERR_SK_NAN' }));
+  });
+
   test('all channels and all tokens are dense attention', async () => {
     const channels = Int32Array.from({ length: kvHeads * dim }, (_, i) => i % dim);
     const result = await feed(methods.doubleSparsity({ channels, budget: keys })).decode(...x.tensors);
@@ -115,6 +144,8 @@ describe('doubleSparsity', () => {
     expect(() => some.pattern(short)).toThrow(expect.objectContaining({ code: 'ERR_SK_SHAPE' }));
     const method = methods.doubleSparsity({ channels: Int32Array.of(0, dim), budget: 1 });
     expect(() => method.append(x.tensors[1])).toThrow(expect.objectContaining({ code: 'ERR_SK_SHAPE' }));
+    const labels = { channels: Int32Array.of(0), budget: 1, labels: 'float16' as never };
+    expect(() => methods.doubleSparsity(labels)).toThrow(expect.objectContaining({ code: 'ERR_SK_OPTION' }));
   });
 });
 

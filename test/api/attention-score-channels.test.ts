@@ -9,6 +9,9 @@ import { smallIntegers } from '../support/random.js';
 const isas = kernels().flatMap((kernel) => (kernel.verb === 'score' && kernel.dtype === 'float32' && kernel.supported ? kernel.isa : []));
 const capacity = 2200; // room for more keys than there are, in every channel
 
+/** Whole numbers up to 127 are bfloat16 as they are. */
+const bitsOf = (x: Float32Array) => Uint16Array.from(new Uint32Array(x.buffer), (word) => word >>> 16);
+
 function callOf(keys: number, heads: number, group: number, change: object = {}) {
   const [batch, kvHeads, dim] = [2, 2, 5];
   const out = new Float32Array(batch * (group === 0 ? heads : kvHeads) * keys);
@@ -24,12 +27,16 @@ function callOf(keys: number, heads: number, group: number, change: object = {})
 }
 
 describe.each(isas)('on %s', (isa) => {
-  test.each([1, 15, 16, 17, 33, 1040, 2113])('%d keys', (keys) => {
+  const sizes = [1, 15, 16, 17, 33, 1040, 2113].flatMap((keys): [number, boolean][] => [
+    [keys, false],
+    [keys, true],
+  ]);
+  test.each(sizes)('%d keys, in bfloat16: %s', (keys, narrowKeys) => {
     for (const heads of [2, 6, 14]) {
       for (const group of [0, 2]) {
-        const call = callOf(keys, heads, group, { isa });
-        native.scoreSync(call);
+        const call = callOf(keys, heads, group, { isa, narrowKeys });
         const { q, k, batch, kvHeads, dim } = call;
+        native.scoreSync(narrowKeys ? { ...call, k: bitsOf(k) } : call);
         const byKey = Float32Array.from({ length: batch * kvHeads * keys * dim }, (_, i) => {
           const [s, j, c] = [Math.floor(i / (keys * dim)), Math.floor(i / dim) % keys, i % dim];
           return k[(s * dim + c) * capacity + j] as number;
@@ -55,6 +62,8 @@ test.each<[string, object]>([
   ['two queries', { queries: 2 }],
   ['keys one number short', { k: new Float32Array(callOf(40, 2, 0).k.length - 1) }],
   ['channels that reach beyond', { dim: 6 }],
+  ['two queries of bfloat16 keys', { queries: 2, narrowKeys: true, k: bitsOf(callOf(40, 2, 0).k) }],
+  ['bfloat16 keys one number short', { narrowKeys: true, k: bitsOf(callOf(40, 2, 0).k).subarray(1) }],
 ])('refuses %s', (_, change) => {
   expect(() => native.scoreSync(callOf(40, 2, 0))).not.toThrow();
   expect(() => native.scoreSync(callOf(40, 2, 0, change))).toThrow(expect.objectContaining({ code: 'ERR_SK_SHAPE' }));

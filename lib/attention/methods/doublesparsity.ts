@@ -1,10 +1,11 @@
 import { rangeError } from '../../errors.js';
 import { type TensorLike, typedArray } from '../../tensor.js';
-import { integer, options } from '../../validate.js';
+import { integer, oneOf, options } from '../../validate.js';
 import { type Heads, headsOf } from '../heads.js';
 import { scoreChannels } from '../score.js';
 import { ScoreMemory } from '../scoring.js';
 import { selectSync } from '../select.js';
+import { nearest } from './bfloat16.js';
 import { type DecodeMethod, type DecodeOptions, decodeKeys, decodeWith, queryOf, queryPattern } from './decoding.js';
 import { passedTo } from './shape.js';
 import { RowStore } from './store.js';
@@ -17,6 +18,11 @@ export interface DoubleSparsityOptions extends DecodeOptions {
   readonly budget: number;
   /** One list for each key-value head, by the greatest score of its query heads, instead of one for each query head; default false. */
   readonly perGroup?: boolean;
+  /**
+   * Element type of the labels, the chosen channels of every key: float32 (default), or bfloat16 in half the memory, rounded to nearest:
+   * scores move by at most 2^-8 of each product. The authors keep them in 16 bits, or in 4.
+   */
+  readonly labels?: 'float32' | 'bfloat16';
 }
 
 /**
@@ -37,10 +43,11 @@ export interface DoubleSparsityOptions extends DecodeOptions {
  * ```
  */
 export function doubleSparsity(sparsityOptions: DoubleSparsityOptions): DecodeMethod {
-  const o = options<DoubleSparsityOptions>(sparsityOptions, 'options', [...decodeKeys, 'channels', 'budget', 'perGroup']);
+  const o = options<DoubleSparsityOptions>(sparsityOptions, 'options', [...decodeKeys, 'channels', 'budget', 'perGroup', 'labels']);
   const channels = typedArray(o.channels, 'int32', 'channels');
   const topK = integer(o.budget, 'budget', 1, 2 ** 31 - 1);
-  let store: RowStore | undefined; // the chosen channels of every key: a row for each channel, of one number a token
+  const labels = oneOf(o.labels ?? 'float32', 'labels', ['float32', 'bfloat16']);
+  let store: RowStore<'float32' | 'bfloat16'> | undefined; // the chosen channels of every key: a row for each channel, of one number a token
   let kvHeads = 0;
   let dim = 0;
   const memory = new ScoreMemory();
@@ -50,18 +57,24 @@ export function doubleSparsity(sparsityOptions: DoubleSparsityOptions): DecodeMe
     if (channels.length % x.heads !== 0 || channels.some((c) => c < 0 || c >= x.dim)) {
       throw rangeError('ERR_SK_SHAPE', `expected channels [${x.heads}, r] from 0 to ${x.dim - 1}`);
     }
-    store ??= new RowStore(x.batch, channels.length, 1, 'float32');
+    store ??= new RowStore(x.batch, channels.length, 1, labels);
     kvHeads ||= x.heads;
     dim ||= x.dim;
     if (store.batch !== x.batch || kvHeads !== x.heads || dim !== x.dim)
       throw rangeError('ERR_SK_SHAPE', `expected k as before but received [${k.dims}]`);
     store.reserve(store.length + x.tokens);
-    const { data, capacity, length } = store;
-    for (let row = 0; row < x.batch * channels.length; row++) {
+    const rows = x.batch * channels.length;
+    const chosen = new Float32Array(rows * x.tokens);
+    for (let row = 0; row < rows; row++) {
       const [b, c] = [Math.floor(row / channels.length), row % channels.length];
       const sequence = b * x.heads + Math.floor((c * x.heads) / channels.length);
       const from = sequence * x.tokens * x.dim + (channels[c] as number);
-      for (let t = 0; t < x.tokens; t++) data[row * capacity + length + t] = x.data[from + t * x.dim] as number;
+      for (let t = 0; t < x.tokens; t++) chosen[row * x.tokens + t] = x.data[from + t * x.dim] as number;
+    }
+    const summaries = labels === 'bfloat16' ? nearest(chosen) : chosen;
+    const { data, capacity, length } = store;
+    for (let row = 0; row < rows; row++) {
+      data.set(summaries.subarray(row * x.tokens, (row + 1) * x.tokens), row * capacity + length);
     }
     store.length += x.tokens;
   };
@@ -78,7 +91,7 @@ export function doubleSparsity(sparsityOptions: DoubleSparsityOptions): DecodeMe
   };
   const pattern: DecodeMethod['pattern'] = (q) => {
     const query = queryOf(q, store && { batch: store.batch, heads: kvHeads }, dim);
-    const { capacity, data, length } = store as RowStore;
+    const { capacity, data, length } = store as NonNullable<typeof store>;
     const keys = { data, heads: kvHeads, capacity, length };
     const scores = scoreChannels(memory, labelsOf(query), keys, o.perGroup ? 'max' : 'none', { scale: 1, ...passedTo(o) });
     return queryPattern(query, length, selectSync(scores, { topK, ...passedTo(o) }), 64, o.perGroup ? kvHeads : false, 'columns');

@@ -32,7 +32,8 @@ export interface RoutingTransformer {
 
 /**
  * Routing Transformer: each centroid takes the tokens that are most like it, balanced, and attention stays inside the clusters, causal by
- * position; a token sees itself as any other, which the authors' shared queries and keys do not. `lse` is the mean of a token's clusters, so `report()` says what share of dense attention a cluster covers.
+ * position; a token sees itself as any other, which the authors' shared queries and keys do not. `lse` is the mean of a token's clusters, so
+ * `report()` says what share of dense attention a cluster covers.
  *
  * Roy et al., "Efficient Content-Based Sparse Attention with Routing Transformers" (TACL 2021).
  *
