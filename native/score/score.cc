@@ -48,6 +48,9 @@ Status choose_score_kernel(const std::string& isa, const ScoreKernel** kernel) {
 
 namespace {
 
+auto channels_of(const ScoreKernel& kernel, const float*) { return kernel.channels; }
+auto channels_of(const ScoreKernel& kernel, const BHalf*) { return kernel.channels_bf16; }
+
 // One query a sequence (decoding): the query heads of a key-value head share each read of its keys, a range of them a task.
 template <class K>
 Status dot_of_one(const ScoreOptions& o, const ScoreKernel& kernel, const K* keys, float* out) {
@@ -63,14 +66,15 @@ Status dot_of_one(const ScoreOptions& o, const ScoreKernel& kernel, const K* key
     const int64_t first = task % ranges * range, end = std::min(first + range, o.keys), stop = std::clamp(seen, first, end);
     const float* q = sequence(o.q, b, kv_head * group);
     const K* k = keys + b * o.k.batch_stride + kv_head * o.k.head_stride;
+    const bool greatest = o.channels_first && o.group == GroupReduce::kMax;
     const auto few = [&](int64_t j, int64_t n, float* to, int64_t stride) {
       if (o.channels_first)
-        return strip_of_channels(kernel, q, o.q.head_stride, group, k + j, o.k.token_stride, n, o.dim, o.scale, to, stride, panel);
+        return channels_of(kernel, k)(q, o.q.head_stride, group, k + j, o.k.token_stride, n, o.dim, o.scale, greatest, to, stride);
       strip(kernel, q, o.q.head_stride, group, k + j * o.k.token_stride, o.k.token_stride, n, o.dim, o.scale, to, stride, panel);
     };
     const int64_t rows = o.group == GroupReduce::kNone ? group : 1;
     float* const to = out + sequence_of * rows * o.keys;
-    if (o.group == GroupReduce::kNone) {
+    if (o.group == GroupReduce::kNone || greatest) {
       few(first, stop - first, to + first, o.keys);
     } else {
       for (int64_t j = first; j < stop; j += step) {

@@ -18,38 +18,13 @@ void strip(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t 
   for (int64_t j = 0; j < keys; j += kernel.panel_keys) {
     const int64_t n = std::min<int64_t>(kernel.panel_keys, keys - j);
     kernel.pack(k + j * k_stride, k_stride, n, d, panel);
-    kernel.tile(q, q_stride, rows, panel, kernel.panel_keys, d, scale, out + j, out_stride, n);
+    kernel.tile(q, q_stride, rows, panel, d, scale, out + j, out_stride, n);
   }
 }
 
 void strip(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t rows, const BHalf* k, int64_t k_stride, int64_t keys,
            int64_t d, float scale, float* out, int64_t out_stride, float*) {
   kernel.few_bf16(q, q_stride, rows, k, k_stride, keys, d, scale, out, out_stride);
-}
-
-namespace {
-
-template <class K>
-void channels(const ScoreKernel& kernel, decltype(kernel.tile) tile, const float* q, int64_t q_stride, int64_t rows, const K* k,
-              int64_t channel_stride, int64_t keys, int64_t d, float scale, float* out, int64_t out_stride, float* panel) {
-  const int64_t width = kernel.panel_keys, whole = keys / width * width, rest = keys - whole;
-  tile(q, q_stride, rows, k, channel_stride, d, scale, out, out_stride, whole);
-  if (rest == 0) return;
-  for (int64_t c = 0; c < d; ++c)
-    for (int64_t j = 0; j < width; ++j) panel[c * width + j] = j < rest ? widen(k[c * channel_stride + whole + j]) : 0;
-  kernel.tile(q, q_stride, rows, panel, width, d, scale, out + whole, out_stride, rest);
-}
-
-}  // namespace
-
-void strip_of_channels(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t rows, const float* k, int64_t channel_stride,
-                       int64_t keys, int64_t d, float scale, float* out, int64_t out_stride, float* panel) {
-  channels(kernel, kernel.tile, q, q_stride, rows, k, channel_stride, keys, d, scale, out, out_stride, panel);
-}
-
-void strip_of_channels(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t rows, const BHalf* k, int64_t channel_stride,
-                       int64_t keys, int64_t d, float scale, float* out, int64_t out_stride, float* panel) {
-  channels(kernel, kernel.tile_bf16, q, q_stride, rows, k, channel_stride, keys, d, scale, out, out_stride, panel);
 }
 
 void softmax_row(const ScoreKernel& kernel, float* x, int64_t n) {

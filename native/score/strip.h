@@ -23,12 +23,6 @@ void strip(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t 
 void strip(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t rows, const BHalf* k, int64_t k_stride, int64_t keys,
            int64_t d, float scale, float* out, int64_t out_stride, float* panel);
 
-// The same where k, float32 or bfloat16, is [d][keys] with rows channel_stride apart: nothing is packed but the last panel.
-void strip_of_channels(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t rows, const float* k, int64_t channel_stride,
-                       int64_t keys, int64_t d, float scale, float* out, int64_t out_stride, float* panel);
-void strip_of_channels(const ScoreKernel& kernel, const float* q, int64_t q_stride, int64_t rows, const BHalf* k, int64_t channel_stride,
-                       int64_t keys, int64_t d, float scale, float* out, int64_t out_stride, float* panel);
-
 // x becomes its softmax.
 void softmax_row(const ScoreKernel& kernel, float* x, int64_t n);
 

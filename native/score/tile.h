@@ -2,6 +2,7 @@
 //
 //   pack    W keys -> [d][W]: keys in lanes
 //   tile    rows of q broadcast over a panel: kRows x 2 accumulators               floor: 2 rows keys d FLOP at FMA peak
+//   channels  (channels.h) few queries, short keys that lie channel by channel
 //   few     few queries, keys where they are: dims in lanes, added up once a key   floor: the bytes of the keys, once
 //
 // Few queries leave the keys to the hardware, which fetches ahead best what is read as a few long streams: kStreams keys that are worked on
@@ -10,6 +11,7 @@
 
 #include "../simd/element.h"
 #include "../simd/exp.h"
+#include "channels.h"
 #include "kernel.h"
 
 namespace sk {
@@ -42,56 +44,51 @@ struct Scores {
     }
   }
 
-  template <int kCount, class K>
-  static void rows_of(const float* q, int64_t q_stride, const K* panel, int64_t panel_stride, int64_t d, float scale, float* out,
-                      int64_t out_stride, int64_t keys) {
-    for (; keys > 0; keys -= kPanel, panel += kPanel, out += kPanel) {
-      F32 acc[kCount][2];
+  template <int kCount>
+  static inline void rows_of(const float* q, int64_t q_stride, const float* panel, int64_t d, float scale, float* out, int64_t out_stride,
+                             int64_t keys) {
+    F32 acc[kCount][2];
 #pragma GCC unroll 12
-      for (int i = 0; i < kCount; ++i) acc[i][0] = acc[i][1] = V::zero();
-      const K* k = panel;
-      for (int64_t c = 0; c < d; ++c, k += panel_stride) {
-        const F32 k0 = load_any<V>(k), k1 = load_any<V>(k + kLanes);
-#pragma GCC unroll 12
-        for (int i = 0; i < kCount; ++i) {
-          const F32 a = V::set1(q[i * q_stride + c]);
-          acc[i][0] = V::fma(a, k0, acc[i][0]);
-          acc[i][1] = V::fma(a, k1, acc[i][1]);
-        }
-      }
+    for (int i = 0; i < kCount; ++i) acc[i][0] = acc[i][1] = V::zero();
+    for (int64_t c = 0; c < d; ++c, panel += kPanel) {
+      const F32 k0 = V::loadu(panel), k1 = V::loadu(panel + kLanes);
 #pragma GCC unroll 12
       for (int i = 0; i < kCount; ++i) {
-        const F32 s0 = acc[i][0] * V::set1(scale), s1 = acc[i][1] * V::set1(scale);
-        float* to = out + i * out_stride;
-        if (keys >= kPanel) {
-          V::storeu(to, s0);
-          V::storeu(to + kLanes, s1);
-        } else {
-          alignas(64) float edge[kPanel];
-          V::store(edge, s0);
-          V::store(edge + kLanes, s1);
-          for (int64_t j = 0; j < keys; ++j) to[j] = edge[j];
-        }
+        const F32 a = V::set1(q[i * q_stride + c]);
+        acc[i][0] = V::fma(a, k0, acc[i][0]);
+        acc[i][1] = V::fma(a, k1, acc[i][1]);
+      }
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < kCount; ++i) {
+      const F32 s0 = acc[i][0] * V::set1(scale), s1 = acc[i][1] * V::set1(scale);
+      float* to = out + i * out_stride;
+      if (keys >= kPanel) {
+        V::storeu(to, s0);
+        V::storeu(to + kLanes, s1);
+      } else {
+        alignas(64) float edge[kPanel];
+        V::store(edge, s0);
+        V::store(edge + kLanes, s1);
+        for (int64_t j = 0; j < keys; ++j) to[j] = edge[j];
       }
     }
   }
 
-  template <int kCount, class K>
-  static void rest(const float* q, int64_t q_stride, int64_t rows, const K* panel, int64_t panel_stride, int64_t d, float scale, float* out,
+  template <int kCount>
+  static void rest(const float* q, int64_t q_stride, int64_t rows, const float* panel, int64_t d, float scale, float* out,
                    int64_t out_stride, int64_t keys) {
     if constexpr (kCount > 0) {
-      if (rows == kCount) return rows_of<kCount>(q, q_stride, panel, panel_stride, d, scale, out, out_stride, keys);
-      rest<kCount - 1>(q, q_stride, rows, panel, panel_stride, d, scale, out, out_stride, keys);
+      if (rows == kCount) return rows_of<kCount>(q, q_stride, panel, d, scale, out, out_stride, keys);
+      rest<kCount - 1>(q, q_stride, rows, panel, d, scale, out, out_stride, keys);
     }
   }
 
-  template <class K>
-  static void tile(const float* q, int64_t q_stride, int64_t rows, const void* all, int64_t panel_stride, int64_t d, float scale,
-                   float* out, int64_t out_stride, int64_t keys) {
-    const K* const panel = static_cast<const K*>(all);
+  static void tile(const float* q, int64_t q_stride, int64_t rows, const float* panel, int64_t d, float scale, float* out,
+                   int64_t out_stride, int64_t keys) {
     for (; rows >= kRows; rows -= kRows, q += kRows * q_stride, out += kRows * out_stride)
-      rows_of<kRows>(q, q_stride, panel, panel_stride, d, scale, out, out_stride, keys);
-    rest<kRows - 1>(q, q_stride, rows, panel, panel_stride, d, scale, out, out_stride, keys);
+      rows_of<kRows>(q, q_stride, panel, d, scale, out, out_stride, keys);
+    rest<kRows - 1>(q, q_stride, rows, panel, d, scale, out, out_stride, keys);
   }
 
   static constexpr int kStreams = 4;
@@ -232,8 +229,20 @@ struct Scores {
   }
 
   static constexpr ScoreKernel kernel(const char* name) {
-    return {name,        kLanes,    kPanel,        &pack,     &tile<float>, &tile<BHalf>, &few<float>,
-            &few<BHalf>, &greatest, &exponentials, &multiply, &add,         &raise};
+    return {name,
+            kLanes,
+            kPanel,
+            &pack,
+            &tile,
+            &few<float>,
+            &few<BHalf>,
+            &Channels<V>::template channels<float>,
+            &Channels<V>::template channels<BHalf>,
+            &greatest,
+            &exponentials,
+            &multiply,
+            &add,
+            &raise};
   }
 };
 
