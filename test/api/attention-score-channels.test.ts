@@ -2,6 +2,7 @@
 import { kernels } from 'sparse-kernels';
 import { describe, expect, test } from 'vitest';
 import { native } from '../../lib/native.js';
+import { rounded } from '../reference/attention.js';
 import { firstMismatch } from '../reference/compare.js';
 import { scoreMap } from '../reference/score.js';
 import { smallIntegers } from '../support/random.js';
@@ -10,7 +11,7 @@ const isas = kernels().flatMap((kernel) => (kernel.verb === 'score' && kernel.dt
 const capacity = 2200; // room for more keys than there are, in every channel
 
 /** Whole numbers up to 127 are bfloat16 as they are. */
-const bitsOf = (x: Float32Array) => Uint16Array.from(new Uint32Array(x.buffer), (word) => word >>> 16);
+const bitsOf = (x: Float32Array) => rounded(x, 'bfloat16').bits;
 
 function callOf(keys: number, heads: number, group: number, change: object = {}) {
   const [batch, kvHeads, dim] = [2, 2, 5];
