@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -14,12 +15,25 @@ export function coldBytes(quick = false): number {
 
 /** Measures the ceilings of this machine with so many threads: FMA peak and read bandwidth. */
 export function probeRoofline(threads: number, seconds: number): Roofline {
-  const program = fileURLToPath(new URL('../build/Release/sk_roofline', import.meta.url));
-  if (!existsSync(program)) throw new Error(`${program} is missing; run 'npm run build:native' first`);
   // A virtual machine may have more of its host's cache than it is told: four times that much was read at up to twice the rate of memory.
   const sweep = Math.max(coldBytes(), 512 * 2 ** 20);
-  const probed = JSON.parse(execFileSync(program, [threads, sweep, seconds].map(String), { encoding: 'utf8' }));
+  const probed = JSON.parse(execFileSync(rooflineProgram(), [threads, sweep, seconds].map(String), { encoding: 'utf8' }));
   return { peakGflops: probed.peakGflops, bandwidthGBs: probed.bandwidthGBs };
+}
+
+/** @returns what reads so many bytes of memory, as fast as this machine can with so many threads */
+export function plainReading(threads: number, bytes: number): () => Promise<unknown> {
+  const reader = spawn(rooflineProgram(), [threads, bytes].map(String), { stdio: ['pipe', 'pipe', 'inherit'] });
+  return () => {
+    reader.stdin.write('\n');
+    return once(reader.stdout, 'data');
+  };
+}
+
+function rooflineProgram(): string {
+  const program = fileURLToPath(new URL('../build/Release/sk_roofline', import.meta.url));
+  if (!existsSync(program)) throw new Error(`${program} is missing; run 'npm run build:native' first`);
+  return program;
 }
 
 /** As Linux tells it; 32 MiB where it does not. */

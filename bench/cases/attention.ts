@@ -5,6 +5,7 @@ import type { BenchCase } from '../suite.js';
  * - `blocks`: 64 x 64 tiles, so many percent of all. Peer: our own dense attention
  * - `own`: each query lists so many percent of the blocks of 64 keys, its own choice (NSA). Peer: our own dense attention
  * - `causal`: every tile up to the diagonal. Peer: our own dense attention
+ * - `cache`: one new query over all of a cache. Peer: plain reading of as many bytes, so the ratio is the share of the bandwidth
  * - `pages`: one new query over so many percent of a cache's pages of 16 tokens. Peer: our own decoding over all of the cache
  * - `quest`, `channels`: the same with the choice of pages (Quest) or tokens (Double Sparsity) made anew for each query; `quest16` and
  *   `channels16` keep their summaries in 16 bits, as the authors do
@@ -17,6 +18,7 @@ export type AttentionKind =
   | 'blocks'
   | 'own'
   | 'causal'
+  | 'cache'
   | 'pages'
   | 'quest'
   | 'quest16'
@@ -44,6 +46,7 @@ const rows: readonly [AttentionKind, number, number, number, number, number, num
   ['budget', 1, 1, 8192, 128, 25, null],
   ['budget', 1, 1, 32_768, 128, 6.25, null],
   ['budget', 1, 1, 131_072, 128, 1.5625, null],
+  ['cache', 32, 8, 65_536, 128, 100, 0.8],
   ['pages', 32, 8, 65_536, 128, 6.25, 6],
   ['quest', 32, 8, 65_536, 128, 6.25, 6],
   ['quest16', 32, 8, 65_536, 128, 6.25, 6],
@@ -63,6 +66,7 @@ export function attentionCase(shape: AttentionCase['shape'], pattern: AttentionK
     causal: 2,
     blocks: decoding,
     own: decoding,
+    cache: 1,
     pages: decoding,
     quest: decoding,
     quest16: decoding,

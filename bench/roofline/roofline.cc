@@ -1,9 +1,11 @@
 // The two ceilings of this machine: how fast it multiplies and adds float32, and how fast it reads memory.
 //
 //   sk_roofline <threads> <sweep bytes> <seconds>  ->  {"isa":"avx2","threads":2,"peakGflops":198.4,"bandwidthGBs":30.1}
+//   sk_roofline <threads> <sweep bytes>            ->  for each line of stdin a sweep, then a line of stdout
 //
-// Both are the best of many short repetitions: an interruption can only lower a figure, so the best is the nearest to the
-// ceiling. The instruction set is chosen when the program runs, hence target attributes here instead of compiler flags.
+// Both ceilings are the best of many short repetitions: an interruption can only lower a figure, so the best is the nearest to
+// the ceiling. Sweeps on demand are for whoever takes times in turn with something else. The instruction set is chosen when the
+// program runs, hence target attributes here instead of compiler flags.
 
 #include <atomic>
 #include <chrono>
@@ -171,35 +173,69 @@ double peak_gflops(const Isa& isa, int threads, double budget) {
   return 2.0 * threads * kChains * isa.lanes * kSteps / seconds / 1e9;
 }
 
-double bandwidth_gbs(const Isa& isa, int threads, size_t bytes, double budget) {
-  constexpr size_t kHugePage = size_t{2} << 20;
-  const size_t stride = bytes / (threads * kStreams) / kLine * kLine;
-  const size_t part = stride * kStreams;
-  const size_t total = (part * threads + kHugePage - 1) / kHugePage * kHugePage;
-  char* memory = static_cast<char*>(std::aligned_alloc(kHugePage, total));
-  if (memory == nullptr) return 0;
+// Memory that threads read, each its own part.
+class Sweep {
+ public:
+  Sweep(const Isa& isa, int threads, size_t bytes)
+      : isa_(isa), threads_(threads), stride_(bytes / (threads * kStreams) / kLine * kLine), sums_(threads) {
+    const size_t total = (this->bytes() + kHugePage - 1) / kHugePage * kHugePage;
+    memory_ = static_cast<char*>(std::aligned_alloc(kHugePage, total));
+    if (memory_ == nullptr) std::exit(1);
 #if defined(__linux__)
-  madvise(memory, total, MADV_HUGEPAGE);  // the ceiling should not be that of the page table
+    madvise(memory_, total, MADV_HUGEPAGE);  // the ceiling should not be that of the page table
 #endif
-  run_together(threads, [&](int t) { std::memset(memory + t * part, 1, part); });  // first touch: pages near their reader
-  std::vector<uint64_t> sums(threads);
-  const double seconds = least_seconds(threads, budget, [&](int t) { sums[t] = isa.read(memory + t * part, stride); });
-  if (sums[0] == 0) std::fputs("unreachable\n", stderr);
-  std::free(memory);
-  return static_cast<double>(part) * threads / seconds / 1e9;
+    run_together(threads, [&](int t) { std::memset(memory_ + t * part(), 1, part()); });  // first touch: pages near their reader
+  }
+  ~Sweep() { std::free(memory_); }
+  Sweep(const Sweep&) = delete;
+
+  size_t bytes() const { return part() * threads_; }
+  void read(int t) { sums_[t] = isa_.read(memory_ + t * part(), stride_); }
+  uint64_t sum() const { return sums_[0]; }  // to be looked at, so that the compiler must read
+
+ private:
+  static constexpr size_t kHugePage = size_t{2} << 20;
+  size_t part() const { return stride_ * kStreams; }
+
+  const Isa& isa_;
+  const int threads_;
+  const size_t stride_;
+  std::vector<uint64_t> sums_;
+  char* memory_;
+};
+
+double bandwidth_gbs(const Isa& isa, int threads, size_t bytes, double budget) {
+  Sweep sweep(isa, threads, bytes);
+  const double seconds = least_seconds(threads, budget, [&](int t) { sweep.read(t); });
+  if (sweep.sum() == 0) std::fputs("unreachable\n", stderr);
+  return static_cast<double>(sweep.bytes()) / seconds / 1e9;
+}
+
+void sweep_on_demand(const Isa& isa, int threads, size_t bytes) {
+  Sweep sweep(isa, threads, bytes);
+  for (int c = std::getchar(); c != EOF; c = std::getchar()) {
+    if (c != '\n') continue;
+    run_together(threads, [&](int t) { sweep.read(t); });
+    std::puts(sweep.sum() == 0 ? "unreachable" : "");
+    std::fflush(stdout);
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int threads = argc == 4 ? std::atoi(argv[1]) : 0;
-  const long long bytes = argc == 4 ? std::atoll(argv[2]) : 0;
+  const int threads = argc > 2 ? std::atoi(argv[1]) : 0;
+  const long long bytes = argc > 2 ? std::atoll(argv[2]) : 0;
   const double seconds = argc == 4 ? std::atof(argv[3]) : 0;
-  if (threads < 1 || bytes < (1 << 20) || seconds <= 0) {
-    std::fputs("usage: sk_roofline <threads> <sweep bytes> <seconds>\n", stderr);
+  if (argc > 4 || threads < 1 || bytes < (1 << 20) || (argc == 4 && seconds <= 0)) {
+    std::fputs("usage: sk_roofline <threads> <sweep bytes> [<seconds>]\n", stderr);
     return 2;
   }
   const Isa isa = best_isa();
+  if (argc == 3) {
+    sweep_on_demand(isa, threads, static_cast<size_t>(bytes));
+    return 0;
+  }
   const double peak = peak_gflops(isa, threads, seconds / 2);
   const double bandwidth = bandwidth_gbs(isa, threads, static_cast<size_t>(bytes), seconds / 2);
   std::printf("{\"isa\":\"%s\",\"threads\":%d,\"peakGflops\":%.1f,\"bandwidthGBs\":%.1f}\n", isa.name, threads, peak, bandwidth);

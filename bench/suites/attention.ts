@@ -4,7 +4,7 @@ import { type AttentionCase, type AttentionKind, attentionCase, attentionCases }
 import { denseAttention } from '../competitors/onnxruntime.js';
 import { normals, randomSource } from '../random.js';
 import type { Suite, Workload } from '../suite.js';
-import { prepareDecoding } from './attention-decoding.js';
+import { prepareCache, prepareDecoding } from './attention-decoding.js';
 import { prepareBudget, prepareLines } from './attention-prefill.js';
 import { someOf } from './some.js';
 
@@ -13,6 +13,7 @@ const kinds: readonly AttentionKind[] = [
   'blocks',
   'own',
   'causal',
+  'cache',
   'pages',
   'quest',
   'quest16',
@@ -32,6 +33,7 @@ export const attentionSuite: Suite<AttentionCase> = {
   caseOf: ({ heads = 1, kv = 1, tokens = 64, d = 64, percent = 100 }, pattern) =>
     attentionCase({ heads, kv, tokens, d, percent }, pattern as AttentionKind),
   prepare: (c) => {
+    if (c.pattern === 'cache') return prepareCache(c);
     if (c.pattern === 'lines') return prepareLines(c);
     if (c.pattern === 'budget') return prepareBudget(c);
     return ['dense', 'blocks', 'own', 'causal'].includes(c.pattern) ? prepareTiles(c) : prepareDecoding(c);
