@@ -21,12 +21,17 @@ export function probeRoofline(threads: number, seconds: number): Roofline {
   return { peakGflops: probed.peakGflops, bandwidthGBs: probed.bandwidthGBs };
 }
 
-/** @returns what reads so many bytes of memory, as fast as this machine can with so many threads */
+/** @returns what reads so many bytes of memory, as fast as this machine can with so many threads; it fails once the reader has ended */
 export function plainReading(threads: number, bytes: number): () => Promise<unknown> {
   const reader = spawn(rooflineProgram(), [threads, bytes].map(String), { stdio: ['pipe', 'pipe', 'inherit'] });
+  const ended = once(reader, 'exit').then(([code, signal]) => {
+    throw new Error(`the reader of memory ended with ${signal ?? `exit code ${code}`}`);
+  });
+  ended.catch(() => {}); // for the calls to tell
+  reader.stdin.on('error', () => {}); // likewise: it has ended
   return () => {
     reader.stdin.write('\n');
-    return once(reader.stdout, 'data');
+    return Promise.race([once(reader.stdout, 'data'), ended]);
   };
 }
 

@@ -66,7 +66,7 @@ export function attentionCase(shape: AttentionCase['shape'], pattern: AttentionK
     causal: 2,
     blocks: decoding,
     own: decoding,
-    cache: 1,
+    cache: decoding,
     pages: decoding,
     quest: decoding,
     quest16: decoding,

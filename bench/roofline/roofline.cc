@@ -180,7 +180,10 @@ class Sweep {
       : isa_(isa), threads_(threads), stride_(bytes / (threads * kStreams) / kLine * kLine), sums_(threads) {
     const size_t total = (this->bytes() + kHugePage - 1) / kHugePage * kHugePage;
     memory_ = static_cast<char*>(std::aligned_alloc(kHugePage, total));
-    if (memory_ == nullptr) std::exit(1);
+    if (memory_ == nullptr) {
+      std::fprintf(stderr, "no memory for %zu bytes\n", total);
+      std::exit(1);
+    }
 #if defined(__linux__)
     madvise(memory_, total, MADV_HUGEPAGE);  // the ceiling should not be that of the page table
 #endif
