@@ -46,7 +46,7 @@ struct FewRows {
           for (int c = 0; c < kKeys; ++c) key[c] = E::load(k[c] + i);
 #pragma GCC unroll 4
           for (int r = 0; r < kRows; ++r) {
-            const F32 q = V::load(queries + r * d + i);
+            const F32 q = V::held(V::load(queries + r * d + i));
 #pragma GCC unroll 4
             for (int c = 0; c < kKeys; ++c) acc[c * kRows + r] = V::fma(key[c], q, acc[c * kRows + r]);
           }
@@ -65,7 +65,10 @@ struct FewRows {
       int i = 0;
       for (; i + kLine <= d; i += kLine) {
 #pragma GCC unroll 16
-        for (int c = 0; c < kKeys; ++c) kTogether ? ahead->fetch() : Ahead::scattered(keys + j + c, i);
+        for (int c = 0; c < kKeys; ++c) {
+          if (!kTogether) Ahead::scattered(keys + j + c, i);
+          if (kTogether && (kKeys > 1 ? c : j) % 2 == 0) ahead->fetch();
+        }
 #pragma GCC unroll 4
         for (int l = 0; l < kLine; l += L) step(i + l);
       }
@@ -82,11 +85,17 @@ struct FewRows {
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8
       for (int v = 0; v < kV; ++v) acc[r][v] = V::load(output + r * d + i + v * L);
-#pragma GCC unroll 2  // GCC would unroll a whole phase, with addresses in memory
-    for (int j = 0; j < n; ++j) {
-      if (!kTogether || kStep >= kLine || j % (kLine / kStep) == 0)
+    // As many lines as the step reads: of two steps, the first asks for its even ones and the second for its odd ones.
+    constexpr int kLines = kStep < kLine ? 1 : kStep / kLine, kShare = kStep < kLine ? kLine / kStep : 1;
+    const auto fetch = [&](int j, int odd) {
 #pragma GCC unroll 8
-        for (int l = 0; l < kStep; l += kLine) kTogether ? ahead->fetch() : Ahead::scattered(values + j, i + l);
+      for (int t = 0; t < kLines; ++t)
+        if (!kTogether) Ahead::scattered(values + j, i + t * kLine);
+#pragma GCC unroll 8
+      for (int t = odd; t < kLines; t += 2)
+        if (kTogether && (kShare == 1 || j % (2 * kShare) == 0)) ahead->fetch();
+    };
+    const auto step = [&](int j) {
       const T* value = static_cast<const T*>(values[j]) + i;
       F32 x[kV];
 #pragma GCC unroll 8
@@ -97,7 +106,12 @@ struct FewRows {
 #pragma GCC unroll 8
         for (int v = 0; v < kV; ++v) acc[r][v] = V::fma(p, x[v], acc[r][v]);
       }
-    }
+    };
+    int j = 0;
+#pragma GCC unroll 1  // GCC would unroll a whole phase, with addresses in memory
+    for (; j + 2 <= n; j += 2) fetch(j, 0), step(j), fetch(j + 1, 1), step(j + 1);
+#pragma GCC unroll 1
+    for (; j < n; ++j) step(j);
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 8

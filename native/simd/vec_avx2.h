@@ -30,6 +30,11 @@ struct Avx2 {
   static inline F32 set1(float x) { return _mm256_set1_ps(x); }
   static inline F32 load(const float* p) { return _mm256_load_ps(p); }
   static inline F32 loadu(const float* p) { return _mm256_loadu_ps(p); }
+  // a in a register: GCC would load it anew for each product, and the slots of loads are short.
+  static inline F32 held(F32 a) {
+    asm("" : "+x"(a));
+    return a;
+  }
   static inline void store(float* p, F32 a) { _mm256_store_ps(p, a); }
   static inline void storeu(float* p, F32 a) { _mm256_storeu_ps(p, a); }
   static inline F32 load(const Half* p) { return _mm256_cvtph_ps(bits128(p)); }

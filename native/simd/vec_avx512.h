@@ -19,6 +19,10 @@ struct Avx512 {
   static inline F32 set1(float x) { return _mm512_set1_ps(x); }
   static inline F32 load(const float* p) { return _mm512_load_ps(p); }
   static inline F32 loadu(const float* p) { return _mm512_loadu_ps(p); }
+  static inline F32 held(F32 a) {
+    asm("" : "+v"(a));
+    return a;
+  }
   static inline void store(float* p, F32 a) { _mm512_store_ps(p, a); }
   static inline void storeu(float* p, F32 a) { _mm512_storeu_ps(p, a); }
   static inline F32 load(const Half* p) { return _mm512_cvtph_ps(bits256(p)); }

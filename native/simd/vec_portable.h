@@ -39,6 +39,7 @@ struct Portable {
     return a;
   }
   static inline F32 load(const float* p) { return *reinterpret_cast<const F32*>(p); }  // p is aligned to the vector
+  static inline F32 held(F32 a) { return a; }
   static inline F32 loadu(const float* p) {
     F32 a;
     __builtin_memcpy(&a, p, sizeof(a));
