@@ -56,8 +56,7 @@ struct KvCache::Page {
 
 KvCache::KvCache(const KvShape& shape)
     : shape_(shape),
-      pool_(
-          std::make_shared<KvPool>(static_cast<size_t>(2 * shape.plane_bytes()), static_cast<size_t>(shape.capacity / shape.page_tokens))),
+      pool_(std::make_shared<KvPool>(static_cast<size_t>(shape.page_bytes()), static_cast<size_t>(shape.capacity / shape.page_tokens))),
       held_(std::make_shared<int64_t>(0)),
       now_(std::make_shared<Snapshot>()) {}
 
@@ -77,7 +76,7 @@ void KvCache::drop(Page* page) {
   if (--page->holders == 0) --*held_;
 }
 
-size_t KvCache::bytes() const { return static_cast<size_t>(2 * shape_.plane_bytes()) * now_->pages.size(); }
+size_t KvCache::bytes() const { return static_cast<size_t>(shape_.page_bytes()) * now_->pages.size(); }
 
 KvCache::Snapshot& KvCache::now_for_writing() {
   if (now_.use_count() > 1) now_ = std::make_shared<Snapshot>(*now_);
@@ -87,7 +86,7 @@ KvCache::Snapshot& KvCache::now_for_writing() {
 // A page that nobody else sees: new, or a copy of a shared one.
 Status KvCache::page_for_writing(int64_t index, char** data) {
   Snapshot& now = now_for_writing();
-  const size_t i = static_cast<size_t>(index), bytes = static_cast<size_t>(2 * shape_.plane_bytes());
+  const size_t i = static_cast<size_t>(index), bytes = static_cast<size_t>(shape_.page_bytes());
   const bool exists = i < now.pages.size();
   if (exists && now.pages[i].use_count() == 1) return *data = now.pages[i]->data, Status();
   const int64_t given_back = exists && now.pages[i]->holders == 1 ? 1 : 0;  // to a snapshot
@@ -110,22 +109,20 @@ Status KvCache::page_for_writing(int64_t index, char** data) {
 }
 
 Status KvCache::append(const void* k, const void* v, int64_t tokens, bool tokens_outside) {
-  const int64_t row = shape_.head_dim * shape_.element_bytes, before = length();
+  const int64_t row = shape_.row_bytes(), before = length();
+  const int64_t of_token = tokens_outside ? shape_.kv_heads * row : row, of_head = tokens_outside ? row : tokens * row;
   for (int64_t done = 0; done < tokens;) {
     const int64_t at = length() % shape_.page_tokens, count = std::min(tokens - done, shape_.page_tokens - at);
     char* page = nullptr;
     if (const Status status = page_for_writing(length() / shape_.page_tokens, &page); !status.ok()) return truncate(before), status;
-    for (const auto& [from, plane] : {std::pair{k, int64_t{0}}, {v, shape_.plane_bytes()}})
-      for (int64_t h = 0; h < shape_.kv_heads; ++h) {
-        char* to = page + plane + (h * shape_.page_tokens + at) * row;
-        const char* source = static_cast<const char*>(from);
-        if (!tokens_outside) {
-          std::memcpy(to, source + (h * tokens + done) * row, static_cast<size_t>(count * row));
-          continue;
-        }
-        for (int64_t t = 0; t < count; ++t)
-          std::memcpy(to + t * row, source + ((done + t) * shape_.kv_heads + h) * row, static_cast<size_t>(row));
+    for (int64_t h = 0; h < shape_.kv_heads; ++h) {
+      char* to = page + h * shape_.head_bytes() + at * 2 * row;
+      for (int64_t t = done; t < done + count; ++t, to += 2 * row) {
+        const int64_t from = t * of_token + h * of_head;
+        std::memcpy(to, static_cast<const char*>(k) + from, static_cast<size_t>(row));
+        std::memcpy(to + row, static_cast<const char*>(v) + from, static_cast<size_t>(row));
       }
+    }
     done += count;
     now_->length += count;
   }
@@ -141,16 +138,14 @@ void KvCache::truncate(int64_t length) {
 }
 
 void KvCache::read(int64_t begin, int64_t tokens, void* k, void* v) const {
-  const int64_t row = shape_.head_dim * shape_.element_bytes;
-  for (int64_t done = 0; done < tokens;) {
-    const int64_t token = begin + done, at = token % shape_.page_tokens, count = std::min(tokens - done, shape_.page_tokens - at);
-    const char* page = now_->pages[static_cast<size_t>(token / shape_.page_tokens)]->data;
-    for (const auto& [to, plane] : {std::pair{k, int64_t{0}}, {v, shape_.plane_bytes()}})
-      for (int64_t h = 0; h < shape_.kv_heads; ++h)
-        std::memcpy(static_cast<char*>(to) + (h * tokens + done) * row, page + plane + (h * shape_.page_tokens + at) * row,
-                    static_cast<size_t>(count * row));
-    done += count;
-  }
+  const int64_t row = shape_.row_bytes();
+  for (int64_t h = 0; h < shape_.kv_heads; ++h)
+    for (int64_t t = 0; t < tokens; ++t) {
+      const int64_t page = (begin + t) / shape_.page_tokens, at = (begin + t) % shape_.page_tokens, to = (h * tokens + t) * row;
+      const char* from = now_->pages[static_cast<size_t>(page)]->data + h * shape_.head_bytes() + at * 2 * row;
+      std::memcpy(static_cast<char*>(k) + to, from, static_cast<size_t>(row));
+      std::memcpy(static_cast<char*>(v) + to, from + row, static_cast<size_t>(row));
+    }
 }
 
 }  // namespace sk

@@ -1,6 +1,8 @@
 // Keys and values of one sequence, in pages that forks share until one of them writes.
 //
-//   page: [keys, values][kv_heads][page_tokens][head_dim]
+//   page: [kv_heads][page_tokens][key, value][head_dim]
+//
+// Each value lies behind its key: who picks single tokens finds half as many places in memory.
 //
 // Not for use by several threads at once, but a snapshot may be read while the cache changes: whoever writes to a page, or to the list of
 // pages, that somebody else holds writes to a copy.
@@ -20,7 +22,9 @@ struct KvShape {
   int64_t element_bytes;
   int64_t capacity;  // tokens, in whole pages, of a cache and its forks together
 
-  int64_t plane_bytes() const { return kv_heads * page_tokens * head_dim * element_bytes; }  // the keys, or the values, of a page
+  int64_t row_bytes() const { return head_dim * element_bytes; }  // a key, or a value
+  int64_t head_bytes() const { return page_tokens * 2 * row_bytes(); }
+  int64_t page_bytes() const { return kv_heads * head_bytes(); }
 };
 
 // Memory of a cache and its forks, cut into pages. Pages of a slab lie in huge pages together: decoding jumps from page to page, and would

@@ -59,8 +59,8 @@ class Chunks {
       pages_ = in.source.pages[b];
       page_tokens_ = in.source.page_tokens;
       if ((page_tokens_ & (page_tokens_ - 1)) == 0) page_shift_ = __builtin_ctzll(static_cast<uint64_t>(page_tokens_));
-      k_offset_ = kv_head * page_tokens_ * row_bytes_;
-      v_offset_ = (o.kv_heads + kv_head) * page_tokens_ * row_bytes_;
+      token_bytes_ = 2 * row_bytes_;
+      head_offset_ = kv_head * page_tokens_ * token_bytes_;
     } else {
       const int64_t first = o.tokens_outside ? b * o.keys * o.kv_heads + kv_head : (b * o.kv_heads + kv_head - in.first_unit) * o.keys;
       if (o.tokens_outside) token_bytes_ *= o.kv_heads;
@@ -102,8 +102,8 @@ class Chunks {
   Place place(int64_t t) const {
     if (pages_ == nullptr) return {k_ + t * token_bytes_, v_ + t * token_bytes_, INT64_MAX};
     const int64_t page = page_shift_ >= 0 ? t >> page_shift_ : t / page_tokens_, at = t - page * page_tokens_;
-    const char* base = static_cast<const char*>(pages_[page]) + at * row_bytes_;
-    return {base + k_offset_, base + v_offset_, page_tokens_ - at};
+    const char* k = static_cast<const char*>(pages_[page]) + head_offset_ + at * token_bytes_;
+    return {k, k + row_bytes_, page_tokens_ - at};
   }
 
   // Keys from t on whose positions are their indices: as many as lie one behind the other and as there is room for. Returns where it ends.
@@ -148,7 +148,7 @@ class Chunks {
   }
 
   const AttendRun& run_;
-  int64_t row_bytes_, token_bytes_, k_offset_ = 0, v_offset_ = 0, length_;
+  int64_t row_bytes_, token_bytes_, head_offset_ = 0, length_;
   const char *k_ = nullptr, *v_ = nullptr;
   const void* const* pages_ = nullptr;
   int64_t page_tokens_ = 0;

@@ -27,7 +27,7 @@ struct FewRows {
   using Ahead = FetchAhead<V, T, kPhase>;
   using Streams = typename Ahead::Streams;
   static constexpr int kLine = Ahead::kLine;
-  static_assert(kPhase % kKeys == 0, "a phase is whole steps");
+  static_assert(kPhase % kKeys == 0 && Ahead::kHalf % kPhase == 0, "a phase is whole steps, half a unit whole phases");
 
   // Half of the lines of keys to come are fetched while keys are scored, half while values are added up.
   template <bool kTogether>
@@ -39,7 +39,7 @@ struct FewRows {
       for (int c = 0; c < L; ++c) acc[c] = V::zero();
 #pragma GCC unroll 16
       for (int c = 0; c < kKeys; ++c) k[c] = static_cast<const T*>(keys[j + c]);
-      const auto step = [&](int i) {
+      const auto step = [&](int i) __attribute__((always_inline)) {
         if (kKeys < kRows) {  // the fewer of the two stay in registers
           F32 key[kKeys];
 #pragma GCC unroll 4
@@ -87,7 +87,7 @@ struct FewRows {
       for (int v = 0; v < kV; ++v) acc[r][v] = V::load(output + r * d + i + v * L);
     // As many lines as the step reads: of two steps, the first asks for its even ones and the second for its odd ones.
     constexpr int kLines = kStep < kLine ? 1 : kStep / kLine, kShare = kStep < kLine ? kLine / kStep : 1;
-    const auto fetch = [&](int j, int odd) {
+    const auto fetch = [&](int j, int odd) __attribute__((always_inline)) {
 #pragma GCC unroll 8
       for (int t = 0; t < kLines; ++t)
         if (!kTogether) Ahead::scattered(values + j, i + t * kLine);
@@ -95,7 +95,7 @@ struct FewRows {
       for (int t = odd; t < kLines; t += 2)
         if (kTogether && (kShare == 1 || j % (2 * kShare) == 0)) ahead->fetch();
     };
-    const auto step = [&](int j) {
+    const auto step = [&](int j) __attribute__((always_inline)) {
       const T* value = static_cast<const T*>(values[j]) + i;
       F32 x[kV];
 #pragma GCC unroll 8
@@ -190,15 +190,27 @@ struct FewRows {
 
   // Keys [first, first + n) of the chunk.
   template <bool kTogether>
-  static void phase(const AttendBlock& b, const AttendKeys& keys, int first, int n, Pass* p, Streams ahead) {
+  static void phase(const AttendBlock& b, const AttendKeys& keys, int first, int n, Pass* p, Streams* ahead) {
     const int d = p->d;
-    score<kTogether>(keys.k + first, n, p->queries, d, p->scores, &ahead);
+    score<kTogether>(keys.k + first, n, p->queries, d, p->scores, ahead);
     apply_rules(b, keys, p->cut, first, n, p->row, p->scores);
     softmax(p->scores, round_up_int(n, kKeys) * kRows, &p->state, p->max, p->sum, p->output, d);
     int i = 0;
-    for (; i + kVectors * L <= d; i += kVectors * L)
-      value_group<kVectors, kTogether>(keys.v + first, i, p->scores, n, d, p->output, &ahead);
-    for (; i < d; i += L) value_group<1, kTogether>(keys.v + first, i, p->scores, n, d, p->output, &ahead);
+    for (; i + kVectors * L <= d; i += kVectors * L) value_group<kVectors, kTogether>(keys.v + first, i, p->scores, n, d, p->output, ahead);
+    for (; i < d; i += L) value_group<1, kTogether>(keys.v + first, i, p->scores, n, d, p->output, ahead);
+  }
+
+  // Keys [first, first + n) of the chunk: phases of the two halves in turn, in the order that suits pages.
+  template <bool kWhole>
+  static void unit(const AttendBlock& b, const AttendKeys& keys, int first, int n, Pass* p, Streams ahead) {
+    const void *const *k = keys.k + first, *const *v = keys.v + first;
+    int done = 0;
+    for (int i = 0; i < Ahead::kHalf; i += kPhase)
+      for (int j = i; j < n; j += Ahead::kHalf, done += kPhase) {
+        const int count = n - j < kPhase ? n - j : kPhase;
+        if (!kWhole) ahead = Streams(k, v, p->d, done, kPhase);
+        kWhole || ahead.together ? phase<true>(b, keys, first + j, count, p, &ahead) : phase<false>(b, keys, first + j, count, p, &ahead);
+      }
   }
 
   // Rows [row, row + kRows) of the block; d is a multiple of L.
@@ -208,11 +220,10 @@ struct FewRows {
     Pass pass = {
         b.queries + row * d,        b.output + row * d, b.max + row, b.sum + row, b.scores, row, d, keys.cut && is_cut(b, keys, row),
         {V::load(lanes), V::zero()}};
-    for (int first = 0; first < keys.count; first += kPhase) {
-      const int n = keys.count - first < kPhase ? keys.count - first : kPhase, later = first + Ahead::kKeys;
-      const Streams ahead(keys.k[later], keys.v[later]);
-      const bool together = static_cast<const T*>(keys.k[later + kPhase - 1]) == static_cast<const T*>(keys.k[later]) + (kPhase - 1) * d;
-      together ? phase<true>(b, keys, first, n, &pass, ahead) : phase<false>(b, keys, first, n, &pass, ahead);
+    for (int first = 0; first < keys.count; first += Ahead::kUnit) {
+      const int n = keys.count - first < Ahead::kUnit ? keys.count - first : Ahead::kUnit;
+      const Streams ahead(keys.k + first, keys.v + first, d, 0, Ahead::kUnit);
+      ahead.together ? unit<true>(b, keys, first, n, &pass, ahead) : unit<false>(b, keys, first, n, &pass, ahead);
     }
     V::store(lanes, pass.state.sum);
     for (int l = 0; l < L; ++l) pass.sum[l % kRows] += lanes[l];

@@ -15,6 +15,7 @@ namespace sk {
 constexpr int kAttendRows = 64;        // most rows of a block
 constexpr int kAttendFewRows = 8;      // a block of more has its rows in lanes
 constexpr int kAttendKeys = 128;       // most keys of a chunk
+constexpr int kAttendUnit = 32;        // keys that few rows work on at a time
 constexpr int kAttendKeyPadding = 64;  // entries behind the last key of a chunk that may be read: of the next keys, where there are any
 constexpr int kAttendMostHeadDim = 256;
 constexpr int kAttendSegmentScores = 48;  // most rows of a segment that meet a panel of keys at a time

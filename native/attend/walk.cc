@@ -11,7 +11,8 @@ namespace {
 
 constexpr int64_t kLeastPageTokens = 8;  // shorter chunks would leave lanes empty
 
-// Takes keys that all heads list and hands over those of a page head by head, each chunk with the addresses of the next ones behind it.
+// Takes keys that all heads list and hands over those of a few pages head by head, each chunk with the addresses of the next ones behind
+// it.
 class PageChunks {
  public:
   PageChunks(const AttendRun& run, int64_t b, const BlockState* const* heads)
@@ -34,12 +35,13 @@ class PageChunks {
         }
         stop = std::min(stop, o_.sink_tokens);
       }
-      add_run(t, static_cast<int>(stop - t), cut && !heads_[0]->all_see(t, stop - 1));
+      join(t, static_cast<int>(stop - t), cut && !heads_[0]->all_see(t, stop - 1));
       t = stop;
     }
   }
 
   void flush() {
+    add_runs();
     for (int i = end_; i < end_ + kAttendKeyPadding && end_ > 0; ++i) key_[i] = key_[end_ - 1], value_[i] = value_[end_ - 1];
     while (first_ < last_) hand_over();
   }
@@ -47,25 +49,41 @@ class PageChunks {
  private:
   static constexpr int kRoom = 1024;
 
+  struct Run {
+    int64_t first;
+    int count;
+  };
   struct Chunk {
     int head, count;
     int32_t first;
     bool cut;
   };
 
-  void add_run(int64_t t, int count, bool cut) {
-    const char* page = static_cast<const char*>(pages_[t / page_tokens_]) + t % page_tokens_ * row_bytes_;
-    const int64_t head_bytes = page_tokens_ * row_bytes_, plane_bytes = o_.kv_heads * head_bytes;
-    for (int h = 0; h < o_.kv_heads; ++h, page += head_bytes) {
-      if (end_ + count + kAttendKeyPadding > kRoom) move_up();
-      for (int i = 0; i < count; ++i) {
-        key_[end_ + i] = page + i * row_bytes_;
-        value_[end_ + i] = page + i * row_bytes_ + plane_bytes;
-      }
-      end_ += count;
-      chunks_[last_++] = {h, count, static_cast<int32_t>(t), cut};
+  // Keys of a page. Those that are not cut wait for others until there are enough for a chunk.
+  void join(int64_t t, int count, bool cut) {
+    if (cut || joined_ + count > kAttendUnit) add_runs();
+    runs_[run_count_++] = {t, count};
+    joined_ += count;
+    if (cut || joined_ == kAttendUnit) add_runs(cut);
+  }
+
+  // The keys that wait: a chunk of each head.
+  void add_runs(bool cut = false) {
+    if (joined_ == 0) return;
+    for (int h = 0; h < o_.kv_heads; ++h) {
+      if (end_ + joined_ + kAttendKeyPadding > kRoom) move_up();
+      for (int r = 0; r < run_count_; ++r) add_run(runs_[r], h);
+      chunks_[last_++] = {h, joined_, static_cast<int32_t>(runs_[0].first), cut};
       while (first_ < last_ && end_ - begin_ >= chunks_[first_].count + kAttendKeyPadding) hand_over();
     }
+    run_count_ = joined_ = 0;
+  }
+
+  void add_run(Run run, int head) {
+    const int64_t row = head * page_tokens_ + run.first % page_tokens_;
+    const char* k = static_cast<const char*>(pages_[run.first / page_tokens_]) + row * 2 * row_bytes_;
+    for (int i = 0; i < run.count; ++i, k += 2 * row_bytes_) key_[end_ + i] = k, value_[end_ + i] = k + row_bytes_;
+    end_ += run.count;
   }
 
   void hand_over() {
@@ -89,6 +107,8 @@ class PageChunks {
   const void* const* pages_;
   const BlockState* const* heads_;
   int64_t row_bytes_, length_;
+  Run runs_[kAttendUnit];  // of a page each, not yet among the keys
+  int run_count_ = 0, joined_ = 0;
   int begin_ = 0, end_ = 0;   // keys that wait
   int first_ = 0, last_ = 0;  // chunks that wait
   const void* key_[kRoom];
