@@ -88,11 +88,13 @@ class Chunks {
   }
 
   void flush() {
-    while (n_ > 0) hand_over(std::min(n_, kAttendKeys));
+    while (begin_ < end_) hand_over(std::min(end_ - begin_, kAttendKeys));
+    begin_ = end_ = 0;
   }
 
  private:
-  static constexpr int kRoom = kAttendKeys + kAttendKeyPadding;
+  static constexpr int kWanted = kAttendKeys + kAttendKeyPadding;  // keys that wait when a chunk is handed over
+  static constexpr int kRoom = 3 * kAttendKeys + kWanted;
 
   // Where key t lies and how many keys from there on lie token_bytes_ apart.
   struct Place {
@@ -112,14 +114,13 @@ class Chunks {
     if (cut && t >= run_.o.sink_tokens && t < first_seen_) return std::min<int64_t>(end, first_seen_);
     if (cut && t < run_.o.sink_tokens && run_.o.sink_tokens < first_seen_) end = std::min(end, run_.o.sink_tokens);
     const Place from = place(t);
-    const int n = static_cast<int>(std::min({end - t, from.keys, int64_t{kRoom - n_}}));
+    const int n = static_cast<int>(std::min({end - t, from.keys, int64_t{kWanted - (end_ - begin_)}}));
     for (int i = 0; i < n; ++i) {
-      key_[n_ + i] = from.k + i * token_bytes_;
-      value_[n_ + i] = from.v + i * token_bytes_;
-      position_[n_ + i] = static_cast<int32_t>(t + i);
+      key_[end_ + i] = from.k + i * token_bytes_;
+      value_[end_ + i] = from.v + i * token_bytes_;
+      position_[end_ + i] = static_cast<int32_t>(t + i);
     }
-    n_ += n;
-    if (n_ == kRoom) hand_over(kAttendKeys);
+    added(n);
     return t + n;
   }
 
@@ -128,23 +129,34 @@ class Chunks {
     if (cut && (position > last_seen_ || (position < first_seen_ && position >= run_.o.sink_tokens))) return t + 1;
     if (bias_of_ != nullptr) {
       if (bias_of_[t] == -INFINITY) return t + 1;
-      bias_[n_] = bias_of_[t] * kLog2E;
+      bias_[end_] = bias_of_[t] * kLog2E;
     }
     const Place from = place(t);
-    key_[n_] = from.k, value_[n_] = from.v, position_[n_] = position;
-    if (++n_ == kRoom) hand_over(kAttendKeys);
+    key_[end_] = from.k, value_[end_] = from.v, position_[end_] = position;
+    added(1);
     return t + 1;
+  }
+
+  void added(int n) {
+    end_ += n;
+    if (end_ - begin_ == kWanted) hand_over(kAttendKeys);
   }
 
   // The first keys to the kernel, with the addresses of the next ones behind them.
   void hand_over(int count) {
-    for (int i = n_; i < count + kAttendKeyPadding; ++i) key_[i] = key_[n_ - 1], value_[i] = value_[n_ - 1];
-    take_(AttendKeys{count, key_, value_, position_, bias_of_ != nullptr ? bias_ : nullptr, cut_, token_bytes_ % 512 == 0});
-    n_ -= count;
-    std::copy_n(key_ + count, n_, key_);
-    std::copy_n(value_ + count, n_, value_);
-    std::copy_n(position_ + count, n_, position_);
-    std::copy_n(bias_ + count, bias_of_ != nullptr ? n_ : 0, bias_);
+    for (int i = end_; i < begin_ + count + kAttendKeyPadding; ++i) key_[i] = key_[end_ - 1], value_[i] = value_[end_ - 1];
+    const float* bias = bias_of_ != nullptr ? bias_ + begin_ : nullptr;
+    take_(AttendKeys{count, key_ + begin_, value_ + begin_, position_ + begin_, bias, cut_, token_bytes_ % 512 == 0});
+    begin_ += count;
+    if (begin_ + kWanted > kRoom) move_up();
+  }
+
+  void move_up() {
+    std::copy(key_ + begin_, key_ + end_, key_);
+    std::copy(value_ + begin_, value_ + end_, value_);
+    std::copy(position_ + begin_, position_ + end_, position_);
+    std::copy(bias_ + begin_, bias_of_ != nullptr ? bias_ + end_ : bias_ + begin_, bias_);
+    end_ -= begin_, begin_ = 0;
   }
 
   const AttendRun& run_;
@@ -158,7 +170,7 @@ class Chunks {
   const int32_t first_seen_, last_seen_;
   Take take_;
   bool cut_ = true;
-  int n_ = 0;
+  int begin_ = 0, end_ = 0;  // keys that wait
   const void* key_[kRoom];
   const void* value_[kRoom];
   int32_t position_[kRoom];

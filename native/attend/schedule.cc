@@ -14,7 +14,8 @@ constexpr int64_t kEnoughTasks = 64;
 constexpr int64_t kPartKeys = 2048, kMostParts = 1024;
 
 // Caches are walked through by pieces of all key-value heads, which are shorter, where there are so many of them.
-constexpr int64_t kWalkKeys = 512, kEnoughWalks = 32;
+// More of them than a machine has use for would only cost time to begin, end and join.
+constexpr int64_t kWalkKeys = 512, kEnoughWalks = 32, kMostWalks = 64;
 
 // Keys come first where each tile is named by so many rows of a segment, on average, that laying it out pays: from 4 on for one row a list,
 // from 16 on for 8 (AVX2, heads of 64 and 128, tiles of 16 and 64 keys). Threads without work are worth segments of fewer rows.
@@ -121,8 +122,9 @@ void AttendPlan::split() {
     int64_t partial = 0;
     for (int64_t i = begin; i < end; ++i) {
       AttendTask task = whole[static_cast<size_t>(i)];
-      task.parts =
-          static_cast<int32_t>(std::clamp<int64_t>(ceil_div(lists_.length(task.row), walks_ ? kWalkKeys : kPartKeys), 1, kMostParts));
+      const int64_t keys = lists_.length(task.row);
+      task.parts = static_cast<int32_t>(walks_ ? std::clamp<int64_t>(ceil_div(keys, kWalkKeys), 1, kMostWalks)
+                                               : std::clamp<int64_t>(ceil_div(keys, kPartKeys), 1, kMostParts));
       task.partial = partial;
       if (task.parts > 1) partial += int64_t{task.parts} * task.heads * task.queries;
       for (task.part = 0; task.part < task.parts; ++task.part) tasks_.push_back(task);

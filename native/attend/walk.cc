@@ -18,6 +18,7 @@ class PageChunks {
   PageChunks(const AttendRun& run, int64_t b, const BlockState* const* heads)
       : o_(run.o), page_tokens_(run.in.source.page_tokens), pages_(run.in.source.pages[b]), heads_(heads) {
     row_bytes_ = o_.head_dim * (o_.dtype == "float32" ? 4 : 2);
+    head_bytes_ = page_tokens_ * 2 * row_bytes_;
     length_ = run.in.key_lengths != nullptr ? run.in.key_lengths[b] : o_.keys;
   }
 
@@ -50,6 +51,7 @@ class PageChunks {
   static constexpr int kRoom = 1024;
 
   struct Run {
+    const char* k;  // of the first head
     int64_t first;
     int count;
   };
@@ -62,7 +64,7 @@ class PageChunks {
   // Keys of a page. Those that are not cut wait for others until there are enough for a chunk.
   void join(int64_t t, int count, bool cut) {
     if (cut || joined_ + count > kAttendUnit) add_runs();
-    runs_[run_count_++] = {t, count};
+    runs_[run_count_++] = {static_cast<const char*>(pages_[t / page_tokens_]) + t % page_tokens_ * 2 * row_bytes_, t, count};
     joined_ += count;
     if (cut || joined_ == kAttendUnit) add_runs(cut);
   }
@@ -80,9 +82,10 @@ class PageChunks {
   }
 
   void add_run(Run run, int head) {
-    const int64_t row = head * page_tokens_ + run.first % page_tokens_;
-    const char* k = static_cast<const char*>(pages_[run.first / page_tokens_]) + row * 2 * row_bytes_;
-    for (int i = 0; i < run.count; ++i, k += 2 * row_bytes_) key_[end_ + i] = k, value_[end_ + i] = k + row_bytes_;
+    const char* k = run.k + head * head_bytes_;
+    const int64_t row = row_bytes_;
+    const void **keys = key_ + end_, **values = value_ + end_;
+    for (int i = 0; i < run.count; ++i) keys[i] = k + 2 * i * row, values[i] = k + (2 * i + 1) * row;
     end_ += run.count;
   }
 
@@ -106,7 +109,7 @@ class PageChunks {
   const int64_t page_tokens_;
   const void* const* pages_;
   const BlockState* const* heads_;
-  int64_t row_bytes_, length_;
+  int64_t row_bytes_, head_bytes_, length_;
   Run runs_[kAttendUnit];  // of a page each, not yet among the keys
   int run_count_ = 0, joined_ = 0;
   int begin_ = 0, end_ = 0;   // keys that wait
