@@ -1,9 +1,9 @@
 // The loop nests as kernels. Blocks: blocks of few rows have dims in lanes, others rows; KeysFirst is a kernel as it is.
 #pragma once
 
-#include "few_rows.h"
 #include "keys_first.h"
 #include "many_rows.h"
+#include "row_groups.h"
 
 namespace sk {
 namespace {

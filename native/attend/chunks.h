@@ -155,7 +155,7 @@ class Chunks {
     std::copy(key_ + begin_, key_ + end_, key_);
     std::copy(value_ + begin_, value_ + end_, value_);
     std::copy(position_ + begin_, position_ + end_, position_);
-    std::copy(bias_ + begin_, bias_of_ != nullptr ? bias_ + end_ : bias_ + begin_, bias_);
+    if (bias_of_ != nullptr) std::copy(bias_ + begin_, bias_ + end_, bias_);
     end_ -= begin_, begin_ = 0;
   }
 

@@ -122,9 +122,8 @@ void AttendPlan::split() {
     int64_t partial = 0;
     for (int64_t i = begin; i < end; ++i) {
       AttendTask task = whole[static_cast<size_t>(i)];
-      const int64_t keys = lists_.length(task.row);
-      task.parts = static_cast<int32_t>(walks_ ? std::clamp<int64_t>(ceil_div(keys, kWalkKeys), 1, kMostWalks)
-                                               : std::clamp<int64_t>(ceil_div(keys, kPartKeys), 1, kMostParts));
+      const int64_t keys = walks_ ? kWalkKeys : kPartKeys, most = walks_ ? kMostWalks : kMostParts;
+      task.parts = static_cast<int32_t>(std::clamp<int64_t>(ceil_div(lists_.length(task.row), keys), 1, most));
       task.partial = partial;
       if (task.parts > 1) partial += int64_t{task.parts} * task.heads * task.queries;
       for (task.part = 0; task.part < task.parts; ++task.part) tasks_.push_back(task);

@@ -11,8 +11,7 @@ namespace {
 
 constexpr int64_t kLeastPageTokens = 8;  // shorter chunks would leave lanes empty
 
-// Takes keys that all heads list and hands over those of a few pages head by head, each chunk with the addresses of the next ones behind
-// it.
+// Takes keys that all heads list and hands over those of a few pages head by head, with the addresses of the next ones behind each chunk.
 class PageChunks {
  public:
   PageChunks(const AttendRun& run, int64_t b, const BlockState* const* heads)
