@@ -50,6 +50,7 @@ void SpmmPlan::cut(int64_t tokens, int64_t most_floats, SpmmInput* input) const 
     } else {
       x += columns * weight_->in_padded;
     }
+    x = round_up(x, 16);  // what comes next, a strip or the accumulators, begins a line
     first += strip.tokens;
     input->strips.push_back(strip);
   }
