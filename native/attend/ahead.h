@@ -46,7 +46,7 @@ struct FetchAhead {
       const auto* a = reinterpret_cast<const T*>(first);
       const auto* b = reinterpret_cast<const T*>(first + static_cast<uintptr_t>(to_second));
 #pragma GCC unroll 4
-      for (int t = 0; t < kTries; ++t) V::prefetch(a - t * kLine), V::prefetch(b - t * kLine);
+      for (int t = 0; t < kTries; ++t) V::prefetch_early(a - t * kLine), V::prefetch_early(b - t * kLine);
       first += 64;
     }
 
@@ -57,7 +57,7 @@ struct FetchAhead {
   // The lines at element i of some keys behind the first of these rows.
   static inline void scattered(const void* const* rows, int i) {
 #pragma GCC unroll 4
-    for (int t = kTries; t > 0; --t) V::prefetch(static_cast<const T*>(rows[t * kApart]) + i);
+    for (int t = kTries; t > 0; --t) V::prefetch_early(static_cast<const T*>(rows[t * kApart]) + i);
   }
 };
 

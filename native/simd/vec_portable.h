@@ -68,6 +68,7 @@ struct Portable {
     return a;
   }
   static inline void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
+  static inline void prefetch_early(const void* p) { prefetch(p); }
   // a * 2^n, where n is the integer in the low bits of t's mantissa: t = n + 3 * 2^22. No care is taken of overflow.
   static inline F32 shift_exponent(F32 a, F32 t) { return (F32)((U32)a + ((U32)t << 23)); }
   // a where low <= k <= high (signed), elsewhere -infinity.

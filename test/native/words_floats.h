@@ -134,6 +134,8 @@ struct FloatWords : WordTools<V> {
     const float x = 0;
     V::prefetch(&x);
     V::prefetch(nullptr);
+    V::prefetch_early(&x);
+    V::prefetch_early(nullptr);
     return true;
   }
 
@@ -199,7 +201,7 @@ struct FloatWords : WordTools<V> {
     check(shift_exponent(), type, "shift_exponent");
     check(within(), type, "within");
     check(sums(), type, "sums");
-    check(prefetch(), type, "prefetch");
+    check(prefetch(), type, "prefetch, prefetch_early");
     check(transpose(), type, "transpose");
     check(parts(), type, "load_parts, store_parts");
     check(transpose_quads(), type, "transpose_quads");
