@@ -19,9 +19,9 @@ namespace {
 
 template <class V, class T, int kPhase>
 struct FetchAhead {
-  static constexpr int kLine = 64 / static_cast<int>(sizeof(T));  // elements
-  static constexpr int kUnit = kAttendUnit, kHalf = kUnit / 2;    // keys
-  static constexpr int kTries = 3, kApart = 6;                    // keys between tries, where they are scattered
+  static constexpr int kLine = 64 / static_cast<int>(sizeof(T));      // elements
+  static constexpr int kUnit = kAttendUnit, kHalf = kUnit / 2;        // keys
+  static constexpr int kTries = V::kLanes == 16 ? 4 : 3, kApart = 6;  // keys between tries, where they are scattered
   static_assert(2 * kUnit <= kAttendKeyPadding && kTries * kApart + kUnit <= kAttendKeyPadding, "what is fetched is within reach");
 
   // Lines of later keys and values, fetched beside `keys` keys of a unit at k and v, `done` of which came before. Where each value lies

@@ -23,7 +23,7 @@ struct FewRows {
   using T = typename E::T;
   static constexpr int L = V::kLanes;
   static constexpr int kKeys = L / kRows;
-  static constexpr int kVectors = 8 / kRows;  // of values in registers: 8 accumulators
+  static constexpr int kVectors = (L == 16 ? 16 : 8) / kRows;  // of values: as many accumulators, of AVX-512's 32 registers or of 16
   static constexpr int kPhase = kKeys < 8 ? 8 : kKeys;
   using Ahead = FetchAhead<V, T, kPhase>;
   using Streams = typename Ahead::Streams;

@@ -58,7 +58,7 @@ struct Avx512 {
     const __mmask16 above = _mm512_cmpgt_epi32_mask(key, _mm512_loadu_si512(high));
     return _mm512_mask_mov_ps(a, static_cast<__mmask16>(below | above), _mm512_set1_ps(-__builtin_inff()));
   }
-  static inline F32 sums(const F32 (&a)[16]) {
+  __attribute__((always_inline)) static inline F32 sums(const F32 (&a)[16]) {
     F32 four[4];  // each 128-bit part: the sums of that part of four vectors
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
