@@ -3,7 +3,8 @@
 // The order in which the products read (a line of several keys each) is nothing that the hardware could foresee, and they want lines faster
 // than memory answers, so lines are fetched ahead, a few at a time between the products. A core keeps some 20 lines on their way and drops
 // requests that find all places taken: so each line is asked for kTries times, and what is there already costs a slot of a load. (Asked for
-// once, a loop that is faster by itself waits longer for memory, and where loops lie decides about a quarter of the time.)
+// once, a loop that is faster by itself waits longer for memory, and where loops lie decides about a quarter of the time.) How often, and
+// into which cache (V::prefetch_early), was measured on Zen 3 for AVX2 and on Zen 4 for AVX-512.
 //
 // Keys that lie one behind the other: those of the next unit, as two streams of lines, which the hardware joins; one alone takes longer.
 // Scattered keys (columns): each line that is read fetches the same line of a few later keys; in order, the hardware would fetch
