@@ -23,7 +23,7 @@ struct FewRows {
   using T = typename E::T;
   static constexpr int L = V::kLanes;
   static constexpr int kKeys = L / kRows;
-  static constexpr int kVectors = (L == 16 ? 16 : 8) / kRows;  // of values: as many accumulators, of AVX-512's 32 registers or of 16
+  static constexpr int kVectors = L == 16 && kRows == 4 ? 4 : 8 / kRows;  // of values: 8 accumulators, 16 of AVX-512's 32 registers
   static constexpr int kPhase = kKeys < 8 ? 8 : kKeys;
   using Ahead = FetchAhead<V, T, kPhase>;
   using Streams = typename Ahead::Streams;
